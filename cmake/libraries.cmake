@@ -1,0 +1,31 @@
+# Third-party libraries as hale::<name> targets. A missing one stops the configuration with
+# the name of the Debian package that carries it; packaging/debian-packages.txt lists them all.
+find_package(PkgConfig)
+if(NOT PKG_CONFIG_FOUND)
+  message(FATAL_ERROR "pkg-config is missing. Debian: apt-get install pkg-config")
+endif()
+
+# hale_library(<name> <pkg-config module and version> <Debian package> [OPTIONAL])
+function(hale_library name module package)
+  pkg_check_modules(HALE_PC_${name} QUIET IMPORTED_TARGET GLOBAL "${module}")
+  if(HALE_PC_${name}_FOUND)
+    add_library(hale::${name} ALIAS PkgConfig::HALE_PC_${name})
+  elseif(NOT "OPTIONAL" IN_LIST ARGN)
+    message(FATAL_ERROR "The library ${module} is missing. "
+                        "Debian: apt-get install ${package}")
+  endif()
+endfunction()
+
+hale_library(microhttpd "libmicrohttpd>=0.9.71" libmicrohttpd-dev)
+hale_library(jansson "jansson>=2.10" libjansson-dev)
+hale_library(rrd "librrd>=1.6" librrd-dev)
+hale_library(curl "libcurl>=7.66" libcurl4-openssl-dev)
+hale_library(hiredis "hiredis>=0.14" libhiredis-dev)
+hale_library(yaml "yaml-0.1>=0.2" libyaml-dev)
+hale_library(xxhash "libxxhash>=0.8" libxxhash-dev)
+hale_library(crypto "libcrypto>=1.1" libssl-dev)
+
+option(HALE_TESTS "Build the tests" ON)
+if(HALE_TESTS)
+  hale_library(cmocka "cmocka>=1.1" libcmocka-dev)
+endif()
