@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_STORE_KEYS_H
+#define HALE_STORE_KEYS_H
+/*
+ * keys - every Redis key of Hale and who may write it. Hash tags: {sN} = shard N of the samples,
+ * {m} = everything about alarms and actions, so that each lives whole in one cluster slot.
+ *
+ * | key                        | type   | writer     | content                                   |
+ * |----------------------------|--------|------------|-------------------------------------------|
+ * | hale:{sN}:samples          | stream | collector  | field b = batch (model/batch.h)           |
+ * | hale:{sN}:series           | hash   | collector  | 8-byte id (big-endian) -> canonical series|
+ * | hale:{sN}:hot:<id16>:<c>   | string | collector  | packed raw samples of chunk c (collector/hot.h) |
+ * | hale:{sN}:cp:hot, cp:archive| string| collector  | stream id processed up to                 |
+ * | hale:{sN}:thr:state        | hash   | thresholds | snapshot of sub-alarm windows             |
+ * | hale:{sN}:thr:meta         | hash   | thresholds | positions: snapshot, output, control      |
+ * | hale:{sN}:subalarms        | stream | thresholds | field j = sub-alarm record                |
+ * | hale:{m}:definitions       | hash   | collector  | id -> definition JSON                     |
+ * | hale:{m}:defnames          | hash   | collector  | tenant \0 name -> id                      |
+ * | hale:{m}:control           | stream | collector  | field j = control record                  |
+ * | hale:{m}:events            | stream | collector  | field j = fault event                     |
+ * | hale:{m}:alarms            | hash   | correlator | id -> alarm JSON                          |
+ * | hale:{m}:subs              | hash   | correlator | sub-alarm states                          |
+ * | hale:{m}:cor:meta          | hash   | correlator | positions and the last seq                |
+ * | hale:{m}:alarmlog          | stream | correlator | id <seq>-0, field j = alarm log record    |
+ * | hale:{m}:runs              | hash   | actuator   | run id -> run JSON (open and recent runs) |
+ * | hale:{m}:guards            | hash   | actuator   | guard memory: last run per policy/target  |
+ * | hale:{m}:lease:<target>    | string | actuator   | <fencing token>:<run id>, PX               |
+ * | hale:{m}:fence             | string | actuator   | INCR: fencing tokens                      |
+ * | hale:{m}:act:meta          | hash   | actuator   | position in alarmlog                      |
+ * | hale:{m}:cursor:<sub>      | string | actuator   | last seq delivered to the subscriber      |
+ * | hale:{m}:journal           | stream | actuator   | field j = journal row                     |
+ * | hale:{m}:health:<daemon>   | string | each       | health JSON, EX 10, refreshed every 3 s   |
+ *
+ * Ceilings: samples and subalarms are trimmed (XTRIM MINID) by their last consumer's position;
+ * alarmlog and journal keep HALE_KEYS_LOG_MAX entries (approximate trimming).
+ * All functions write a NUL-terminated key into dst (HALE_KEY_MAX bytes) and return dst.
+ */
+#include <stdint.h>
+
+#define HALE_KEY_MAX       256
+#define HALE_SHARDS_MAX    64
+#define HALE_KEYS_LOG_MAX  1000000
+
+#define HALE_KEYS_DEFINITIONS "hale:{m}:definitions"
+#define HALE_KEYS_DEFNAMES    "hale:{m}:defnames"
+#define HALE_KEYS_CONTROL     "hale:{m}:control"
+#define HALE_KEYS_EVENTS      "hale:{m}:events"
+#define HALE_KEYS_ALARMS      "hale:{m}:alarms"
+#define HALE_KEYS_SUBS        "hale:{m}:subs"
+#define HALE_KEYS_COR_META    "hale:{m}:cor:meta"
+#define HALE_KEYS_ALARMLOG    "hale:{m}:alarmlog"
+#define HALE_KEYS_RUNS        "hale:{m}:runs"
+#define HALE_KEYS_GUARDS      "hale:{m}:guards"
+#define HALE_KEYS_FENCE       "hale:{m}:fence"
+#define HALE_KEYS_ACT_META    "hale:{m}:act:meta"
+#define HALE_KEYS_JOURNAL     "hale:{m}:journal"
+
+const char *hale_keys_samples(unsigned shard, char *dst);
+const char *hale_keys_series(unsigned shard, char *dst);
+const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst);
+const char *hale_keys_checkpoint(unsigned shard, const char *consumer, char *dst);
+const char *hale_keys_thr_state(unsigned shard, char *dst);
+const char *hale_keys_thr_meta(unsigned shard, char *dst);
+const char *hale_keys_subalarms(unsigned shard, char *dst);
+const char *hale_keys_lease(const char *target, char *dst);
+const char *hale_keys_cursor(const char *subscriber, char *dst);
+const char *hale_keys_health(const char *daemon, char *dst);
+#endif
