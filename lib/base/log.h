@@ -3,14 +3,13 @@
 #define HALE_BASE_LOG_H
 /*
  * log - structured, rationed lines on stderr:
- *   2026-11-21T13:05:00.123Z warn hale-collector event=redis_down detail="..." suppressed=41
- * Rationing: each call site may write 5 lines in 10 s; further ones are counted and reported as
- * suppressed=N on the next line that passes. error and above are never rationed away wholly:
- * one line a second per site passes.
- * Values with blanks, quotes or control bytes are quoted and escaped by hale_log's %-arguments
- * only if passed through HALE_LOGQ(buf) - see hale_log_quote.
- * Secrets never go here: tokens are logged as their first 4 hex digits of a hash.
- * Threads:   any.
+ *   2026-11-21T13:05:00.123Z warn hale-collector event=redis_down detail="..."
+ * suppressed=41 Rationing: each call site may write 5 lines in 10 s; further ones are
+ * counted and reported as suppressed=N on the next line that passes. error and above are
+ * never rationed away wholly: one line a second per site passes. Values with blanks,
+ * quotes or control bytes are quoted and escaped by hale_log's %-arguments only if passed
+ * through HALE_LOGQ(buf) - see hale_log_quote. Secrets never go here: tokens are logged
+ * as their first 4 hex digits of a hash. Threads:   any.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -23,15 +22,16 @@ enum hale_log_level { HALE_LOG_DEBUG, HALE_LOG_INFO, HALE_LOG_WARN, HALE_LOG_ERR
 void hale_log_init(const char *daemon_name, enum hale_log_level min_level);
 void hale_log_set_level(enum hale_log_level min_level);
 /* "debug" | "info" | "warn" | "error" */
-HALE_MUST_CHECK enum hale_rc hale_log_level_parse(const char *text, enum hale_log_level *out);
+HALE_MUST_CHECK enum hale_rc hale_log_level_parse(const char *text,
+                                                  enum hale_log_level *out);
 
 struct hale_log_site { /* one static per call site, zero-initialised */
     int64_t window_start_ms;
     unsigned in_window;
     unsigned suppressed;
 };
-void hale_log_at(struct hale_log_site *site, enum hale_log_level level, const char *fmt, ...)
-    HALE_PRINTF(3, 4);
+void hale_log_at(struct hale_log_site *site, enum hale_log_level level, const char *fmt,
+                 ...) HALE_PRINTF(3, 4);
 /* text quoted for a key=value pair into dst; returns dst. Truncates to dst_size. */
 const char *hale_log_quote(const char *text, char *dst, size_t dst_size);
 

@@ -3,11 +3,10 @@
 #define HALE_BASE_RC_H
 /*
  * rc - result codes and the error that is shown to a person.
- * Purpose:   one vocabulary for "what went wrong" in the whole tree. Functions that can fail
- *            return enum hale_rc; those whose failure a person must mend also fill a
- *            struct hale_err with the place and the fix.
- * Ownership: struct hale_err is a plain value of the caller, no heap.
- * Threads:   stateless.
+ * Purpose:   one vocabulary for "what went wrong" in the whole tree. Functions that can
+ * fail return enum hale_rc; those whose failure a person must mend also fill a struct
+ * hale_err with the place and the fix. Ownership: struct hale_err is a plain value of the
+ * caller, no heap. Threads:   stateless.
  */
 #include <stddef.h>
 
@@ -31,7 +30,7 @@ enum hale_rc {
 };
 
 /* Marks a function whose result may not be dropped. */
-#define HALE_MUST_CHECK __attribute__((warn_unused_result))
+#define HALE_MUST_CHECK         __attribute__((warn_unused_result))
 #define HALE_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 /* An error for a person. line and col count from 1; 0 means unknown. */
@@ -52,9 +51,9 @@ enum hale_rc hale_rc_from_errno(int err);
 enum hale_rc hale_err_set(struct hale_err *err, enum hale_rc rc, const char *fmt, ...)
     HALE_PRINTF(3, 4);
 /* As above with a place. source may be NULL. */
-enum hale_rc hale_err_at(struct hale_err *err, enum hale_rc rc, const char *source, int line,
-                         int col, const char *fmt, ...) HALE_PRINTF(6, 7);
-/* "file:12:3: text", "file:12: text", "file: text" or "text" into dst (always NUL-terminated).
- * Returns dst. */
+enum hale_rc hale_err_at(struct hale_err *err, enum hale_rc rc, const char *source,
+                         int line, int col, const char *fmt, ...) HALE_PRINTF(6, 7);
+/* "file:12:3: text", "file:12: text", "file: text" or "text" into dst (always
+ * NUL-terminated). Returns dst. */
 const char *hale_err_str(const struct hale_err *err, char *dst, size_t dst_size);
 #endif
