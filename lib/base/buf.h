@@ -40,7 +40,6 @@ char *hale_buf_reserve(struct hale_buf *b, size_t n);
 /* Drops the first n bytes (n <= len). */
 void hale_buf_consume(struct hale_buf *b, size_t n);
 struct hale_str hale_buf_str(const struct hale_buf *b);
-/* Gives the bytes (never NULL unless failed) to the caller, who frees them; b is empty
- * after. */
+/* Gives the bytes (never NULL unless failed) to the caller, who frees them; b is empty after. */
 char *hale_buf_take(struct hale_buf *b);
 #endif

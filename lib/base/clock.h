@@ -2,8 +2,8 @@
 #ifndef HALE_BASE_CLOCK_H
 #define HALE_BASE_CLOCK_H
 /*
- * clock - the only place that asks the kernel for the time. Engines get time as an
- * argument. Units are in the names. Wall time is Unix time.
+ * clock - the only place that asks the kernel for the time. Engines get time as an argument.
+ * Units are in the names. Wall time is Unix time.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -21,8 +21,8 @@ int64_t hale_clock_mono_us(void);
 const char *hale_clock_iso_ms(int64_t wall_ms, char *dst);
 /* "2015-03-03T05:24:55Z" (floor to the second). */
 const char *hale_clock_iso_s(int64_t wall_ms, char *dst);
-/* ISO 8601 with optional fraction, 'Z', numeric offset or no zone (= UTC); 'T' or blank
- * between; a date alone is its midnight. HALE_E_INVAL otherwise. */
+/* ISO 8601 with optional fraction, 'Z', numeric offset or no zone (= UTC); 'T' or blank between;
+ * a date alone is its midnight. HALE_E_INVAL otherwise. */
 HALE_MUST_CHECK enum hale_rc hale_clock_parse_iso(struct hale_str s,
                                                   int64_t *out_wall_ms);
 #endif

@@ -2,8 +2,8 @@
 #ifndef HALE_BASE_ID_H
 #define HALE_BASE_ID_H
 /*
- * id - identities: random UUIDs, UUIDs derived from bytes (same bytes, same UUID:
- * replay-safe), and the 64-bit hash used for series ids and tables (XXH3, seedable).
+ * id - identities: random UUIDs, UUIDs derived from bytes (same bytes, same UUID: replay-safe),
+ * and the 64-bit hash used for series ids and tables (XXH3, seedable).
  * Threads:   any.
  */
 #include <stddef.h>

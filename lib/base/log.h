@@ -3,13 +3,15 @@
 #define HALE_BASE_LOG_H
 /*
  * log - structured, rationed lines on stderr:
- *   2026-11-21T13:05:00.123Z warn hale-collector event=redis_down detail="..."
- * suppressed=41 Rationing: each call site may write 5 lines in 10 s; further ones are
- * counted and reported as suppressed=N on the next line that passes. error and above are
- * never rationed away wholly: one line a second per site passes. Values with blanks,
- * quotes or control bytes are quoted and escaped by hale_log's %-arguments only if passed
- * through HALE_LOGQ(buf) - see hale_log_quote. Secrets never go here: tokens are logged
- * as their first 4 hex digits of a hash. Threads:   any.
+ *   2026-11-21T13:05:00.123Z warn hale-collector event=redis_down detail="..." suppressed=41
+ * Rationing: each call site may write 5 lines in 10 s; further ones are counted and reported as
+ * suppressed=N on the next line that passes. error and above are never rationed away wholly:
+ * one line a second per site passes.
+ * Values with blanks, quotes or control bytes are quoted and escaped only if the caller
+ * passes them through hale_log_quote; control bytes that remain are written as '?', so that one
+ * event is one line.
+ * Secrets never go here: tokens are logged as their first 4 hex digits of a hash.
+ * Threads:   any.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -3,11 +3,12 @@
 #define HALE_BASE_QUEUE_H
 /*
  * queue - bounded queue of owned pointers between threads (any producers, any consumers).
- * Purpose:   hand requests to a worker thread and back. One mutex, held O(1); an eventfd
- * makes it pollable beside sockets. Ownership: push takes the item when it returns
- * HALE_OK; pop gives it to the caller; free drops the rest through item_free. Errors:
- * push: HALE_E_LIMIT when full (the caller answers 503 or counts a drop), HALE_E_CLOSED
- * after close.
+ * Purpose:   hand requests to a worker thread and back. One mutex, held O(1); an eventfd makes
+ *            it pollable beside sockets.
+ * Ownership: push takes the item when it returns HALE_OK; pop gives it to the caller; free
+ *            drops the rest through item_free.
+ * Errors:    push: HALE_E_LIMIT when full (the caller answers 503 or counts a drop),
+ *            HALE_E_CLOSED after close.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +20,7 @@ struct hale_queue;
 struct hale_queue *hale_queue_new(size_t capacity, void (*item_free)(void *item));
 void hale_queue_free(struct hale_queue *q); /* no thread may still use it */
 HALE_MUST_CHECK enum hale_rc hale_queue_push(struct hale_queue *q, void *item);
-/* Waits up to timeout_ms (-1: for ever, 0: not at all). NULL: timed out, or closed and
- * empty. */
+/* Waits up to timeout_ms (-1: for ever, 0: not at all). NULL: timed out, or closed and empty. */
 void *hale_queue_pop(struct hale_queue *q, int64_t timeout_ms);
 /* Takes up to max items at once without waiting; returns how many. */
 size_t hale_queue_drain(struct hale_queue *q, void **items_out, size_t max);

@@ -3,10 +3,11 @@
 #define HALE_BASE_RC_H
 /*
  * rc - result codes and the error that is shown to a person.
- * Purpose:   one vocabulary for "what went wrong" in the whole tree. Functions that can
- * fail return enum hale_rc; those whose failure a person must mend also fill a struct
- * hale_err with the place and the fix. Ownership: struct hale_err is a plain value of the
- * caller, no heap. Threads:   stateless.
+ * Purpose:   one vocabulary for "what went wrong" in the whole tree. Functions that can fail
+ *            return enum hale_rc; those whose failure a person must mend also fill a
+ *            struct hale_err with the place and the fix.
+ * Ownership: struct hale_err is a plain value of the caller, no heap.
+ * Threads:   stateless.
  */
 #include <stddef.h>
 
@@ -53,7 +54,7 @@ enum hale_rc hale_err_set(struct hale_err *err, enum hale_rc rc, const char *fmt
 /* As above with a place. source may be NULL. */
 enum hale_rc hale_err_at(struct hale_err *err, enum hale_rc rc, const char *source,
                          int line, int col, const char *fmt, ...) HALE_PRINTF(6, 7);
-/* "file:12:3: text", "file:12: text", "file: text" or "text" into dst (always
- * NUL-terminated). Returns dst. */
+/* "file:12:3: text", "file:12: text", "file: text" or "text" into dst (always NUL-terminated).
+ * Returns dst. */
 const char *hale_err_str(const struct hale_err *err, char *dst, size_t dst_size);
 #endif

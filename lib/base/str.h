@@ -24,12 +24,11 @@ bool hale_str_eq_c(struct hale_str a, const char *cstr);
 bool hale_str_ieq_c(struct hale_str a, const char *cstr); /* ASCII case folded */
 int hale_str_cmp(struct hale_str a, struct hale_str b);   /* bytewise, then by length */
 struct hale_str hale_str_trim(struct hale_str s);         /* ASCII blanks at both ends */
-/* Takes the part before the first sep off *rest and returns it; *rest becomes what
- * follows, or {NULL,0} at the end. Use while (rest.p != NULL). */
+/* Takes the part before the first sep off *rest and returns it; *rest becomes what follows, or
+ * {NULL,0} at the end. Use while (rest.p != NULL). */
 struct hale_str hale_str_split(struct hale_str *rest, char sep);
 
-/* Whole view must be the number. Range errors give HALE_E_LIMIT, anything else
- * HALE_E_INVAL. */
+/* Whole view must be the number. Range errors give HALE_E_LIMIT, anything else HALE_E_INVAL. */
 HALE_MUST_CHECK enum hale_rc hale_str_u64(struct hale_str s, uint64_t *out);
 HALE_MUST_CHECK enum hale_rc hale_str_i64(struct hale_str s, int64_t *out);
 /* Finite decimal number ("-1.5", "1e3"), locale-independent. */
@@ -42,8 +41,7 @@ HALE_MUST_CHECK enum hale_rc hale_str_bytes(struct hale_str s, uint64_t *out_byt
 HALE_MUST_CHECK enum hale_rc hale_str_utf8_count(struct hale_str s, size_t *out);
 
 /* The candidate nearest to word (Levenshtein distance <= 2 and < its length), or NULL.
- * candidates is a NULL-terminated array; the result points into it. For "did you mean".
- */
+ * candidates is a NULL-terminated array; the result points into it. For "did you mean". */
 const char *hale_str_suggest(struct hale_str word, const char *const *candidates);
 
 /* Lower-case hex of src into dst (2*n+1 bytes, NUL-terminated). */

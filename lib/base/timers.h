@@ -3,8 +3,8 @@
 #define HALE_BASE_TIMERS_H
 /*
  * timers - binary heap of deadlines. Intrusive: the caller embeds struct hale_timer.
- * Time is an argument (any unit and clock, the caller keeps to one); nothing is read
- * here. Order:     by deadline, then by the order of arming: deterministic for replay.
+ * Time is an argument (any unit and clock, the caller keeps to one); nothing is read here.
+ * Order:     by deadline, then by the order of arming: deterministic for replay.
  * Threads:   one at a time.
  */
 #include <stddef.h>
@@ -25,8 +25,8 @@ void hale_timers_free(struct hale_timers *t); /* does not touch the timers thems
 /* Arms or moves. HALE_E_LIMIT when full. */
 HALE_MUST_CHECK enum hale_rc hale_timers_arm(struct hale_timers *t,
                                              struct hale_timer *timer, int64_t at);
-void hale_timers_disarm(struct hale_timers *t,
-                        struct hale_timer *timer); /* unarmed is fine */
+/* An unarmed timer is fine. */
+void hale_timers_disarm(struct hale_timers *t, struct hale_timer *timer);
 /* Removes and returns the earliest timer with at <= now, or NULL. */
 struct hale_timer *hale_timers_pop(struct hale_timers *t, int64_t now);
 /* Earliest deadline, or INT64_MAX. */

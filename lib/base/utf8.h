@@ -3,8 +3,8 @@
 #define HALE_BASE_UTF8_H
 /*
  * utf8 - one step of a strict UTF-8 reader (RFC 3629: no overlong forms, no surrogates,
- * nothing above U+10FFFF). Shared by str (validation) and buf (JSON text). Threads:
- * stateless.
+ * nothing above U+10FFFF). Shared by str (validation) and buf (JSON text).
+ * Threads:   stateless.
  */
 #include <stddef.h>
 
