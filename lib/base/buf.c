@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -179,7 +180,8 @@ void hale_buf_add_double(struct hale_buf *b, double d)
     }
     if (add_short_double(b, d))
         return;
-    for (int digits = 15; digits <= 17; digits++) {
+    /* 15 digits always survive, except near zero where doubles have fewer. */
+    for (int digits = fabs(d) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof(text) - 2, "%.*g", digits, d);
         char *comma = strchr(text, ','); /* if somebody set a locale */
         if (comma != NULL)
