@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/http_client.h"
+
+#define ANSWER_MAX_BYTES (256u << 20)
+#define PATH_MAX_BYTES   65536
+
+static enum hale_rc rc_of_status(unsigned status)
+{
+    if (status < 300)
+        return HALE_OK;
+    switch (status) {
+    case 401: return HALE_E_DENIED;
+    case 404: return HALE_E_NOTFOUND;
+    case 409: return HALE_E_CONFLICT;
+    default: return status >= 500 ? HALE_E_AGAIN : HALE_E_INVAL;
+    }
+}
+
+/* What the server said about a refusal, else what the status says by itself. */
+static enum hale_rc refuse(const struct cli_api *api, unsigned status,
+                           const json_t *answer, struct hale_err *err)
+{
+    const char *text = json_string_value(json_object_get(answer, "description"));
+    if (status == 401)
+        return hale_err_set(err, HALE_E_DENIED,
+                            "%s refused the token: give one by --token, --token-file or "
+                            "HALE_TOKEN whose role allows this",
+                            api->url);
+    if (text == NULL)
+        text = json_string_value(json_object_get(answer, "title"));
+    return hale_err_set(err, rc_of_status(status), "%s (HTTP %u)",
+                        text != NULL ? text : "the server refused", status);
+}
+
+enum hale_rc cli_api_call(const struct cli_api *api, const char *method, const char *path,
+                          const json_t *body, json_t **out, struct hale_err *err)
+{
+    enum hale_rc rc;
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct hale_buf url, answer;
+    char token[512];
+    json_t *json = NULL;
+
+    *out = NULL;
+    hale_buf_init(&url, PATH_MAX_BYTES);
+    hale_buf_init(&answer, ANSWER_MAX_BYTES);
+    hale_buf_printf(&url, "%s%s", api->url, path);
+    (void)snprintf(token, sizeof(token), "X-Auth-Token: %s", api->token);
+    const char *const headers[] = {token, "Content-Type: application/json",
+                                   "Accept: application/json", NULL};
+    const struct hale_http_call call = {.method = method,
+                                        .url = url.p,
+                                        .headers = headers,
+                                        .body = hale_str_from(text),
+                                        .timeout_ms = api->timeout_ms,
+                                        .max_response_bytes = ANSWER_MAX_BYTES};
+    struct hale_http_result result = {0};
+
+    if (url.failed || (body != NULL && text == NULL)) {
+        rc = hale_err_set(err, HALE_E_LIMIT, "the request is too large");
+        goto out;
+    }
+    rc = hale_http_call_sync(&call, &result, &answer, NULL);
+    if (rc != HALE_OK) {
+        rc = hale_err_set(
+            err, HALE_E_IO,
+            "no answer from %s: %s (is the collector running? --url or HALE_URL "
+            "says where)",
+            api->url, hale_rc_text(rc));
+        goto out;
+    }
+    if (answer.len > 0)
+        json = json_loadb(answer.p, answer.len, JSON_DECODE_ANY, NULL);
+    if (rc_of_status(result.status) != HALE_OK) {
+        rc = refuse(api, result.status, json, err);
+        goto out;
+    }
+    if (answer.len > 0 && json == NULL) {
+        rc = hale_err_set(err, HALE_E_INVAL,
+                          "%s did not answer in JSON: is it a Hale collector?", api->url);
+        goto out;
+    }
+    *out = json;
+    json = NULL;
+out:
+    json_decref(json);
+    hale_buf_fini(&answer);
+    hale_buf_fini(&url);
+    free(text);
+    return rc;
+}
+
+/* The path and query of the link with rel "next", or NULL. */
+static const char *next_path(const json_t *page)
+{
+    size_t i;
+    json_t *link;
+    json_array_foreach (json_object_get(page, "links"), i, link) {
+        const char *rel = json_string_value(json_object_get(link, "rel"));
+        const char *href = json_string_value(json_object_get(link, "href"));
+        if (rel == NULL || href == NULL || strcmp(rel, "next") != 0)
+            continue;
+        const char *host = strstr(href, "://");
+        return host != NULL ? strchr(host + 3, '/') : href;
+    }
+    return NULL;
+}
+
+enum hale_rc cli_api_list(const struct cli_api *api, const char *path, size_t max,
+                          json_t **out, struct hale_err *err)
+{
+    json_t *all = json_array(), *page = NULL;
+    char *next = strdup(path);
+    enum hale_rc rc = HALE_OK;
+
+    *out = NULL;
+    if (all == NULL || next == NULL) {
+        rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
+        goto out;
+    }
+    while (next != NULL && json_array_size(all) < max) {
+        size_t i;
+        json_t *element;
+        rc = cli_api_call(api, "GET", next, NULL, &page, err);
+        if (rc != HALE_OK)
+            goto out;
+        const json_t *elements = json_object_get(page, "elements");
+        json_array_foreach (elements, i, element) {
+            if (json_array_size(all) < max && json_array_append(all, element) != 0) {
+                rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
+                goto out;
+            }
+        }
+        const char *more = json_array_size(elements) > 0 ? next_path(page) : NULL;
+        free(next);
+        next = more != NULL ? strdup(more) : NULL;
+        json_decref(page);
+        page = NULL;
+    }
+    *out = all;
+    all = NULL;
+out:
+    json_decref(page);
+    json_decref(all);
+    free(next);
+    return rc;
+}
+
+void cli_api_query(struct hale_buf *path, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    hale_buf_add_char(path, path->p != NULL && strchr(path->p, '?') != NULL ? '&' : '?');
+    hale_buf_add_c(path, name);
+    hale_buf_add_char(path, '=');
+    hale_http_quote(path, hale_str_from(value));
+}

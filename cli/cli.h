@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_CLI_CLI_H
+#define HALE_CLI_CLI_H
+/*
+ * cli - what the commands of `hale` share: the options and the table of commands.
+ * Exit codes: CLI_OK fine; CLI_FAILED the thing asked about is not fine, or the call failed;
+ *             CLI_USAGE wrong arguments or an invalid file.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/rc.h"
+#include "cli/api.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+struct cli_options {
+    struct cli_api api;
+    bool json;            /* print the server's JSON instead of tables */
+    bool dry_run;         /* apply: say what would change */
+    bool merge;           /* metric query: one series from all that match */
+    const char *file;     /* -f */
+    const char *name;     /* --name */
+    const char *state;    /* --state */
+    const char *severity; /* --severity */
+    const char *since;    /* --since, a duration; "10m" */
+    const char *stat;     /* --stat avg,min,... */
+    const char *period;   /* --period, seconds */
+    long limit;           /* --limit */
+    unsigned n_dims;
+    const char *dims[32]; /* --dim key=value */
+};
+
+/* Prints "hale: ..." on standard error and returns CLI_FAILED. */
+int cli_fail(const struct hale_err *err);
+/* Prints json indented on standard output; returns CLI_OK. */
+int cli_print_json(const json_t *json);
+/* "k1=v1 k2=v2" of a JSON object of strings into dst; returns dst. */
+const char *cli_dims_text(const json_t *dims, char *dst, size_t dst_size);
+/* Text of a string member, or "". */
+const char *cli_text(const json_t *object, const char *key);
+/* The --dim options as Monasca's "k:v,k:v" into dst (empty when none). HALE_E_INVAL: not key=value. */
+HALE_MUST_CHECK enum hale_rc cli_dims_query(const struct cli_options *o, char *dst,
+                                            size_t dst_size, struct hale_err *err);
+
+int cli_alarm_list(const struct cli_options *o);
+int cli_alarm_show(const struct cli_options *o, const char *id);
+int cli_metric_list(const struct cli_options *o);
+int cli_metric_query(const struct cli_options *o, const char *name);
+int cli_apply(const struct cli_options *o);
+int cli_check(const struct cli_options *o, const char *path);
+int cli_status(const struct cli_options *o);
+#endif

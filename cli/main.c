@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hale - the command line: arguments, environment, table of commands. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "cli/cli.h"
+
+#ifndef HALE_VERSION
+#define HALE_VERSION "0.1.0"
+#endif
+
+static const char usage[] =
+    "usage: hale COMMAND [OPTIONS]\n"
+    "\n"
+    "  status                      how the daemons feel; exit 1 unless all are well\n"
+    "  alarm list                  alarms, the urgent ones first\n"
+    "                              (--state, --severity, --name METRIC, --dim k=v, "
+    "--limit)\n"
+    "  alarm show ID               one alarm: state, evidence, actions\n"
+    "  metric list                 series (--name, --dim k=v, --limit)\n"
+    "  metric query NAME           samples of the last 10 minutes\n"
+    "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
+    "--merge)\n"
+    "  apply -f FILE               make the alarm definitions equal the file "
+    "(--dry-run)\n"
+    "  check FILE                  check a file of alarm definitions or policies, "
+    "offline\n"
+    "\n"
+    "options\n"
+    "  --url URL          the collector                 (HALE_URL, "
+    "http://127.0.0.1:8070)\n"
+    "  --token TOKEN      identity                      (HALE_TOKEN)\n"
+    "  --token-file FILE  read the token from a file\n"
+    "  --timeout SECONDS  of one call                   (10)\n"
+    "  --json             the server's JSON instead of a table\n"
+    "  --help, --version\n"
+    "\n"
+    "exit codes: 0 fine, 1 not fine or the call failed, 2 wrong arguments or an invalid "
+    "file\n";
+
+enum {
+    OPT_URL = 256,
+    OPT_TOKEN,
+    OPT_TOKEN_FILE,
+    OPT_TIMEOUT,
+    OPT_JSON,
+    OPT_NAME,
+    OPT_STATE,
+    OPT_SEVERITY,
+    OPT_SINCE,
+    OPT_STAT,
+    OPT_PERIOD,
+    OPT_LIMIT,
+    OPT_DIM,
+    OPT_DRY_RUN,
+    OPT_MERGE,
+    OPT_VERSION
+};
+static const struct option longs[] = {
+    {"url", required_argument, NULL, OPT_URL},
+    {"token", required_argument, NULL, OPT_TOKEN},
+    {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"state", required_argument, NULL, OPT_STATE},
+    {"severity", required_argument, NULL, OPT_SEVERITY},
+    {"since", required_argument, NULL, OPT_SINCE},
+    {"stat", required_argument, NULL, OPT_STAT},
+    {"period", required_argument, NULL, OPT_PERIOD},
+    {"limit", required_argument, NULL, OPT_LIMIT},
+    {"dim", required_argument, NULL, OPT_DIM},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"merge", no_argument, NULL, OPT_MERGE},
+    {"file", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static int wrong(const char *what, const char *word)
+{
+    (void)fprintf(stderr, "hale: %s '%s'\n      hale --help shows the commands\n", what,
+                  word);
+    return CLI_USAGE;
+}
+
+/* Keeps the token of --token-file for the life of the process. */
+static struct hale_buf token_file;
+
+static int read_token_file(struct cli_options *o, const char *path)
+{
+    struct hale_err err = {0};
+    hale_buf_fini(&token_file);
+    hale_buf_init(&token_file, 4096);
+    if (hale_fs_read(path, &token_file, &err) != HALE_OK) {
+        (void)cli_fail(&err);
+        return CLI_USAGE;
+    }
+    while (token_file.len > 0 && (unsigned char)token_file.p[token_file.len - 1] <= ' ')
+        token_file.p[--token_file.len] = '\0';
+    o->api.token = token_file.p != NULL ? token_file.p : "";
+    return CLI_OK;
+}
+
+static int set_number(long *dst, const char *text, long min, long max, const char *name)
+{
+    char *end = NULL;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || value < min || value > max) {
+        (void)fprintf(stderr, "hale: --%s '%s' is not a number from %ld to %ld\n", name,
+                      text, min, max);
+        return CLI_USAGE;
+    }
+    *dst = value;
+    return CLI_OK;
+}
+
+static int set_option(struct cli_options *o, int option)
+{
+    long seconds = 0;
+    switch (option) {
+    case OPT_URL: o->api.url = optarg; break;
+    case OPT_TOKEN: o->api.token = optarg; break;
+    case OPT_TOKEN_FILE: return read_token_file(o, optarg);
+    case OPT_TIMEOUT:
+        if (set_number(&seconds, optarg, 1, 3600, "timeout") != CLI_OK)
+            return CLI_USAGE;
+        o->api.timeout_ms = seconds * 1000;
+        break;
+    case OPT_JSON: o->json = true; break;
+    case OPT_NAME: o->name = optarg; break;
+    case OPT_STATE: o->state = optarg; break;
+    case OPT_SEVERITY: o->severity = optarg; break;
+    case OPT_SINCE: o->since = optarg; break;
+    case OPT_STAT: o->stat = optarg; break;
+    case OPT_PERIOD: o->period = optarg; break;
+    case OPT_LIMIT: return set_number(&o->limit, optarg, 1, 1000000, "limit");
+    case OPT_DIM:
+        if (o->n_dims == sizeof(o->dims) / sizeof(o->dims[0]))
+            return wrong("too many --dim at", optarg);
+        o->dims[o->n_dims++] = optarg;
+        break;
+    case OPT_DRY_RUN: o->dry_run = true; break;
+    case OPT_MERGE: o->merge = true; break;
+    case 'f': o->file = optarg; break;
+    default:
+        (void)fprintf(stderr, "      hale --help shows the options\n");
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+static int dispatch(const struct cli_options *o, int n, char **words)
+{
+    const char *noun = words[0], *verb = n > 1 ? words[1] : "";
+    if (strcmp(noun, "status") == 0 && n == 1)
+        return cli_status(o);
+    if (strcmp(noun, "apply") == 0 && n == 1)
+        return cli_apply(o);
+    if (strcmp(noun, "check") == 0)
+        return n == 2 ? cli_check(o, verb)
+                      : wrong("check wants one file, got", n > 2 ? words[2] : "none");
+    if (strcmp(noun, "alarm") == 0 && strcmp(verb, "list") == 0 && n == 2)
+        return cli_alarm_list(o);
+    if (strcmp(noun, "alarm") == 0 && strcmp(verb, "show") == 0)
+        return n == 3 ? cli_alarm_show(o, words[2])
+                      : wrong("alarm show wants", "one alarm id");
+    if (strcmp(noun, "metric") == 0 && strcmp(verb, "list") == 0 && n == 2)
+        return cli_metric_list(o);
+    if (strcmp(noun, "metric") == 0 && strcmp(verb, "query") == 0)
+        return n == 3 ? cli_metric_query(o, words[2])
+                      : wrong("metric query wants", "one metric name");
+    return wrong("unknown command", noun);
+}
+
+int main(int argc, char **argv)
+{
+    const char *url = getenv("HALE_URL"), *token = getenv("HALE_TOKEN");
+    struct cli_options o = {
+        .api = {.url = url != NULL && *url != '\0' ? url : "http://127.0.0.1:8070",
+                .token = token != NULL ? token : "",
+                .timeout_ms = 10000},
+        .since = "10m",
+        .period = "60",
+        .limit = 10000};
+    int option, code;
+
+    while ((option = getopt_long(argc, argv, "f:h", longs, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return CLI_OK;
+        }
+        if (option == OPT_VERSION) {
+            puts("hale " HALE_VERSION);
+            return CLI_OK;
+        }
+        if (set_option(&o, option) != CLI_OK)
+            return CLI_USAGE;
+    }
+    if (optind == argc) {
+        fputs(usage, stderr);
+        return CLI_USAGE;
+    }
+    code = dispatch(&o, argc - optind, argv + optind);
+    hale_buf_fini(&token_file);
+    return code;
+}
