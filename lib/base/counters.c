@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -131,20 +132,17 @@ static void render_histogram(struct hale_buf *out, struct hale_counter *c)
     hale_buf_printf(out, "%lld\n", (long long)count);
 }
 
+/* Second number of /proc/self/statm, in pages. */
 static int64_t resident_bytes(void)
 {
-    long long size = 0;
-    long long resident = 0;
+    char line[128];
     FILE *f = fopen("/proc/self/statm", "re");
     if (f == NULL)
         return 0;
-    char line[128];
-    if (fgets(line, sizeof(line), f) == NULL ||
-        sscanf(line, "%lld %lld", &size, &resident) !=
-            2) // NOLINT(cert-err34-c): kernel text
-        resident = 0;
+    const char *text = fgets(line, sizeof(line), f);
     (void)fclose(f);
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+    const char *second = text != NULL ? strchr(text, ' ') : NULL;
+    return second != NULL ? strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 static int64_t cpu_us(void)
