@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expr - evaluation, matching and text of parsed expressions; the parser is in expr_parse.c. */
+#include "model/expr.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+#define EVAL_MAX_DEPTH (HALE_EXPR_MAX_DEPTH + 2 * HALE_EXPR_MAX_SUBS)
+
+/* ---- names ---- */
+
+const char *hale_func_text(enum hale_func f)
+{
+    static const char *const texts[] = {"MAX", "MIN", "AVG", "SUM", "COUNT", "LAST"};
+    HALE_ASSERT((size_t)f < sizeof(texts) / sizeof(texts[0]));
+    return texts[f];
+}
+
+const char *hale_op_text(enum hale_op op)
+{
+    static const char *const texts[] = {"LT", "LTE", "GT", "GTE"};
+    HALE_ASSERT((size_t)op < sizeof(texts) / sizeof(texts[0]));
+    return texts[op];
+}
+
+const char *hale_op_symbol(enum hale_op op)
+{
+    static const char *const texts[] = {"<", "<=", ">", ">="};
+    HALE_ASSERT((size_t)op < sizeof(texts) / sizeof(texts[0]));
+    return texts[op];
+}
+
+const char *hale_state_text(enum hale_state s)
+{
+    static const char *const texts[] = {"OK", "UNDETERMINED", "ALARM"};
+    HALE_ASSERT((size_t)s < sizeof(texts) / sizeof(texts[0]));
+    return texts[s];
+}
+
+enum hale_rc hale_state_parse(struct hale_str text, enum hale_state *out)
+{
+    static const enum hale_state all[] = {HALE_STATE_OK, HALE_STATE_UNDETERMINED,
+                                          HALE_STATE_ALARM};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (hale_str_ieq_c(text, hale_state_text(all[i]))) {
+            *out = all[i];
+            return HALE_OK;
+        }
+    return HALE_E_INVAL;
+}
+
+/* ---- evaluation ---- */
+
+/*
+ * With OK < UNDETERMINED < ALARM, Kleene's "and" is the minimum and "or" the maximum. Without
+ * any UNDETERMINED both semantics are the same two-valued logic.
+ */
+static enum hale_state eval_node(const struct hale_node *n, const enum hale_state *states,
+                                 unsigned depth)
+{
+    HALE_ASSERT(depth < EVAL_MAX_DEPTH);
+    if (n->kind == HALE_NODE_SUB)
+        return states[n->sub];
+    enum hale_state a = eval_node(n->left, states, depth + 1);
+    enum hale_state b = eval_node(n->right, states, depth + 1);
+    if (n->kind == HALE_NODE_AND)
+        return a < b ? a : b;
+    return a > b ? a : b;
+}
+
+enum hale_state hale_expr_eval(const struct hale_expr *e,
+                               const enum hale_state *sub_states,
+                               enum hale_semantics semantics)
+{
+    if (semantics == HALE_SEMANTICS_MONASCA)
+        for (unsigned i = 0; i < e->n_subs; i++)
+            if (sub_states[i] == HALE_STATE_UNDETERMINED)
+                return HALE_STATE_UNDETERMINED;
+    return eval_node(e->root, sub_states, 0);
+}
+
+bool hale_op_holds(enum hale_op op, double value, double threshold)
+{
+    switch (op) {
+    case HALE_OP_LT: return value < threshold;
+    case HALE_OP_LTE: return value <= threshold;
+    case HALE_OP_GT: return value > threshold;
+    case HALE_OP_GTE: return value >= threshold;
+    }
+    HALE_ASSERT(op <= HALE_OP_GTE);
+    return false;
+}
+
+bool hale_subexpr_matches(const struct hale_subexpr *s, const struct hale_series *series)
+{
+    if (!hale_str_eq(s->name, series->name))
+        return false;
+    unsigned k = 0; /* both lists are sorted by key */
+    for (unsigned i = 0; i < s->n_dims; i++) {
+        int order = -1;
+        while (k < series->n_dims &&
+               (order = hale_str_cmp(series->dims[k].key, s->dims[i].key)) < 0)
+            k++;
+        if (order != 0 || !hale_str_eq(series->dims[k].value, s->dims[i].value))
+            return false;
+        k++;
+    }
+    return true;
+}
+
+/* ---- text ---- */
+
+/* Shortest digits that read back as d (> 0, finite) into digits; returns the decimal exponent
+ * of the first one. */
+static int shortest_digits(double d, char digits[24])
+{
+    char text[40];
+    for (int precision = 0; precision <= 16; precision++) {
+        (void)snprintf(text, sizeof(text), "%.*e", precision, d);
+        if (strtod(text, NULL) == d) /* same locale both ways */
+            break;
+    }
+    const char *e = strchr(text, 'e');
+    size_t n = 0;
+    for (const char *p = text; p < e; p++)
+        if (*p >= '0' && *p <= '9')
+            digits[n++] = *p;
+    while (n > 1 && digits[n - 1] == '0')
+        n--;
+    digits[n] = '\0';
+    return (int)strtol(e + 1, NULL, 10);
+}
+
+/* As Java's Double.toString: plain from 10^-3 up to 10^7, else "d.dddE<n>"; always a fraction. */
+static void add_java_double(struct hale_buf *out, double d)
+{
+    char digits[24];
+    if (signbit(d))
+        hale_buf_add_char(out, '-');
+    d = fabs(d);
+    if (d == 0) {
+        hale_buf_add_c(out, "0.0");
+        return;
+    }
+    int exponent = shortest_digits(d, digits);
+    int n = (int)strlen(digits);
+    if (d < 1e-3 || d >= 1e7) {
+        hale_buf_printf(out, "%c.%sE%d", digits[0], n > 1 ? digits + 1 : "0", exponent);
+    } else if (exponent < 0) {
+        hale_buf_printf(out, "0.%.*s%s", -exponent - 1, "000", digits);
+    } else {
+        for (int i = 0; i <= exponent; i++)
+            hale_buf_add_char(out, i < n ? digits[i] : '0');
+        hale_buf_printf(out, ".%s", n > exponent + 1 ? digits + exponent + 1 : "0");
+    }
+}
+
+void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out)
+{
+    for (const char *p = hale_func_text(s->func); *p != '\0'; p++)
+        hale_buf_add_char(out, (char)(*p - 'A' + 'a'));
+    hale_buf_add_char(out, '(');
+    hale_buf_add_str(out, s->name);
+    for (unsigned i = 0; i < s->n_dims; i++) {
+        hale_buf_add_c(out, i == 0 ? "{" : ", ");
+        hale_buf_add_str(out, s->dims[i].key);
+        hale_buf_add_char(out, '=');
+        hale_buf_add_str(out, s->dims[i].value);
+    }
+    if (s->n_dims > 0)
+        hale_buf_add_char(out, '}');
+    if (s->deterministic)
+        hale_buf_add_c(out, ", deterministic");
+    if (s->period_s != 60)
+        hale_buf_printf(out, ", %u", s->period_s);
+    hale_buf_printf(out, ") %s ", hale_op_symbol(s->op));
+    add_java_double(out, s->threshold);
+    if (s->times != 1)
+        hale_buf_printf(out, " times %u", s->times);
+}
+
+/* The tree is one allocation (expr_parse.c). */
+void hale_expr_free(struct hale_expr *e)
+{
+    free(e);
+}
