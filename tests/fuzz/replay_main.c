@@ -33,7 +33,7 @@ static int run_file(const char *path, uint8_t *space)
 {
     FILE *f = fopen(path, "rb");
     if (f == NULL) {
-        fprintf(stderr, "replay: cannot open %s: %m\n", path);
+        fprintf(stderr, "replay: cannot open %s: %s\n", path, strerrordesc_np(errno));
         return -1;
     }
     size_t n = fread(space, 1, MAX_INPUT_BYTES, f);

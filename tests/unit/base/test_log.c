@@ -11,8 +11,8 @@
 
 static int64_t now_ms; /* the clock of the test */
 
-int64_t __wrap_hale_clock_mono_ms(void);
-int64_t __wrap_hale_clock_mono_ms(void)
+int64_t test_log_mono_ms(void);
+int64_t test_log_mono_ms(void)
 {
     return now_ms;
 }
