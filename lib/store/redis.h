@@ -71,6 +71,10 @@ HALE_MUST_CHECK enum hale_rc hale_redis_cmd(struct hale_redis *r, unsigned n,
  * hale_redis_error; nothing was done), HALE_E_CONFLICT: a WATCH failed, HALE_E_IO: unknown. */
 HALE_MUST_CHECK enum hale_rc hale_redis_begin(struct hale_redis *r);
 HALE_MUST_CHECK enum hale_rc hale_redis_exec(struct hale_redis *r, struct hale_reply **out);
+/* Gives a begun transaction up instead of exec. After a failed append inside a transaction every
+ * further append fails alike until exec (which tells the reason) or discard: commands never slip
+ * out of their transaction. Without a transaction it does nothing. */
+void hale_redis_discard(struct hale_redis *r);
 
 /* --- replies -------------------------------------------------------------------------------- */
 void hale_reply_free(struct hale_reply *p); /* NULL allowed; only for top-level replies */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/keys.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/id.h"
+
+/* Names come from outside (targets, subscribers). One that would not fit keeps its head and gets
+ * the hash of the whole, so two long names never share a key. */
+#define NAME_MAX_BYTES 180
+
+static const char *shard_key(unsigned shard, const char *rest, char *dst)
+{
+    HALE_ASSERT(shard < HALE_SHARDS_MAX);
+    int n = snprintf(dst, HALE_KEY_MAX, "hale:{s%u}:%s", shard, rest);
+    HALE_ASSERT(n > 0 && n < HALE_KEY_MAX);
+    return dst;
+}
+
+static const char *named_key(const char *prefix, const char *name, char *dst)
+{
+    size_t len = strlen(name);
+    int n;
+    if (len <= NAME_MAX_BYTES)
+        n = snprintf(dst, HALE_KEY_MAX, "%s%s", prefix, name);
+    else
+        n = snprintf(dst, HALE_KEY_MAX, "%s%.*s~%016" PRIx64, prefix, NAME_MAX_BYTES,
+                     name, hale_id_hash64(name, len));
+    HALE_ASSERT(n > 0 && n < HALE_KEY_MAX);
+    return dst;
+}
+
+const char *hale_keys_samples(unsigned shard, char *dst)
+{
+    return shard_key(shard, "samples", dst);
+}
+
+const char *hale_keys_series(unsigned shard, char *dst)
+{
+    return shard_key(shard, "series", dst);
+}
+
+const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst)
+{
+    HALE_ASSERT(shard < HALE_SHARDS_MAX);
+    int n = snprintf(dst, HALE_KEY_MAX, "hale:{s%u}:hot:%016" PRIx64 ":%" PRId64, shard,
+                     series_id, chunk);
+    HALE_ASSERT(n > 0 && n < HALE_KEY_MAX);
+    return dst;
+}
+
+const char *hale_keys_checkpoint(unsigned shard, const char *consumer, char *dst)
+{
+    char prefix[32];
+    HALE_ASSERT(shard < HALE_SHARDS_MAX);
+    int n = snprintf(prefix, sizeof(prefix), "hale:{s%u}:cp:", shard);
+    HALE_ASSERT(n > 0 && (size_t)n < sizeof(prefix));
+    return named_key(prefix, consumer, dst);
+}
+
+const char *hale_keys_thr_state(unsigned shard, char *dst)
+{
+    return shard_key(shard, "thr:state", dst);
+}
+
+const char *hale_keys_thr_meta(unsigned shard, char *dst)
+{
+    return shard_key(shard, "thr:meta", dst);
+}
+
+const char *hale_keys_subalarms(unsigned shard, char *dst)
+{
+    return shard_key(shard, "subalarms", dst);
+}
+
+const char *hale_keys_lease(const char *target, char *dst)
+{
+    return named_key("hale:{m}:lease:", target, dst);
+}
+
+const char *hale_keys_cursor(const char *subscriber, char *dst)
+{
+    return named_key("hale:{m}:cursor:", subscriber, dst);
+}
+
+const char *hale_keys_health(const char *daemon, char *dst)
+{
+    return named_key("hale:{m}:health:", daemon, dst);
+}
