@@ -8,6 +8,7 @@
  *   - NaN, Infinity and -Infinity as value or timestamp give 422 as Monasca does, not 400;
  *   - values nested deeper than HALE_SCAN_MAX_DEPTH are refused, jansson allows 2048;
  *   - keys with \u0000 are allowed where they are skipped, jansson refuses them anywhere;
+ *   - a NUL byte in the text is a fault, jansson swallows one behind a word or a number;
  *   - names and dimensions with \u0000, more than 64 of them, or over 65000 bytes give 422.
  */
 #include <jansson.h>
@@ -190,6 +191,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < n && i < MAX_VIEWS; i++)
         HALE_ASSERT(same_view(&fast[i], &slow[i]));
 
+    if (size > 0 && memchr(data, 0, size) != NULL) {
+        HALE_ASSERT(f == HALE_METRIC_BAD_JSON);
+        return 0;
+    }
     json_error_t error;
     json_t *root =
         json_loadb(body.p != NULL ? body.p : "", size,
