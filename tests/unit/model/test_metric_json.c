@@ -432,6 +432,21 @@ static void numbers_are_those_of_strtod(void **state)
     value_is(text);
     (void)snprintf(text, sizeof(text), "1%01000de-1000", 0);
     value_is(text);
+    for (uint64_t i = 0; i < 2000;
+         i++) { /* half-way between two doubles, to even; and beside */
+        static const struct {
+            unsigned power;
+            const char *tail;
+        } ties[] = {{53, ""},      {53, ".0"},     {52, ".5"},    {51, ".25"},
+                    {51, ".75"},   {51, ".250"},   {51, ".251"},  {51, ".249"},
+                    {50, ".125"},  {50, ".375"},   {50, ".625"},  {50, ".124"},
+                    {50, ".1251"}, {49, ".06250"}, {49, ".1875"}, {49, ".1874"}};
+        for (size_t k = 0; k < sizeof(ties) / sizeof(ties[0]); k++) {
+            (void)snprintf(text, sizeof(text), "%" PRIu64 "%s",
+                           (UINT64_C(1) << ties[k].power) + i, ties[k].tail);
+            value_is(text);
+        }
+    }
     uint64_t x = 88172645463325252u; /* xorshift: the same numbers each time */
     for (int i = 0; i < 200000; i++) {
         x ^= x << 13;
@@ -445,9 +460,9 @@ static void numbers_are_those_of_strtod(void **state)
             (void)snprintf(text, sizeof(text), "%.17g", d);
         else if (i % 4 == 1)
             (void)snprintf(text, sizeof(text), "%.*f", (int)(x % 20), (double)(x >> 40));
-        else if (i % 4 == 2)
-            (void)snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, x >> 44,
-                           x % 100000000);
+        else if (i % 4 == 2) /* 15 to 19 digits, mostly more than a double has */
+            (void)snprintf(text, sizeof(text), "%" PRIu64 ".%0*" PRIu64, x >> 44,
+                           8 + i / 4 % 5, x % 100000000 * 97);
         else
             (void)snprintf(text, sizeof(text), "%.*f", (int)(x % 18), (double)x / 1e17);
         value_is(text);
