@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_NET_HTTP_CLIENT_PRIVATE_H
+#define HALE_NET_HTTP_CLIENT_PRIVATE_H
+/*
+ * http_client_private - what http_client.c (the loop) and http_call.c (building one call, reading
+ * its answer) share. Only these two include libcurl.
+ */
+#include <curl/curl.h>
+
+#include "net/http_client.h"
+
+#define HALE_HTTP_CLIENT_MAGIC 0x477ec101u
+#define HALE_HTTP_JOB_MAGIC    0x477ec102u
+#define HALE_HTTP_HANDLES_KEPT 16 /* finished curl handles kept for the next calls */
+
+struct hale_http_job {
+    unsigned magic;
+    uint64_t id;
+    struct hale_http_client *client;
+    CURL *easy;
+    hale_http_done done;
+    void *arg;
+    struct curl_slist *headers;
+    char *request; /* copy of the body */
+    size_t request_len, request_at;
+    struct hale_buf body;
+    struct hale_buf head;
+    bool too_large; /* a ceiling cut the response */
+    bool bad_url;
+    int64_t start_us; /* monotonic */
+    char error[CURL_ERROR_SIZE];
+    struct hale_http_job *prev, *next;
+};
+
+struct hale_http_client {
+    unsigned magic;
+    CURLM *multi;
+    unsigned max_calls, active;
+    uint64_t ids;
+    struct hale_http_job *calls;
+    CURL *idle[HALE_HTTP_HANDLES_KEPT]; /* reset, ready for use */
+    unsigned n_idle;
+    struct pollfd *fds; /* curl's sockets; room for fds_cap and extras */
+    unsigned n_fds, fds_cap;
+    struct pollfd *wait; /* scratch for one poll: extras, then fds */
+    unsigned wait_cap;
+    int64_t timer_at_ms; /* curl's timer, monotonic; -1 = none */
+    bool no_memory;      /* a socket could not be watched */
+    bool in_poll;
+};
+
+/* A curl handle ready to be added. HALE_E_INVAL: method or header cannot be sent. */
+HALE_MUST_CHECK enum hale_rc hale_http_job_new(struct hale_http_client *c,
+                                               const struct hale_http_call *from,
+                                               struct hale_http_job **out);
+/* The job must not be in the multi handle any more. */
+void hale_http_job_free(struct hale_http_job *call);
+#endif
