@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_THRESHOLDS_INNER_H
+#define HALE_THRESHOLDS_INNER_H
+/*
+ * inner - the engine's own structures, shared by engine.c, match.c, window.c, schedule.c and
+ * state.c; nobody else includes it. Tests use engine.h.
+ *
+ * Who points at whom: a definition lists its sub-alarms; a series holds pointers to the
+ * sub-alarms that it feeds. A sub-alarm does not know its series: when it dies it is only
+ * marked, the series' name gets a new generation, and each series lets go of it when it is
+ * matched again (refs counts them). Generations: engine.gen grows with each change of
+ * definitions or of the set of sub-alarms by command; a series that was matched at generation
+ * g belongs to every fitting sub-alarm with born <= g, which is what lets a snapshot store 16
+ * bytes a series instead of lists of members.
+ */
+#include "base/map.h"
+#include "base/timers.h"
+#include "base/u64map.h"
+#include "thresholds/engine.h"
+
+#define SUBS_PER_PAGE   64
+#define SERIES_PER_PAGE 256
+#define FUTURE_SLOTS    2 /* Monasca's; more when late_wait needs them */
+#define NO_TIME         INT64_MIN
+
+struct slot {
+    double acc; /* sum, minimum or maximum of the slot's samples; last: one value */
+    uint32_t n; /* samples; 0: empty */
+};
+
+struct def {
+    uint64_t uid; /* order of arrival, never used again */
+    struct hale_definition *d;
+    struct sub *subs; /* list by def_next */
+    struct def *next_dropped;
+    bool dirty;
+};
+
+struct sub {
+    /* cold */
+    struct def *def;
+    struct sub *def_prev, *def_next;
+    struct sub *key_next; /* chain of equal keys in engine.sub_by_key */
+    struct bucket *bucket;
+    struct sub *bucket_prev, *bucket_next;
+    uint64_t uid;       /* order of creation: order of events within one tick */
+    uint64_t key;       /* hash of (definition, index, group) */
+    uint64_t born;      /* generation */
+    int64_t recheck_ms; /* evaluate at this tick too; NO_TIME: no */
+    int64_t data_end_s; /* hale: end of the newest slot that ever held a sample */
+    char *group;        /* n_group times: u16 key length, u16 value length, key, value */
+    uint32_t refs;      /* series that point here */
+    uint32_t place;     /* index in engine.subs */
+    uint32_t empty;     /* monasca: evaluations that met no value, in a row */
+    uint16_t group_len;
+    uint16_t n_group;
+    uint8_t index; /* of the sub-expression */
+    bool dead;
+    bool asleep; /* window empty and nothing to report: no timer until the next sample */
+    /* hot: read for every sample */
+    uint8_t func, op, state; /* enum hale_func, hale_op, hale_state */
+    bool reported, deterministic, monasca;
+    bool changed;     /* operator or threshold changed: look at every slot once */
+    uint16_t times;   /* view slots */
+    uint16_t n_slots; /* view and future slots; last: ring of values */
+    uint16_t head;    /* index of the oldest slot; last: of the oldest value */
+    uint16_t n_last;  /* last: values in the ring */
+    uint32_t width_s;
+    double threshold;
+    int64_t view_end_s; /* end of the view; last: not used */
+    int64_t last_ms;    /* last: time of the newest sample, NO_TIME: none */
+    struct slot slots[];
+};
+
+struct thresholds_series {
+    uint64_t id;
+    uint64_t gen;     /* matched at this generation (persistent) */
+    uint64_t checked; /* no need to match up to this generation */
+    struct name *name;
+    uint32_t n;     /* sub-alarms fed */
+    uint32_t place; /* 1 + index in engine.kept; 0: not part of the snapshot */
+    union {
+        struct sub *one;   /* n == 1 */
+        struct sub **many; /* n > 1, owned */
+    };
+};
+
+struct ref { /* a sub-expression that waits for series */
+    struct def *def;
+    unsigned index;
+};
+struct refs {
+    size_t n, cap;
+    struct ref *v;
+};
+struct
+    name { /* what (tenant, metric name) leads to; never freed while the engine lives */
+    uint64_t gen;      /* series with an older match must be matched again */
+    struct refs plain; /* sub-expressions without dimensions */
+};
+
+struct bucket { /* sub-alarms with the same deadline */
+    struct hale_timer timer;
+    struct sub *first, *last;
+};
+
+struct thresholds_engine {
+    unsigned magic;
+    struct thresholds_limits limits;
+    thresholds_emit_fn emit;
+    void *emit_arg;
+    struct thresholds_stats stats;
+
+    uint64_t gen, next_uid;
+    struct hale_map *defs; /* id -> struct def */
+    struct hale_u64map *defs_by_uid;
+    struct hale_map *names;         /* tenant \0 name -> struct name */
+    struct hale_map *by_dim;        /* tenant \0 name \0 key \0 value -> struct refs */
+    struct hale_u64map *series;     /* id -> struct thresholds_series */
+    struct hale_u64map *sub_by_key; /* key -> chain of struct sub */
+    size_t unmatched;               /* series with n == 0 */
+    size_t dead;                    /* dead sub-alarms not yet let go of */
+
+    struct sub **subs; /* by place; NULL: free */
+    struct sub **due;  /* scratch of a tick, as large as subs */
+    size_t n_places, cap_places;
+    uint32_t *free_places;
+    size_t n_free;
+    struct thresholds_series **kept; /* series in the snapshot, by place - 1 */
+    size_t n_kept, cap_kept;
+    unsigned char *sub_dirty, *series_dirty; /* one byte a page */
+    bool header_dirty;
+    struct def *dropped; /* definitions dropped since saved, list by next_dropped */
+
+    struct hale_timers *timers;  /* of buckets */
+    struct hale_u64map *buckets; /* deadline -> struct bucket */
+    struct bucket *spare;
+    size_t unscheduled; /* sub-alarms that should have a timer and got no memory for it */
+    int64_t ticked_ms;
+
+    struct ref *found; /* scratch of matching */
+    size_t n_found, cap_found;
+    double *values;        /* scratch of a verdict, HALE_EXPR_MAX_TIMES */
+    struct hale_buf key;   /* scratch: a table key */
+    struct hale_buf group; /* scratch: bytes of a group */
+};
+
+static inline unsigned char *sub_dirty_flag(struct thresholds_engine *e,
+                                            const struct sub *a)
+{
+    return &e->sub_dirty[a->place / SUBS_PER_PAGE];
+}
+static inline int64_t floor_s(int64_t ms)
+{
+    return ms >= 0 ? ms / 1000 : -((999 - ms) / 1000);
+}
+
+/* --- subs.c: groups and the table of sub-alarms --------------------------------------------- */
+#define THRESHOLDS_GROUP_MAX HALE_DIMS_MAX
+/* Views of the group's dimensions into dims (THRESHOLDS_GROUP_MAX); returns their number. */
+unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims);
+/* Appends one dimension to the bytes of a group. */
+void thresholds_group_add(struct hale_buf *out, const struct hale_dim *d);
+
+struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct def *def,
+                                unsigned index, struct hale_str group);
+/* A new sub-alarm with an empty window from now_ms on, in the tables and scheduled. NULL: a
+ * ceiling, or no memory (counted). */
+struct sub *thresholds_sub_new(struct thresholds_engine *e, struct def *def,
+                               unsigned index, struct hale_str group, unsigned n_group,
+                               int64_t now_ms);
+/* Gives old an empty window of its definition's present shape: identity, group, state and
+ * members stay (members by matching again). Without memory old dies instead. */
+void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t now_ms);
+void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a);
+void thresholds_sub_release(struct thresholds_engine *e,
+                            struct sub *a); /* one reference */
+/* For snapshots: memory with shape and threshold of the sub-expression, in no table. */
+struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *def,
+                                 unsigned index, struct hale_str group, unsigned n_group);
+/* Puts a into the tables at place (SIZE_MAX: any free one). HALE_E_LIMIT, HALE_E_NOMEM,
+ * HALE_E_EXISTS (place taken). On failure a is still the caller's. */
+HALE_MUST_CHECK enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e,
+                                                  struct sub *a, size_t place);
+void thresholds_sub_free(struct sub *a);
+
+/* --- match.c: which series feeds which sub-alarms ------------------------------------------- */
+struct name *thresholds_name(struct thresholds_engine *e, struct hale_str tenant,
+                             struct hale_str name);
+HALE_MUST_CHECK enum hale_rc thresholds_refs_add(struct thresholds_engine *e,
+                                                 struct def *def);
+void thresholds_refs_remove(struct thresholds_engine *e, struct def *def);
+/* Every series of the sub-expression's name is to be matched again. */
+void thresholds_rematch(struct thresholds_engine *e, const struct def *def,
+                        unsigned index);
+/* Makes s part of the snapshot. HALE_E_LIMIT, HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc thresholds_keep(struct thresholds_engine *e,
+                                             struct thresholds_series *s);
+
+/* A series as a snapshot has it; its sub-alarms are found when it is introduced again.
+ * HALE_E_EXISTS, HALE_E_LIMIT, HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc thresholds_series_restore(struct thresholds_engine *e,
+                                                       uint64_t id, uint64_t gen);
+/* --- engine.c: definitions ---------------------------------------------------------------------- */
+/* Takes d, also on failure. uid: not in use. */
+HALE_MUST_CHECK enum hale_rc thresholds_def_add(struct thresholds_engine *e,
+                                                struct hale_definition *d, uint64_t uid);
+void thresholds_def_free(struct def *def);
+
+/* --- window.c: what a sample and a tick do to a sub-alarm ------------------------------------- */
+void thresholds_window_reset(struct sub *a, int64_t now_ms);
+void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
+                              double value, int64_t now_ms, int64_t accepted_us);
+void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t at_ms);
+/* Operator or threshold changed: the state is sent again at the next evaluation (hale: at the
+ * next tick call; monasca: at the next tick of its grid). The caller schedules. */
+void thresholds_window_changed(struct thresholds_engine *e, struct sub *a,
+                               int64_t now_ms);
+/* Deadline of the tick that the sub-alarm needs next, INT64_MAX: none. */
+int64_t thresholds_window_deadline(const struct thresholds_engine *e,
+                                   const struct sub *a);
+
+/* --- schedule.c: timers ------------------------------------------------------------------------ */
+void thresholds_schedule(struct thresholds_engine *e,
+                         struct sub *a); /* arms, moves or disarms */
+void thresholds_unschedule(struct thresholds_engine *e, struct sub *a);
+void thresholds_schedule_fini(struct thresholds_engine *e);
+#endif

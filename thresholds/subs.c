@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * subs - groups and the table of sub-alarms: found by (definition, index, group), placed in
+ * pages for the snapshot, listed by definition.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/id.h"
+#include "thresholds/inner.h"
+
+/* --- groups -------------------------------------------------------------------------------- */
+
+void thresholds_group_add(struct hale_buf *out, const struct hale_dim *d)
+{
+    const unsigned char len[4] = {
+        (unsigned char)d->key.len, (unsigned char)(d->key.len >> 8),
+        (unsigned char)d->value.len, (unsigned char)(d->value.len >> 8)};
+    hale_buf_add(out, len, sizeof(len));
+    hale_buf_add_str(out, d->key);
+    hale_buf_add_str(out, d->value);
+}
+
+unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims)
+{
+    const char *p = a->group;
+    for (unsigned i = 0; i < a->n_group; i++) {
+        unsigned char len[4];
+        memcpy(len, p, sizeof(len));
+        size_t key_len = len[0] + 256u * len[1];
+        size_t value_len = len[2] + 256u * len[3];
+        dims[i].key = (struct hale_str){p + sizeof(len), key_len};
+        dims[i].value = (struct hale_str){p + sizeof(len) + key_len, value_len};
+        p += sizeof(len) + key_len + value_len;
+    }
+    return a->n_group;
+}
+
+/* --- table ----------------------------------------------------------------------------------- */
+
+static uint64_t key_of(const struct def *def, unsigned index, struct hale_str group)
+{
+    return hale_id_hash64_seed(group.p, group.len, def->uid * HALE_EXPR_MAX_SUBS + index);
+}
+
+struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct def *def,
+                                unsigned index, struct hale_str group)
+{
+    struct sub *a = hale_u64map_get(e->sub_by_key, key_of(def, index, group));
+    for (; a != NULL; a = a->key_next) {
+        if (a->def == def && a->index == index &&
+            hale_str_eq((struct hale_str){a->group, a->group_len}, group))
+            return a;
+    }
+    return NULL;
+}
+
+/* Slots beyond the view. While a window waits late_wait for its end, samples of now go there. */
+static unsigned future_slots(const struct thresholds_engine *e, unsigned width_s,
+                             bool monasca)
+{
+    int64_t wait_s = (e->limits.late_wait_ms + 999) / 1000;
+    unsigned need = (unsigned)((wait_s + width_s - 1) / width_s) + 1;
+    return monasca || need < FUTURE_SLOTS ? FUTURE_SLOTS : need;
+}
+
+static unsigned slots_of(const struct thresholds_engine *e, const struct hale_subexpr *x,
+                         bool monasca)
+{
+    if (x->func == HALE_FUNC_LAST)
+        return monasca ? 1 : x->times;
+    return x->times + future_slots(e, x->period_s, monasca);
+}
+
+struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *def,
+                                 unsigned index, struct hale_str group, unsigned n_group)
+{
+    const struct hale_subexpr *x = &def->d->expr->subs[index];
+    bool monasca = def->d->semantics == HALE_SEMANTICS_MONASCA;
+    unsigned n_slots = slots_of(e, x, monasca);
+    HALE_ASSERT(n_slots <= UINT16_MAX && group.len <= UINT16_MAX);
+    struct sub *a = calloc(1, sizeof(*a) + n_slots * sizeof(struct slot));
+    char *bytes = malloc(group.len > 0 ? group.len : 1);
+    if (a == NULL || bytes == NULL) {
+        free(a);
+        free(bytes);
+        return NULL;
+    }
+    if (group.len > 0)
+        memcpy(bytes, group.p, group.len);
+    a->def = def;
+    a->index = (uint8_t)index;
+    a->group = bytes;
+    a->group_len = (uint16_t)group.len;
+    a->n_group = (uint16_t)n_group;
+    a->key = key_of(def, index, group);
+    a->func = (uint8_t)x->func;
+    a->op = (uint8_t)x->op;
+    a->threshold = x->threshold;
+    a->deterministic = x->deterministic;
+    a->monasca = monasca;
+    a->times = (uint16_t)x->times;
+    a->width_s = x->period_s;
+    a->n_slots = (uint16_t)n_slots;
+    a->state = x->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
+    a->recheck_ms = NO_TIME;
+    a->last_ms = NO_TIME;
+    return a;
+}
+
+void thresholds_sub_free(struct sub *a)
+{
+    if (a == NULL)
+        return;
+    free(a->group);
+    free(a);
+}
+
+/* Room for one place more, at least up to index `place`. */
+static enum hale_rc grow_places(struct thresholds_engine *e, size_t place)
+{
+    if (place < e->cap_places)
+        return HALE_OK;
+    size_t cap = e->cap_places == 0 ? SUBS_PER_PAGE : e->cap_places * 2;
+    while (cap <= place)
+        cap *= 2;
+    struct sub **subs = realloc(e->subs, cap * sizeof(*subs));
+    if (subs != NULL)
+        e->subs = subs;
+    struct sub **due = realloc(e->due, cap * sizeof(*due));
+    if (due != NULL)
+        e->due = due;
+    uint32_t *places = realloc(e->free_places, cap * sizeof(*places));
+    if (places != NULL)
+        e->free_places = places;
+    unsigned char *dirty = realloc(e->sub_dirty, cap / SUBS_PER_PAGE);
+    if (dirty != NULL)
+        e->sub_dirty = dirty;
+    if (subs == NULL || due == NULL || places == NULL || dirty == NULL)
+        return HALE_E_NOMEM;
+    memset(e->subs + e->cap_places, 0, (cap - e->cap_places) * sizeof(*subs));
+    memset(e->sub_dirty + e->cap_places / SUBS_PER_PAGE, 0,
+           (cap - e->cap_places) / SUBS_PER_PAGE);
+    e->cap_places = cap;
+    return HALE_OK;
+}
+
+static enum hale_rc find_place(struct thresholds_engine *e, size_t *place)
+{
+    if (*place == SIZE_MAX && e->n_free > 0) {
+        *place = e->free_places[--e->n_free];
+        return HALE_OK;
+    }
+    if (*place == SIZE_MAX)
+        *place = e->n_places;
+    enum hale_rc rc = grow_places(e, *place);
+    if (rc != HALE_OK)
+        return rc;
+    return e->subs[*place] == NULL ? HALE_OK : HALE_E_EXISTS;
+}
+
+enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e, struct sub *a,
+                                  size_t place)
+{
+    if (e->stats.subalarms >= e->limits.max_subalarms ||
+        e->stats.slots + a->n_slots > e->limits.max_slots)
+        return HALE_E_LIMIT;
+    bool any = place == SIZE_MAX;
+    enum hale_rc rc = find_place(e, &place);
+    if (rc != HALE_OK)
+        return rc;
+    a->key_next = hale_u64map_get(e->sub_by_key, a->key);
+    rc = hale_u64map_put(e->sub_by_key, a->key, a);
+    if (rc != HALE_OK) {
+        if (any && place < e->n_places)
+            e->free_places[e->n_free++] = (uint32_t)place;
+        return rc;
+    }
+    e->subs[place] = a;
+    if (place >= e->n_places)
+        e->n_places = place + 1;
+    a->place = (uint32_t)place;
+    a->def_next = a->def->subs;
+    if (a->def_next != NULL)
+        a->def_next->def_prev = a;
+    a->def->subs = a;
+    e->stats.subalarms++;
+    e->stats.slots += a->n_slots;
+    *sub_dirty_flag(e, a) = 1;
+    return HALE_OK;
+}
+
+struct sub *thresholds_sub_new(struct thresholds_engine *e, struct def *def,
+                               unsigned index, struct hale_str group, unsigned n_group,
+                               int64_t now_ms)
+{
+    struct sub *a = thresholds_sub_alloc(e, def, index, group, n_group);
+    if (a == NULL || thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {
+        thresholds_sub_free(a);
+        e->stats.refused_subalarms++;
+        return NULL;
+    }
+    a->uid = e->next_uid++;
+    a->born = e->gen;
+    e->header_dirty = true;
+    thresholds_window_reset(a, now_ms);
+    thresholds_schedule(e, a);
+    return a;
+}
+
+void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a)
+{
+    HALE_ASSERT(!a->dead && e->subs[a->place] == a);
+    *sub_dirty_flag(e, a) = 1;
+    thresholds_unschedule(e, a);
+    e->subs[a->place] = NULL;
+    e->free_places[e->n_free++] = a->place;
+
+    struct sub *first = hale_u64map_take(e->sub_by_key, a->key);
+    HALE_ASSERT(first != NULL);
+    if (first == a) {
+        first = a->key_next;
+    } else {
+        struct sub *p = first;
+        while (p->key_next != a)
+            p = p->key_next;
+        p->key_next = a->key_next;
+    }
+    /* The slot just taken is there again: put cannot fail. */
+    if (first != NULL)
+        HALE_ASSERT(hale_u64map_put(e->sub_by_key, a->key, first) == HALE_OK);
+
+    if (a->def_prev != NULL)
+        a->def_prev->def_next = a->def_next;
+    else
+        a->def->subs = a->def_next;
+    if (a->def_next != NULL)
+        a->def_next->def_prev = a->def_prev;
+    e->stats.subalarms--;
+    e->stats.slots -= a->n_slots;
+    a->dead = true;
+    a->def = NULL;
+    if (a->refs == 0)
+        thresholds_sub_free(a);
+    else
+        e->dead++;
+}
+
+void thresholds_sub_release(struct thresholds_engine *e, struct sub *a)
+{
+    HALE_ASSERT(a->refs > 0);
+    if (--a->refs == 0 && a->dead) {
+        e->dead--;
+        thresholds_sub_free(a);
+    }
+}
+
+void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t now_ms)
+{
+    struct hale_str group = {old->group, old->group_len};
+    struct sub *a = thresholds_sub_alloc(e, old->def, old->index, group, old->n_group);
+    if (a == NULL) {
+        thresholds_sub_kill(e, old);
+        e->stats.refused_subalarms++;
+        return;
+    }
+    a->uid = old->uid;
+    a->born = old->born;
+    a->state = old->state;
+    thresholds_sub_kill(e, old);
+    if (thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {
+        thresholds_sub_free(a);
+        e->stats.refused_subalarms++;
+        return;
+    }
+    thresholds_window_reset(a, now_ms);
+    thresholds_schedule(e, a);
+}

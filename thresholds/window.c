@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * window - what a sample and a tick do to one sub-alarm: accept, decide, slide. The rules and
+ * their numbers are those of docs/formats/thresholds.md.
+ *
+ * Rules 1 and 2 (immediate) need not look at the whole window for each sample: for the pairs of
+ * function and operator that they are allowed for, a slot can only change from "does not decide"
+ * to "decides", so what the slots other than the touched one say was found out when they were
+ * touched. The exception, a changed threshold, sets `changed`.
+ */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "thresholds/inner.h"
+
+/* What was found: the state, the slots whose values tell why, and the window shown. */
+struct verdict {
+    enum hale_state state;
+    unsigned lo, hi; /* slots, counted from the oldest, hi not included */
+    int64_t start_ms, end_ms;
+};
+
+struct moment { /* of the evaluation */
+    int64_t at_ms;
+    int64_t accepted_us; /* 0: a tick */
+    bool by_tick;
+};
+
+static inline struct slot *slot_at(struct sub *a, unsigned i)
+{
+    unsigned k = a->head + i;
+    return &a->slots[k >= a->n_slots ? k - a->n_slots : k];
+}
+
+static inline int64_t window_start_s(const struct sub *a)
+{
+    return a->view_end_s - (int64_t)a->times * a->width_s;
+}
+
+static inline double slot_value(const struct sub *a, const struct slot *s)
+{
+    if (a->func == HALE_FUNC_AVG)
+        return s->acc / s->n;
+    return a->func == HALE_FUNC_COUNT ? s->n : s->acc;
+}
+
+static inline bool slot_holds(const struct sub *a, const struct slot *s)
+{
+    return hale_op_holds((enum hale_op)a->op, slot_value(a, s), a->threshold);
+}
+
+static inline bool op_is_less(const struct sub *a)
+{
+    return a->op == HALE_OP_LT || a->op == HALE_OP_LTE;
+}
+
+/* Rule 1 is allowed for this kind (last has its own code). */
+static inline bool alarms_at_once(const struct sub *a)
+{
+    if (a->func == HALE_FUNC_MIN)
+        return op_is_less(a);
+    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && !op_is_less(a);
+}
+
+/* Rule 2 is allowed for this kind. */
+static inline bool clears_at_once(const struct sub *a)
+{
+    if (a->func == HALE_FUNC_MIN)
+        return !op_is_less(a);
+    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && op_is_less(a);
+}
+
+static int64_t floor_minute_s(int64_t s)
+{
+    int64_t m = s / 60;
+    if (s % 60 < 0)
+        m--;
+    return m * 60;
+}
+
+void thresholds_window_reset(struct sub *a, int64_t now_ms)
+{
+    a->view_end_s = floor_minute_s(floor_s(now_ms) + a->width_s);
+    a->data_end_s = a->view_end_s - a->width_s;
+    a->last_ms = NO_TIME;
+    a->n_last = 0;
+    a->head = 0;
+    a->empty = 0;
+    a->asleep = false;
+    a->changed = false;
+    memset(a->slots, 0, a->n_slots * sizeof(a->slots[0]));
+}
+
+static void slide(struct sub *a, int64_t n)
+{
+    unsigned clear = n < a->n_slots ? (unsigned)n : a->n_slots;
+    for (unsigned i = 0; i < clear; i++)
+        *slot_at(a, i) = (struct slot){0, 0};
+    a->head = (uint16_t)((a->head + clear) % a->n_slots);
+    a->view_end_s += n * a->width_s;
+}
+
+/* Monasca's slide to now_s (fact: n = d div width, one more if the rest exceeds the delay). */
+static void slide_monasca(const struct thresholds_engine *e, struct sub *a, int64_t now_s)
+{
+    int64_t d = now_s - a->view_end_s;
+    if (d > e->limits.delay_s)
+        slide(a, d / a->width_s + (d % a->width_s > e->limits.delay_s ? 1 : 0));
+}
+
+static int64_t next_tick_s(const struct thresholds_engine *e, int64_t after_s)
+{
+    int64_t d = after_s - e->limits.tick_phase_s;
+    int64_t k = d / e->limits.tick_s;
+    if (d % e->limits.tick_s < 0)
+        k--;
+    return e->limits.tick_phase_s + (k + 1) * e->limits.tick_s;
+}
+
+int64_t thresholds_window_deadline(const struct thresholds_engine *e, const struct sub *a)
+{
+    int64_t at = INT64_MAX;
+    if (!a->asleep && a->func != HALE_FUNC_LAST) {
+        at = a->monasca ? next_tick_s(e, a->view_end_s + e->limits.delay_s) * 1000
+                        : a->view_end_s * 1000 + e->limits.late_wait_ms;
+    }
+    return a->recheck_ms != NO_TIME && a->recheck_ms < at ? a->recheck_ms : at;
+}
+
+/* Does what the ticks that were left out while asleep would have done: every one before now. */
+static void wake(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
+{
+    a->asleep = false;
+    if (a->monasca) {
+        int64_t last_tick_s = next_tick_s(e, floor_s(now_ms - 1)) - e->limits.tick_s;
+        slide_monasca(e, a, last_tick_s);
+    } else {
+        int64_t behind = now_ms - (a->view_end_s * 1000 + e->limits.late_wait_ms);
+        int64_t width_ms = (int64_t)a->width_s * 1000;
+        if (behind > 0)
+            slide(a, (behind + width_ms - 1) / width_ms);
+    }
+}
+
+void thresholds_window_changed(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
+{
+    if (a->asleep)
+        wake(e, a, now_ms);
+    a->changed = true;
+    a->reported = false;
+    a->recheck_ms = a->monasca ? next_tick_s(e, floor_s(now_ms)) * 1000 : now_ms;
+}
+
+/* --- reporting ---------------------------------------------------------------------------- */
+
+static double clamped(double x)
+{
+    return x > DBL_MAX ? DBL_MAX : x < -DBL_MAX ? -DBL_MAX : x;
+}
+
+static unsigned collect_values(struct thresholds_engine *e, struct sub *a,
+                               const struct verdict *v)
+{
+    unsigned n = 0;
+    for (unsigned i = v->lo; i < v->hi; i++) {
+        const struct slot *s = slot_at(a, i);
+        if (s->n > 0)
+            e->values[n++] = clamped(slot_value(a, s));
+    }
+    return n;
+}
+
+static void report(struct thresholds_engine *e, struct sub *a, const struct verdict *v,
+                   const struct moment *m)
+{
+    if (a->reported && a->state == v->state)
+        return;
+    a->state = (uint8_t)v->state;
+    a->reported = true;
+    *sub_dirty_flag(e, a) = 1;
+    e->stats.transitions++;
+
+    struct hale_dim dims[THRESHOLDS_GROUP_MAX];
+    struct thresholds_event ev = {
+        .kind = HALE_SUB_STATE,
+        .definition = a->def->d,
+        .sub = a->index,
+        .n_group = thresholds_group_dims(a, dims),
+        .group = dims,
+        .state = v->state,
+        .by_tick = m->by_tick,
+        .at_ms = m->at_ms,
+        .n_values = collect_values(e, a, v),
+        .values = e->values,
+        .window_start_ms = v->start_ms,
+        .window_end_ms = v->end_ms,
+        .accepted_us = m->accepted_us,
+    };
+    e->emit(&ev, e->emit_arg);
+}
+
+/* --- last --------------------------------------------------------------------------------- */
+
+static bool last_decide(struct sub *a, struct verdict *v)
+{
+    if (a->n_last == 0)
+        return false;
+    unsigned newest = a->n_last - 1u;
+    v->start_ms = v->end_ms = a->last_ms;
+    v->lo = newest;
+    v->hi = a->n_last;
+    if (!slot_holds(a, slot_at(a, newest))) {
+        v->state = HALE_STATE_OK;
+        return true;
+    }
+    if (a->n_last < a->times) /* monasca keeps one value: times > 1 never alarms there */
+        return false;
+    for (unsigned i = 0; i < newest; i++) {
+        if (!slot_holds(a, slot_at(a, i)))
+            return false;
+    }
+    v->lo = 0;
+    v->state = HALE_STATE_ALARM;
+    return true;
+}
+
+static void last_sample(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
+                        double value, const struct moment *m)
+{
+    if (a->monasca)
+        time_ms = floor_s(time_ms) * 1000;
+    else if (time_ms > m->at_ms)
+        time_ms =
+            m->at_ms; /* a stamp in the future must not make later samples "older" */
+    if (a->last_ms != NO_TIME && time_ms < a->last_ms) {
+        e->stats.late++;
+        return;
+    }
+    a->last_ms = time_ms;
+    if (a->n_last < a->n_slots) {
+        *slot_at(a, a->n_last++) = (struct slot){value, 1};
+    } else {
+        a->slots[a->head] = (struct slot){value, 1};
+        a->head = (uint16_t)(a->head + 1u < a->n_slots ? a->head + 1u : 0);
+    }
+    /* Alarmed and the newest holds as well: nothing new, without looking at the others. */
+    bool same = a->reported && !a->changed && a->state == HALE_STATE_ALARM &&
+                slot_holds(a, slot_at(a, a->n_last - 1u));
+    struct verdict v;
+    if (!same && last_decide(a, &v))
+        report(e, a, &v, m);
+    a->changed = false;
+}
+
+/* --- the other functions -------------------------------------------------------------------- */
+
+static void show_slots(const struct sub *a, struct verdict *v, unsigned lo, unsigned hi)
+{
+    int64_t start = window_start_s(a);
+    v->lo = lo;
+    v->hi = hi;
+    v->start_ms = (start + (int64_t)lo * a->width_s) * 1000;
+    v->end_ms = (start + (int64_t)hi * a->width_s) * 1000;
+}
+
+/* Rule 1: the first run of `times` slots that all hold. */
+static bool find_run(struct sub *a, struct verdict *v)
+{
+    unsigned run = 0;
+    for (unsigned i = 0; i < a->n_slots; i++) {
+        const struct slot *s = slot_at(a, i);
+        run = s->n > 0 && slot_holds(a, s) ? run + 1 : 0;
+        if (run == a->times) {
+            v->state = HALE_STATE_ALARM;
+            show_slots(a, v, i + 1 - run, i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rule 2: the first slot that does not hold. */
+static bool find_clear(struct sub *a, struct verdict *v)
+{
+    for (unsigned i = 0; i < a->n_slots; i++) {
+        const struct slot *s = slot_at(a, i);
+        if (s->n > 0 && !slot_holds(a, s)) {
+            v->state = HALE_STATE_OK;
+            show_slots(a, v, i, i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rule 3, at the close of a window. */
+static bool close_view(struct sub *a, struct verdict *v)
+{
+    unsigned empty = 0;
+    show_slots(a, v, 0, a->times);
+    for (unsigned i = 0; i < a->times; i++) {
+        const struct slot *s = slot_at(a, i);
+        if (s->n == 0) {
+            empty++;
+            continue;
+        }
+        a->empty = 0;
+        if (!slot_holds(a, s)) {
+            v->hi = i + 1;
+            v->state = HALE_STATE_OK;
+            return true;
+        }
+    }
+    if (empty == 0) {
+        v->state = HALE_STATE_ALARM;
+        return true;
+    }
+    if (a->empty < UINT32_MAX)
+        a->empty++;
+    int64_t limit_s = (int64_t)a->width_s * a->times * 2;
+    bool no_data = a->monasca ? (int64_t)a->empty * 60 >= limit_s
+                              : a->view_end_s - a->data_end_s >= limit_s;
+    v->state = a->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
+    return a->deterministic || no_data;
+}
+
+static bool decide(struct sub *a, bool closing, struct verdict *v)
+{
+    if (alarms_at_once(a) && find_run(a, v))
+        return true;
+    if (clears_at_once(a) && find_clear(a, v))
+        return true;
+    return closing && close_view(a, v);
+}
+
+/* Rules 1 and 2 when only slot i has changed since the last decision. */
+static bool decide_touched(struct sub *a, unsigned i, struct verdict *v)
+{
+    if (alarms_at_once(a)) {
+        if ((a->state == HALE_STATE_ALARM && a->reported) ||
+            !slot_holds(a, slot_at(a, i)))
+            return false;
+        unsigned lo = i, hi = i + 1;
+        while (lo > 0 && slot_at(a, lo - 1)->n > 0 && slot_holds(a, slot_at(a, lo - 1)))
+            lo--;
+        while (hi < a->n_slots && hi - lo < a->times && slot_at(a, hi)->n > 0 &&
+               slot_holds(a, slot_at(a, hi)))
+            hi++;
+        if (hi - lo < a->times)
+            return false;
+        v->state = HALE_STATE_ALARM;
+        show_slots(a, v, lo, lo + a->times);
+        return true;
+    }
+    if (!clears_at_once(a) || (a->state == HALE_STATE_OK && a->reported) ||
+        slot_holds(a, slot_at(a, i)))
+        return false;
+    v->state = HALE_STATE_OK;
+    show_slots(a, v, i, i + 1);
+    return true;
+}
+
+static inline void slot_add(const struct sub *a, struct slot *s, double value)
+{
+    if (s->n == 0)
+        s->acc = value;
+    else if (a->func == HALE_FUNC_MAX)
+        s->acc = value > s->acc ? value : s->acc;
+    else if (a->func == HALE_FUNC_MIN)
+        s->acc = value < s->acc ? value : s->acc;
+    else if (a->func != HALE_FUNC_COUNT)
+        s->acc += value;
+    if (s->n < UINT32_MAX)
+        s->n++;
+}
+
+void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
+                              double value, int64_t now_ms, int64_t accepted_us)
+{
+    struct moment m = {.at_ms = now_ms, .accepted_us = accepted_us, .by_tick = false};
+    *sub_dirty_flag(e, a) = 1;
+    if (a->func == HALE_FUNC_LAST) {
+        last_sample(e, a, time_ms, value, &m);
+        return;
+    }
+    if (a->asleep) {
+        wake(e, a, now_ms);
+        thresholds_schedule(e, a);
+    }
+    int64_t time_s = floor_s(time_ms);
+    int64_t offset = time_s - window_start_s(a);
+    if (offset < 0) {
+        e->stats.late++;
+        return;
+    }
+    if (offset >= (int64_t)a->n_slots * a->width_s) {
+        e->stats.future++;
+        return;
+    }
+    unsigned i = (uint32_t)offset / a->width_s;
+    slot_add(a, slot_at(a, i), value);
+    int64_t slot_end_s = window_start_s(a) + (int64_t)(i + 1) * a->width_s;
+    if (slot_end_s > a->data_end_s)
+        a->data_end_s = slot_end_s;
+
+    /* monasca: a sample evaluates with now := its own stamp, even one in the future. */
+    bool closing = a->monasca && time_s > a->view_end_s + e->limits.delay_s;
+    struct verdict v;
+    if (closing || a->changed ? decide(a, closing, &v) : decide_touched(a, i, &v))
+        report(e, a, &v, &m);
+    a->changed = false;
+    if (closing) {
+        e->stats.evaluations++;
+        slide_monasca(e, a, time_s);
+        thresholds_schedule(e, a);
+    }
+}
+
+/* No tick can change or report anything before the next sample. */
+static bool settled(struct sub *a)
+{
+    if (!a->reported || a->changed)
+        return false;
+    if (a->state != (a->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED))
+        return false;
+    if (a->monasca && !a->deterministic &&
+        (int64_t)a->empty * 60 < (int64_t)a->width_s * a->times * 2)
+        return false;
+    for (unsigned i = 0; i < a->n_slots; i++) {
+        if (a->slots[i].n > 0)
+            return false;
+    }
+    return true;
+}
+
+void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t at_ms)
+{
+    struct moment m = {.at_ms = at_ms, .accepted_us = 0, .by_tick = true};
+    struct verdict v;
+    if (a->recheck_ms != NO_TIME && a->recheck_ms <= at_ms)
+        a->recheck_ms = NO_TIME;
+    *sub_dirty_flag(e, a) = 1;
+    if (a->func == HALE_FUNC_LAST) {
+        if (last_decide(a, &v))
+            report(e, a, &v, &m);
+        a->changed = false;
+        return;
+    }
+    bool closing = a->monasca ? floor_s(at_ms) > a->view_end_s + e->limits.delay_s
+                              : at_ms >= a->view_end_s * 1000 + e->limits.late_wait_ms;
+    if (decide(a, closing, &v))
+        report(e, a, &v, &m);
+    a->changed = false;
+    if (!closing)
+        return;
+    e->stats.evaluations++;
+    if (a->monasca)
+        slide_monasca(e, a, floor_s(at_ms));
+    else
+        slide(a, 1);
+    a->asleep = settled(a);
+}
