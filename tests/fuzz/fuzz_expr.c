@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_expr - an accepted expression, printed sub by sub, parses to the same subs. Thresholds
+ * that Java prints with an exponent, which the grammar does not know, are printed out first.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "model/expr.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool same_dims(const struct hale_subexpr *a, const struct hale_subexpr *b)
+{
+    if (a->n_dims != b->n_dims)
+        return false;
+    for (unsigned i = 0; i < a->n_dims; i++)
+        if (!hale_str_eq(a->dims[i].key, b->dims[i].key) ||
+            !hale_str_eq(a->dims[i].value, b->dims[i].value))
+            return false;
+    return true;
+}
+
+static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
+{
+    struct hale_subexpr plain = *s;
+    struct hale_expr *again;
+    struct hale_err err;
+    double a = fabs(s->threshold);
+    HALE_ASSERT(isfinite(a) && s->period_s % 60 == 0 && s->period_s > 0 && s->times > 0);
+    if (a != 0 && (a < 1e-3 || a >= 1e7))
+        plain.threshold = 1; /* its text would have an exponent */
+    hale_buf_reset(text);
+    hale_subexpr_format(&plain, text);
+    HALE_ASSERT(!text->failed);
+    HALE_ASSERT(hale_expr_parse(hale_buf_str(text), &again, &err) == HALE_OK);
+    HALE_ASSERT(again->n_subs == 1);
+    const struct hale_subexpr *t = &again->subs[0];
+    HALE_ASSERT(t->func == s->func && t->op == s->op &&
+                t->deterministic == s->deterministic);
+    HALE_ASSERT(t->period_s == s->period_s && t->times == s->times);
+    HALE_ASSERT(t->threshold == plain.threshold);
+    HALE_ASSERT(hale_str_eq(t->name, s->name) && same_dims(t, s));
+    hale_expr_free(again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct hale_expr *e;
+    struct hale_err err = {0};
+    struct hale_str in = {(const char *)data, size};
+    enum hale_rc rc = hale_expr_parse(in, &e, &err);
+    if (rc != HALE_OK) {
+        HALE_ASSERT(e == NULL && err.rc == rc && err.text[0] != '\0' && err.col >= 1);
+        return 0;
+    }
+    HALE_ASSERT(e->n_subs >= 1 && e->n_subs <= HALE_EXPR_MAX_SUBS);
+    struct hale_buf text;
+    enum hale_state states[HALE_EXPR_MAX_SUBS];
+    hale_buf_init(&text, 1u << 20);
+    for (unsigned i = 0; i < e->n_subs; i++) {
+        check_sub(&e->subs[i], &text);
+        states[i] = (enum hale_state)(i % 3);
+    }
+    (void)hale_expr_eval(e, states, HALE_SEMANTICS_MONASCA);
+    (void)hale_expr_eval(e, states, HALE_SEMANTICS_HALE);
+    hale_buf_fini(&text);
+    hale_expr_free(e);
+    return 0;
+}
