@@ -17,7 +17,7 @@
 static char *clean_value(const char *value)
 {
     struct hale_buf b;
-    hale_buf_init(&b, HALE_DIM_VALUE_MAX_CHARS * 4 + 1);
+    hale_buf_init(&b, strlen(value) * 3 + 2);
     for (const char *p = value; *p != '\0'; p++) {
         if ((unsigned char)*p < ' ' || strchr("<>={},\"\\;&", *p) != NULL)
             hale_buf_printf(&b, "%%%02X", (unsigned char)*p);
@@ -30,6 +30,10 @@ static char *clean_value(const char *value)
         b.p[--b.len] = '\0';
     if (b.len == 0)
         hale_buf_add_char(&b, '-');
+    if (b.failed) { /* memory */
+        hale_buf_fini(&b);
+        return NULL;
+    }
     return hale_buf_take(&b);
 }
 
