@@ -289,7 +289,7 @@ static void texts_are_monascas(void **state)
     assert_int_equal(hale_state_parse(HALE_STR("ALARMS"), &s), HALE_E_INVAL);
 }
 
-/* Double.toString of OpenJDK for values where its text is the shortest. */
+/* What Double.toString prints; 1e23 as from JDK 19 (JDK-4511638), before that it was longer. */
 static void thresholds_print_as_java_doubles(void **state)
 {
     static const struct {
