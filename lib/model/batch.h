@@ -28,11 +28,13 @@ struct hale_batch *hale_batch_new(void); /* NULL on memory failure */
 void hale_batch_free(struct hale_batch *b);
 void hale_batch_reset(struct hale_batch *b);
 unsigned hale_batch_n(const struct hale_batch *b);
-/* meta: JSON object text or {NULL,0}; copied. HALE_E_LIMIT when full, HALE_E_NOMEM.
+/* meta: JSON object text or {NULL,0}; copied. HALE_E_LIMIT when full (samples, or 32 MiB of
+ * metas), HALE_E_NOMEM, HALE_E_INVAL if value is not finite or meta not one JSON object (what
+ * hale_batch_open would refuse). The batch is unchanged then.
  * O(1) amortised, allocation only on growth. */
 HALE_MUST_CHECK enum hale_rc hale_batch_add(struct hale_batch *b, uint64_t id, int64_t time_ms,
                                             double value, struct hale_str meta);
-/* Appends the encoded form; n must be >= 1. */
+/* Appends the encoded form; n must be >= 1. HALE_E_LIMIT when out takes no more. */
 HALE_MUST_CHECK enum hale_rc hale_batch_encode(const struct hale_batch *b, int64_t accepted_us,
                                                struct hale_buf *out);
 

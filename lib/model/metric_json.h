@@ -11,6 +11,8 @@
  * Faults:    JSON: the body is not JSON (HTTP 400). SCHEMA: it is, but breaks a rule of Monasca
  *            (HTTP 422, whole batch refused). A body with both is JSON: on a schema fault the
  *            parser still reads to the end.
+ * Limits:    values nested deeper than 64 count as not JSON. NaN and Infinity as value or timestamp
+ *            are SCHEMA, as in Monasca, though they are not JSON.
  * Speed:     AVX2 scan chosen at run time, portable byte loop otherwise; both give the same
  *            answers (differential fuzz against jansson: tests/fuzz/fuzz_metric_json.c).
  * Threads:   the parser is a value of the caller; stateless otherwise.
@@ -49,7 +51,8 @@ enum hale_metric_fault hale_metric_parser_next(struct hale_metric_parser *p,
                                                struct hale_metric_view *out);
 
 /* The slow path: decodes and validates name and dimensions into canonical bytes of a series.
- * Appends to out. HALE_E_INVAL (message in err, ends with ": for metric <name>"). */
+ * Appends to out. HALE_E_INVAL (message in err, ends with ": for metric <name>"); HALE_E_LIMIT
+ * when out takes no more, HALE_E_NOMEM (not the client's fault, 503). */
 HALE_MUST_CHECK enum hale_rc hale_metric_series(const struct hale_metric_view *v,
                                                 struct hale_str tenant, struct hale_str region,
                                                 struct hale_buf *out, struct hale_err *err);

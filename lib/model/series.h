@@ -42,7 +42,8 @@ HALE_MUST_CHECK enum hale_rc hale_series_check_dim(struct hale_str key, struct h
                                                    struct hale_err *err);
 /* Sorts dims in place; HALE_E_INVAL on a duplicate key. */
 HALE_MUST_CHECK enum hale_rc hale_series_sort(struct hale_series *s, struct hale_err *err);
-/* Appends the canonical form of s (dims sorted). HALE_E_LIMIT over HALE_SERIES_MAX_BYTES. */
+/* Appends the canonical form of s (dims sorted). HALE_E_LIMIT over HALE_SERIES_MAX_BYTES, or when
+ * out takes no more. */
 HALE_MUST_CHECK enum hale_rc hale_series_encode(const struct hale_series *s, struct hale_buf *out);
 /* Decodes into views of bytes. HALE_E_INVAL on anything that is not exactly a canonical form. */
 HALE_MUST_CHECK enum hale_rc hale_series_decode(struct hale_str bytes, struct hale_series *out);

@@ -182,7 +182,7 @@ static void compare_refused(struct hale_str body, const json_error_t *error,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct hale_metric_view fast[MAX_VIEWS], slow[MAX_VIEWS];
-    struct hale_str body = {(const char *)data, size};
+    struct hale_str body = {size > 0 ? (const char *)data : "", size};
     struct hale_err err, slow_err;
     size_t n, n_slow;
     enum hale_metric_fault f = run(body, true, fast, MAX_VIEWS, &n, &err);
@@ -196,9 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     json_error_t error;
-    json_t *root =
-        json_loadb(body.p != NULL ? body.p : "", size,
-                   JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+    json_t *root = json_loadb(
+        body.p, size, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
     if (root == NULL) {
         compare_refused(body, &error, f);
         return 0;

@@ -127,12 +127,12 @@ static void not_json(void **state)
         "[] x",
         "[]]",
         "[][]",
-        M M,
-        M ",",
-        "[" M,
-        "[" M ",",
-        "[" M ",]",
-        "[" M " " M "]",
+        (M M),
+        (M ","),
+        ("[" M),
+        ("[" M ","),
+        ("[" M ",]"),
+        ("[" M " " M "]"),
         "{\"name\"}",
         "{\"name\":}",
         "{\"name\" \"a\"}",
@@ -200,9 +200,9 @@ static void not_json(void **state)
         "{\"x\":\"a\"\"b\":1}",
         /* first a broken rule, then no JSON: the graver fault counts */
         "[{\"name\":1},{]",
-        "[1," M ",}",
+        ("[1," M ",}"),
         "[null",
-        "[{\"name\":1}," M "] x",
+        ("[{\"name\":1}," M "] x"),
         "1 2",
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -620,15 +620,16 @@ static void series_limits(void **state)
         hale_buf_fini(&out);
     }
     refuse_series("m", dims, "more than 64 dimensions: for metric m");
+    static const char smile[] = {'\xf0', '\x9f', '\x98', '\x80'};
     size_t len = 1; /* 64 times 255 characters of four bytes are over 65000 bytes */
     dims[0] = '{';
     for (unsigned i = 0; i < 64; i++) {
         len += (size_t)snprintf(dims + len, 16, "%s\"k%u\":\"", i == 0 ? "" : ",", i);
         for (unsigned k = 0; k < 255; k++, len += 4)
-            memcpy(dims + len, "\xf0\x9f\x98\x80", 4);
+            memcpy(dims + len, smile, sizeof(smile));
         dims[len++] = '"';
     }
-    memcpy(dims + len, "}", 2);
+    (void)snprintf(dims + len, 2, "}");
     refuse_series("m", dims, "longer than 65000 bytes: for metric m");
     struct hale_metric_view v = {.name_raw = HALE_STR("m")};
     struct hale_buf tiny;
@@ -721,7 +722,7 @@ static void meta_length_is_that_of_json_dumps(void **state)
             int len =
                 snprintf(text, sizeof(text), "%.*s,\"p\":\"", (int)n, cases[i].text);
             memset(text + len, 'x', pad + more);
-            memcpy(text + len + pad + more, "\"}", 3);
+            (void)snprintf(text + len + pad + more, 3, "\"}");
             if (check_meta(text) != (more == 0 ? HALE_OK : HALE_E_INVAL))
                 fail_msg("%s is not %u long (%u)", cases[i].text, cases[i].len, more);
         }

@@ -19,10 +19,12 @@ static struct hale_str str(const char *s)
 /* n times the text */
 static struct hale_str times(const char *text, size_t n, char *dst)
 {
-    size_t len = strlen(text);
-    for (size_t i = 0; i < n; i++)
-        memcpy(dst + i * len, text, len);
-    return (struct hale_str){dst, n * len};
+    struct hale_str s = {dst, 0};
+    for (size_t i = 0; i < n; i++) {
+        for (const char *p = text; *p != '\0'; p++)
+            dst[s.len++] = *p;
+    }
+    return s;
 }
 
 static void names(void **state)
