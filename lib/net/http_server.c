@@ -127,11 +127,13 @@ static bool read_body_facts(const struct hale_http_req *req, struct body_facts *
     const char *coding = hale_http_header(req, "Transfer-Encoding");
     *out = (struct body_facts){.present = false};
     if (coding != NULL) {
-        out->present = out->chunked = true;
-        return length == NULL && strcasecmp(coding, "chunked") == 0;
+        out->present = true;
+        out->chunked = length == NULL && strcasecmp(coding, "chunked") == 0;
+        return out->chunked;
     }
     if (length == NULL)
         return true;
+    out->present = true;
     if (hale_str_u64(hale_str_from(length), &out->length) != HALE_OK)
         return false;
     out->known = true;
