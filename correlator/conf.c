@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "correlator/conf.h"
+
+#include <stdlib.h>
+
+#include "model/yaml.h"
+#include "store/keys.h"
+#include "store/redis.h"
+
+static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+
+static const struct hale_conf_field fields[] = {
+    {.key = "redis",
+     .type = HALE_CONF_STRING,
+     .offset = offsetof(struct correlator_conf, redis),
+     .fallback = "unix:/run/hale/redis.sock",
+     .help = "Redis: unix:/path or host:port"},
+    {.key = "shards",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, shards),
+     .fallback = "1",
+     .min = 1,
+     .max = HALE_SHARDS_MAX,
+     .help = "number of sample streams; the same in collector and thresholds"},
+    {.key = "listen",
+     .type = HALE_CONF_STRING,
+     .offset = offsetof(struct correlator_conf, listen),
+     .fallback = "127.0.0.1:8072",
+     .help = "own metrics and health (GET /metrics, /healthz)"},
+    {.key = "log_level",
+     .type = HALE_CONF_ENUM,
+     .offset = offsetof(struct correlator_conf, log_level),
+     .fallback = "info",
+     .choices = levels,
+     .help = "debug, info, warn or error"},
+    {.key = "max_alarms",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, max_alarms),
+     .fallback = "200000",
+     .min = 1,
+     .max = 10000000,
+     .help = "alarms at most; further ones are refused and counted"},
+    {.key = "max_sub_alarms",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, max_sub_alarms),
+     .fallback = "1000000",
+     .min = 1,
+     .max = 50000000,
+     .help = "sub-alarms at most; further ones are refused and counted"},
+};
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+enum hale_rc correlator_conf_load(const char *path, void **conf_out, struct hale_err *err)
+{
+    struct hale_yaml *yaml = NULL;
+    *conf_out = NULL;
+    struct correlator_conf *c = calloc(1, sizeof(*c));
+    if (c == NULL)
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    enum hale_rc rc = hale_yaml_load_file(path, &yaml, err);
+    if (rc == HALE_OK)
+        rc = hale_conf_read(hale_yaml_root(yaml), fields, N_FIELDS, c, err);
+    if (rc == HALE_OK) {
+        struct hale_err why = {0};
+        rc = hale_redis_check_url(c->redis, &why);
+        if (rc != HALE_OK)
+            rc = hale_err_at(err, rc, path,
+                             hale_yaml_line(hale_yaml_get(hale_yaml_root(yaml), "redis")),
+                             0, "redis: %s", why.text);
+    }
+    hale_yaml_free(yaml);
+    if (rc != HALE_OK) {
+        correlator_conf_free(c);
+        return rc;
+    }
+    *conf_out = c;
+    return HALE_OK;
+}
+
+void correlator_conf_free(void *conf)
+{
+    struct correlator_conf *c = conf;
+    if (c == NULL)
+        return;
+    hale_conf_fini(fields, N_FIELDS, c);
+    free(c);
+}
+
+void correlator_conf_describe(struct hale_buf *out)
+{
+    hale_conf_describe(fields, N_FIELDS, out);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORRELATOR_CONF_H
+#define CORRELATOR_CONF_H
+/*
+ * conf - the correlator's configuration file (man page hale-correlator(8)).
+ * Ownership: heap object, free with correlator_conf_free. Threads: immutable after load.
+ */
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/rc.h"
+
+struct correlator_conf {
+    char *redis;            /* URL for hale_redis_new */
+    char *listen;           /* ops listener, "host:port" */
+    int64_t shards;         /* 1..HALE_SHARDS_MAX */
+    int64_t max_alarms;     /* ceiling, > 0 */
+    int64_t max_sub_alarms; /* ceiling, > 0 */
+    int log_level;          /* enum hale_log_level */
+};
+
+/* For struct hale_daemon_spec. */
+HALE_MUST_CHECK enum hale_rc correlator_conf_load(const char *path, void **conf_out,
+                                                  struct hale_err *err);
+void correlator_conf_free(void *conf);
+void correlator_conf_describe(struct hale_buf *out);
+#endif

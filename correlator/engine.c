@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine - the public functions: definitions, sub-alarm records, control; alarms' life. */
+#include "correlator/engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "correlator/parts.h"
+
+#define MAGIC 0x636f7265u
+
+/* --- small helpers ------------------------------------------------------------------- */
+
+void *cor_got(struct correlator_engine *e, void *p)
+{
+    if (p == NULL)
+        e->nomem = true;
+    return p;
+}
+
+char *cor_strdup(struct correlator_engine *e, const char *s)
+{
+    return cor_got(e, strdup(s));
+}
+
+int64_t cor_now_ms(const struct correlator_engine *e)
+{
+    return e->in->now_us / 1000;
+}
+
+void cor_checkpoint(struct correlator_engine *e)
+{
+    if (e->sink.checkpoint != NULL)
+        e->sink.checkpoint(e->sink.arg);
+}
+
+static enum hale_rc result(const struct correlator_engine *e, enum hale_rc rc)
+{
+    return e->nomem ? HALE_E_NOMEM : rc;
+}
+
+/* Begins an input: who decided and when. */
+static void begin(struct correlator_engine *e, const struct correlator_input *in,
+                  int64_t accepted_us, int64_t decided_us)
+{
+    HALE_CHECK(e, MAGIC);
+    HALE_ASSERT(in != NULL);
+    e->in = in;
+    e->accepted_us = accepted_us;
+    e->decided_us = decided_us;
+}
+
+/* --- creation ------------------------------------------------------------------------ */
+
+struct correlator_engine *correlator_engine_new(const struct correlator_limits *limits,
+                                                const struct correlator_sink *sink)
+{
+    HALE_ASSERT(limits->max_alarms > 0 && limits->max_subs > 0 &&
+                limits->max_metrics > 0);
+    struct correlator_engine *e = calloc(1, sizeof(*e));
+    if (e == NULL)
+        return NULL;
+    e->magic = MAGIC;
+    e->limits = *limits;
+    e->sink = *sink;
+    e->loading = true;
+    hale_buf_init(&e->scratch, COR_RECORD_MAX);
+    /* The alarms' ceiling can be changed while running, so the tables are made for the most. */
+    e->defs = hale_map_new(1u << 20, NULL);
+    e->alarms = hale_map_new(1u << 24, NULL);
+    e->faults = hale_map_new(1u << 24, NULL);
+    e->loading_faults = hale_map_new(1u << 24, NULL);
+    e->loading_alarms = hale_map_new(1u << 24, NULL);
+    e->unreadable = hale_map_new(1u << 20, NULL);
+    if (e->unreadable == NULL || e->defs == NULL || e->alarms == NULL ||
+        e->faults == NULL || e->loading_faults == NULL || e->loading_alarms == NULL) {
+        correlator_engine_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void correlator_engine_free(struct correlator_engine *e)
+{
+    if (e == NULL)
+        return;
+    HALE_CHECK(e, MAGIC);
+    cor_free_gone(e);
+    size_t it = 0;
+    void *v;
+    while (e->alarms != NULL && (v = hale_map_next(e->alarms, &it, NULL)) != NULL)
+        cor_alarm_free(v);
+    it = 0;
+    while (e->defs != NULL && (v = hale_map_next(e->defs, &it, NULL)) != NULL)
+        cor_def_free(v);
+    cor_loading_free(e);
+    hale_map_free(e->defs);
+    hale_map_free(e->unreadable);
+    hale_map_free(e->alarms);
+    hale_map_free(e->faults);
+    hale_buf_fini(&e->scratch);
+    e->magic = 0;
+    free(e);
+}
+
+const struct correlator_stats *correlator_engine_stats(const struct correlator_engine *e)
+{
+    HALE_CHECK(e, MAGIC);
+    return &e->stats;
+}
+
+int64_t correlator_engine_seq(const struct correlator_engine *e)
+{
+    HALE_CHECK(e, MAGIC);
+    return e->seq;
+}
+
+/* --- state changes ----------------------------------------------------------------- */
+
+static void set_reason(struct cor_alarm *a, char *owned)
+{
+    if (owned == NULL)
+        return; /* no memory, latched: this engine is thrown away */
+    free(a->reason);
+    a->reason = owned;
+}
+
+static void transition(struct correlator_engine *e, struct cor_alarm *a,
+                       enum hale_state to, char *reason)
+{
+    enum hale_state from = a->state;
+    cor_alarm_set_state(e, a, to);
+    set_reason(a, reason);
+    a->updated_ms = a->state_updated_ms = cor_now_ms(e);
+    cor_emit(e, a, HALE_ALARM_TRANSITION, from);
+}
+
+/* --- evaluation ---------------------------------------------------------------------- */
+
+static void evaluate(struct correlator_engine *e, struct cor_node *n)
+{
+    const struct hale_definition *d = n->def->d;
+    enum hale_state states[HALE_EXPR_MAX_SUBS];
+    HALE_ASSERT(d->expr->n_subs <= HALE_EXPR_MAX_SUBS);
+    for (unsigned i = 0; i < d->expr->n_subs; i++) {
+        const struct cor_sub *s = n->bind[i];
+        if (s == NULL || (!s->reported && d->expr->subs[i].func != HALE_FUNC_LAST))
+            return;
+        states[i] = s->state;
+    }
+    enum hale_state to = hale_expr_eval(d->expr, states, d->semantics);
+    struct cor_alarm *a = n->alarm;
+    if (to == a->state || e->nomem)
+        return;
+    enum hale_state from = a->state;
+    a->manual = false;
+    a->state = to; /* the reason speaks of the new state */
+    char *reason = cor_reason(e, a);
+    a->state = from;
+    transition(e, a, to, reason);
+}
+
+static void birth(struct correlator_engine *e, struct cor_node *n)
+{
+    const struct hale_definition *d = n->def->d;
+    char id[HALE_UUID_TEXT];
+    if (n->alarm != NULL || !cor_node_complete(n))
+        return;
+    struct hale_buf *seed = &e->scratch;
+    hale_buf_reset(seed);
+    hale_buf_printf(seed, "%s\n%s\n%s", d->id, n->json, e->in->entry_id);
+    if (seed->failed) {
+        e->nomem = true;
+        return;
+    }
+    hale_id_uuid_from(seed->p, seed->len, id);
+    struct cor_alarm *a = cor_alarm_new(
+        e, id, d->expr->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED);
+    if (a == NULL)
+        return;
+    a->node = n;
+    n->alarm = a;
+    a->created_ms = a->updated_ms = a->state_updated_ms = cor_now_ms(e);
+    set_reason(a, cor_strdup(e, "Alarm created"));
+    cor_emit(e, a, HALE_ALARM_CREATED, a->state);
+}
+
+/* After a record about s: alarms that can exist now do, and all that use s are evaluated. */
+static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_sub *s)
+{
+    (void)s;
+    if (e->nomem)
+        return;
+    birth(e, n);
+    if (n->alarm != NULL) {
+        evaluate(e, n);
+        cor_checkpoint(e);
+    }
+}
+
+/* --- sub-alarm records --------------------------------------------------------------- */
+
+/* A series joined s, which has it last. Not each one is worth a log record: a definition without
+ * match_by would write its whole list of metrics once per series. */
+static void metric_joined(struct correlator_engine *e, struct cor_node *n,
+                          struct cor_sub *s)
+{
+    struct cor_alarm *a = n->alarm;
+    if (a == NULL || e->nomem || (s->node != n && s->n_metrics > COR_SHARED_METRICS))
+        return;
+    uint64_t hash = s->metrics[s->n_metrics - 1].hash;
+    for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
+        if (n->bind[i] != NULL && n->bind[i] != s && cor_sub_has_metric(n->bind[i], hash))
+            return;
+    }
+    a->updated_ms = cor_now_ms(e);
+    if (s->n_metrics <= COR_LOG_JOINS_TO || (s->n_metrics & (s->n_metrics - 1)) == 0)
+        cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
+    else
+        cor_alarm_dirty(e, a);
+    cor_checkpoint(e);
+}
+
+static void add_metrics(struct correlator_engine *e, struct cor_sub *s, json_t *metrics,
+                        bool tell)
+{
+    size_t i;
+    json_t *metric;
+    json_array_foreach (metrics, i, metric) {
+        if (cor_sub_add_metric(e, s, metric)) {
+            cor_sub_dirty(e, s);
+            if (tell)
+                cor_sub_each_node(e, s, metric_joined);
+        }
+    }
+}
+
+static void take_state(struct correlator_engine *e, struct cor_sub *s,
+                       const struct hale_sub_record *r)
+{
+    size_t n = json_array_size(r->values);
+    if (n > COR_VALUES_MAX)
+        n = COR_VALUES_MAX;
+    if (n > s->n_values) {
+        double *grown = cor_got(e, realloc(s->values, n * sizeof(*grown)));
+        if (grown == NULL)
+            return;
+        s->values = grown;
+    }
+    s->n_values = (unsigned)n;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(r->values, i);
+        s->values[i] = json_is_number(v) ? json_number_value(v) : (double)NAN;
+    }
+    s->state = r->state;
+    s->at_ms = r->at_ms;
+    s->window_start_ms = r->window_start_ms;
+    s->window_end_ms = r->window_end_ms;
+    cor_sub_dirty(e, s);
+}
+
+static struct cor_sub *sub_created(struct correlator_engine *e, struct cor_def *def,
+                                   const char *const *values,
+                                   const struct hale_sub_record *r)
+{
+    if (e->stats.subs >= e->limits.max_subs) {
+        e->stats.refused_subs++;
+        return NULL;
+    }
+    struct cor_node *n = cor_node_make(e, def, values);
+    if (n == NULL)
+        return NULL;
+    struct cor_sub *s = cor_sub_new(e, n, r->sub);
+    if (s == NULL)
+        cor_node_release(e, n);
+    else
+        s->stored = true;
+    return s;
+}
+
+enum hale_rc correlator_engine_sub(struct correlator_engine *e,
+                                   const struct hale_sub_record *r,
+                                   const struct correlator_input *in)
+{
+    begin(e, in, r->accepted_us, r->decided_us);
+    struct cor_def *def = hale_map_get(e->defs, hale_str_from(r->definition_id));
+    if (def == NULL) {
+        e->stats.no_definition++;
+        return HALE_OK;
+    }
+    const char *values[COR_KEYS_MAX];
+    if (r->sub >= def->d->expr->n_subs ||
+        cor_group_read(def, r->group, values) != HALE_OK) {
+        e->stats.invalid++;
+        return HALE_E_INVAL;
+    }
+    struct cor_node *n = cor_node_find(e, def, values);
+    struct cor_sub *s = n != NULL ? n->own[r->sub] : NULL;
+    bool is_new = s == NULL;
+    if (is_new && r->kind != HALE_SUB_CREATE) {
+        e->stats.unknown_sub++;
+        return result(e, HALE_OK);
+    }
+    if (is_new && (s = sub_created(e, def, values, r)) == NULL)
+        return result(e, HALE_OK);
+    switch (r->kind) {
+    case HALE_SUB_CREATE:
+        take_state(e, s, r);
+        s->reported = false; /* also when thresholds begins anew with one that we know */
+        add_metrics(e, s, r->metrics, !is_new);
+        break;
+    case HALE_SUB_METRIC: add_metrics(e, s, r->metrics, true); break;
+    case HALE_SUB_STATE:
+        take_state(e, s, r);
+        s->reported = true;
+        break;
+    }
+    cor_sub_each_node(e, s, settle);
+    return result(e, HALE_OK);
+}
+
+/* --- definitions --------------------------------------------------------------------- */
+
+int64_t correlator_engine_version(const struct correlator_engine *e, const char *id)
+{
+    HALE_CHECK(e, MAGIC);
+    const struct cor_def *def = hale_map_get(e->defs, hale_str_from(id));
+    return def == NULL ? -1 : def->d->version;
+}
+
+enum hale_rc correlator_engine_unreadable(struct correlator_engine *e, struct hale_str id)
+{
+    HALE_CHECK(e, MAGIC);
+    return hale_map_put(e->unreadable, id, e);
+}
+
+/* Takes the definition with its alarms and sub-alarms apart. */
+static void dissolve(struct correlator_engine *e, struct cor_def *def)
+{
+    size_t it = 0;
+    struct cor_node *n;
+    while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL) {
+        if (n->alarm != NULL) {
+            cor_alarm_delete(e, n->alarm);
+            cor_checkpoint(e);
+        }
+    }
+    it = 0;
+    while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL) {
+        for (unsigned i = 0; i < def->d->expr->n_subs; i++) {
+            if (n->own[i] != NULL)
+                cor_sub_remove(e, n->own[i]);
+        }
+        if (n->joined)
+            e->n_joined--;
+        cor_checkpoint(e);
+    }
+    hale_map_del(e->defs, hale_str_from(def->d->id));
+    cor_def_free(def);
+}
+
+static enum hale_rc add_definition(struct correlator_engine *e, struct hale_definition *d)
+{
+    struct cor_def *def = cor_def_new(e, d);
+    if (def == NULL)
+        return result(e, HALE_E_LIMIT);
+    if (hale_map_put(e->defs, hale_str_from(d->id), def) != HALE_OK) {
+        cor_def_free(def);
+        return HALE_E_LIMIT;
+    }
+    return HALE_OK;
+}
+
+static bool looks_changed(const struct hale_definition *a,
+                          const struct hale_definition *b)
+{
+    return strcmp(a->name, b->name) != 0 || strcmp(a->description, b->description) != 0 ||
+           a->severity != b->severity || a->actions_enabled != b->actions_enabled;
+}
+
+enum hale_rc correlator_engine_define(struct correlator_engine *e,
+                                      struct hale_definition *d,
+                                      const struct correlator_input *in)
+{
+    HALE_CHECK(e, MAGIC);
+    struct cor_def *def = hale_map_get(e->defs, hale_str_from(d->id));
+    if (in != NULL)
+        begin(e, in, 0, in->now_us);
+    HALE_ASSERT(def == NULL || in != NULL);
+    if (def != NULL &&
+        (def->d->expr->n_subs != d->expr->n_subs ||
+         strcmp(def->d->tenant, d->tenant) != 0 || !cor_def_same_keys(def->d, d))) {
+        dissolve(e,
+                 def); /* the API refuses such a change; whoever made it gets a new one */
+        def = NULL;
+    }
+    if (def == NULL)
+        return add_definition(e, d);
+    bool changed = looks_changed(def->d, d);
+    bool other_expression = strcmp(def->d->expression, d->expression) != 0;
+    cor_def_replace(def, d);
+    size_t it = 0;
+    struct cor_node *n;
+    while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL && !e->nomem) {
+        if (n->alarm == NULL)
+            continue;
+        if (changed || n->alarm->stale) {
+            n->alarm->updated_ms = cor_now_ms(e);
+            cor_emit(e, n->alarm, HALE_ALARM_UPDATED, n->alarm->state);
+        }
+        /* An API-made state holds until a sub-alarm reports again. */
+        if (!n->alarm->manual || other_expression)
+            evaluate(e, n);
+        cor_checkpoint(e);
+    }
+    return result(e, HALE_OK);
+}
+
+enum hale_rc correlator_engine_undefine(struct correlator_engine *e, const char *id,
+                                        const struct correlator_input *in)
+{
+    begin(e, in, 0, in->now_us);
+    struct cor_def *def = hale_map_get(e->defs, hale_str_from(id));
+    if (def != NULL)
+        dissolve(e, def);
+    return result(e, HALE_OK);
+}
+
+/* --- control ------------------------------------------------------------------------- */
+
+static bool used_elsewhere(const struct cor_node *n, const struct cor_sub *s)
+{
+    size_t it = 0;
+    const struct cor_node *other;
+    while ((other = hale_map_next(n->def->nodes, &it, NULL)) != NULL) {
+        if (other != n && other->alarm != NULL && other->bind[s->index] == s)
+            return true;
+    }
+    return false;
+}
+
+/* thresholds forgets the sub-alarms of the alarm's group at the same record, so the next sample
+ * creates them again; partial groups stay there, and those that other alarms use stay here. */
+static void delete_alarm(struct correlator_engine *e, struct cor_alarm *a)
+{
+    struct cor_node *n = a->node;
+    cor_alarm_delete(e, a);
+    if (n == NULL)
+        return;
+    for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
+        if (n->own[i] != NULL && !used_elsewhere(n, n->own[i]))
+            cor_sub_remove(e, n->own[i]);
+    }
+    cor_node_release(e, n);
+}
+
+/* True when *field was changed to value (NULL: keep). */
+static bool patch_text(struct correlator_engine *e, char **field, const char *value)
+{
+    if (value == NULL || (*field != NULL && strcmp(*field, value) == 0))
+        return false;
+    char *copy = cor_strdup(e, value);
+    if (copy == NULL)
+        return false;
+    free(*field);
+    *field = copy;
+    return true;
+}
+
+static enum hale_rc patch_alarm(struct correlator_engine *e, struct cor_alarm *a,
+                                const struct hale_control *c)
+{
+    enum hale_state to = a->state;
+    if (c->state != NULL && hale_state_parse(hale_str_from(c->state), &to) != HALE_OK) {
+        e->stats.invalid++;
+        return HALE_E_INVAL;
+    }
+    bool changed = patch_text(e, &a->lifecycle_state, c->lifecycle_state);
+    changed |= patch_text(e, &a->link, c->link);
+    if (to != a->state) {
+        if (a->fault != NULL)
+            cor_fault_uncleared(e, a);
+        a->manual = true;
+        transition(e, a, to, cor_strdup(e, COR_API_REASON));
+        if (a->fault != NULL && to == HALE_STATE_OK)
+            cor_fault_cleared(e, a);
+    } else if (changed) {
+        if (a->fault != NULL && a->state == HALE_STATE_OK) {
+            cor_fault_uncleared(
+                e, a); /* cleared ones are in the order of their last change */
+            cor_fault_cleared(e, a);
+        }
+        a->updated_ms = cor_now_ms(e);
+        cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
+    }
+    return HALE_OK;
+}
+
+enum hale_rc correlator_engine_control(struct correlator_engine *e,
+                                       const struct hale_control *c,
+                                       const struct correlator_input *in)
+{
+    begin(e, in, 0, in->now_us);
+    if (c->op == HALE_CONTROL_DEFINITION)
+        return HALE_E_INVAL;
+    struct cor_alarm *a = hale_map_get(e->alarms, hale_str_from(c->id));
+    if (a == NULL) {
+        e->stats.unknown_alarm++;
+        return HALE_OK;
+    }
+    if (c->op == HALE_CONTROL_ALARM_PATCH)
+        return result(e, patch_alarm(e, a, c));
+    delete_alarm(e, a);
+    return result(e, HALE_OK);
+}

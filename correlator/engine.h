@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORRELATOR_ENGINE_H
+#define CORRELATOR_ENGINE_H
+/*
+ * engine - from sub-alarm states and fault events to alarms and the alarm log. Pure: no socket, no
+ * clock, no randomness; same calls, same output. The algorithm is told in correlator/README.md.
+ *
+ * Output:    the engine calls the sink. log() at once, in order, with seq counting on from
+ *            correlator_engine_loaded; table changes are collected (last one wins) and written
+ *            by correlator_engine_flush. A caller that makes everything between two flushes
+ *            one transaction, with the position of its input, has effects exactly once.
+ * Repeat:    giving an input again whose effects were written only in part (the sink's
+ *            checkpoint was used for a flush) completes it without repeating anything.
+ * Memory:    HALE_E_NOMEM leaves the engine half-changed: free it and load a new one.
+ * Ownership: inputs are borrowed, except the definition of correlator_engine_define.
+ * Units:     now_us, accepted_us, decided_us: wall microseconds.
+ * Limits:    given at creation; at a ceiling new things are refused and counted. An event alarm
+ *            that needs room takes that of the alarm that was cleared longest ago.
+ * Threads:   one at a time.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rc.h"
+#include "base/str.h"
+#include "model/alarm.h"
+#include "model/definition.h"
+
+struct correlator_engine;
+
+enum correlator_table { CORRELATOR_ALARMS, CORRELATOR_SUBS };
+
+struct correlator_sink {
+    void *arg;
+    void (*log)(void *arg, const struct hale_log_record *record);
+    void (*put)(void *arg, enum correlator_table table, struct hale_str field,
+                struct hale_str value);
+    void (*del)(void *arg, enum correlator_table table, struct hale_str field);
+    /* Between two alarms of one input: everything so far is consistent, so the caller may call
+     * correlator_engine_flush and write it, to bound memory. NULL allowed. */
+    void (*checkpoint)(void *arg);
+};
+
+struct correlator_limits {
+    size_t max_alarms;  /* metric and event alarms together */
+    size_t max_subs;    /* sub-alarms */
+    size_t max_metrics; /* series kept per sub-alarm and shown per alarm */
+};
+#define CORRELATOR_MAX_ALARMS  200000
+#define CORRELATOR_MAX_SUBS    1000000
+#define CORRELATOR_MAX_METRICS 1000
+
+/* Where and when an input is handled. entry_id: id of its stream entry ("ms-seq"), part of the
+ * identity of alarms born from it. entry_ms: the ms part of it. */
+struct correlator_input {
+    const char *entry_id;
+    int64_t entry_ms;
+    int64_t now_us;
+};
+
+/* Counts since creation, and gauges. */
+struct correlator_stats {
+    uint64_t created, transitions, updated, deleted;
+    uint64_t no_definition;   /* sub records of definitions that do not exist */
+    uint64_t unknown_sub;     /* metric or state before create: of a deleted sub-alarm */
+    uint64_t invalid;         /* records that contradict their definition */
+    uint64_t refused_alarms;  /* max_alarms */
+    uint64_t refused_subs;    /* max_subs, or too many joined groups */
+    uint64_t refused_metrics; /* max_metrics */
+    uint64_t events_repeated; /* raise of what is raised, nothing changed */
+    uint64_t events_rationed; /* changed details, but too often */
+    uint64_t events_old;      /* older than the last change of the alarm */
+    uint64_t events_clear_idle; /* clear of what is not raised */
+    uint64_t evicted;           /* cleared event alarms that made room */
+    uint64_t unknown_alarm;     /* control records about alarms that do not exist */
+    uint64_t by_state[3];       /* gauge: alarms by enum hale_state */
+    uint64_t subs;              /* gauge */
+};
+
+/* NULL on memory failure. The sink is copied. */
+struct correlator_engine *correlator_engine_new(const struct correlator_limits *limits,
+                                                const struct correlator_sink *sink);
+void correlator_engine_free(struct correlator_engine *e); /* NULL allowed */
+const struct correlator_stats *correlator_engine_stats(const struct correlator_engine *e);
+
+/* --- loading: definitions first, then rows of both tables in any order, then loaded ----------- */
+/* While loading: the definition exists but cannot be decoded; its rows are left alone. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_unreadable(struct correlator_engine *e,
+                                                          struct hale_str id);
+/* A row that cannot be read gives HALE_E_INVAL and is skipped. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_load(struct correlator_engine *e,
+                                                    enum correlator_table table,
+                                                    struct hale_str field,
+                                                    struct hale_str value);
+/* Joins what was loaded. Alarms of definitions that are gone are logged as deleted. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_loaded(struct correlator_engine *e,
+                                                      int64_t seq,
+                                                      const struct correlator_input *in);
+
+/* --- inputs ----------------------------------------------------------------------------------- */
+/* Version of the definition, or -1 when the engine does not know it. */
+int64_t correlator_engine_version(const struct correlator_engine *e, const char *id);
+/* New or changed. Owns d in every case. in == NULL: while loading, nothing is evaluated. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_define(struct correlator_engine *e,
+                                                      struct hale_definition *d,
+                                                      const struct correlator_input *in);
+/* Deleted; unknown is fine. */
+HALE_MUST_CHECK enum hale_rc
+correlator_engine_undefine(struct correlator_engine *e, const char *id,
+                           const struct correlator_input *in);
+/* HALE_E_INVAL: the record contradicts its definition (counted, no effect). */
+HALE_MUST_CHECK enum hale_rc correlator_engine_sub(struct correlator_engine *e,
+                                                   const struct hale_sub_record *r,
+                                                   const struct correlator_input *in);
+HALE_MUST_CHECK enum hale_rc correlator_engine_event(struct correlator_engine *e,
+                                                     const struct hale_event *ev,
+                                                     const struct correlator_input *in);
+/* alarm-delete and alarm-patch; HALE_E_INVAL for a definition record or an unreadable state. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_control(struct correlator_engine *e,
+                                                       const struct hale_control *c,
+                                                       const struct correlator_input *in);
+
+/* Gives the sink the last content of every table row changed since the last flush. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_flush(struct correlator_engine *e);
+/* About what the next flush will give, in bytes. */
+size_t correlator_engine_dirty_bytes(const struct correlator_engine *e);
+int64_t
+correlator_engine_seq(const struct correlator_engine *e); /* of the last log record */
+#endif
