@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Benchmarks of the whole house on this machine: prints tables of figures, judges nothing.
+
+  whole.py faults    kill -9 of a VNFC: to the heal request at the VNFM, to the alarm cleared (30 faults
+                     seen by a 1 s check and the traffic source, 30 seen through a fault event)
+  whole.py events    a fault event's POST to the subscriber's and to the VNFM's socket
+  whole.py ingest    sustained samples/s from socket to archive with all daemons on, CPU seconds per
+                     million samples of each daemon, memory per series
+
+Uses build/release (cmake --preset release && cmake --build --preset release) or $HALE_BUILD_DIR.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ.setdefault("HALE_BUILD_DIR", str(ROOT / "build" / "release"))
+sys.path.insert(0, str(ROOT / "tests" / "integration"))
+
+from conftest import BUILD, Redis, Stack, free_port, wait_for  # noqa: E402
+from house import House, live  # noqa: E402
+
+EVENT_POLICY = """
+policies:
+- name: heal-by-event
+  mode: auto
+  alarm: {definition: vnfc.down, source: event}
+  target: vnf/${vnf_id}/${vnfc_id}
+  cooldown: 10ms
+  frequency: {max: 10000, per: 10m}
+  steps:
+  - vnflcm: {url: "@LAB_URL@", operation: heal, vnf_instance_id: "${vnf_id}",
+             vnfc_instance_id: ["${vnfc_id}"], timeout: 20s, poll: 10ms}
+  verify: {alarm: cleared, within: 15s}
+"""
+BENCH_POLICY = EVENT_POLICY.replace("vnfc.down", "bench.down").replace("@LAB_URL@",
+                                                                      "http://127.0.0.1:@PORT@")
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def percentile(values, p):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * p / 100))]
+
+
+def row(name, values):
+    print("%-44s n %3d  min %8.1f  p50 %8.1f  p99 %8.1f  max %8.1f ms"
+          % (name, len(values), min(values), statistics.median(values), percentile(values, 99),
+             max(values)), flush=True)
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def rss_mb(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def counter(stack, daemon, name):
+    """Value of a counter of a daemon's /metrics, 0 when absent."""
+    import urllib.request
+    text = urllib.request.urlopen("http://%s/metrics" % stack.daemons[daemon].listen).read().decode()
+    total = 0.0
+    for line in text.splitlines():
+        if line.startswith(name + " ") or line.startswith(name + "{"):
+            total += float(line.rsplit(" ", 1)[1])
+    return total
+
+
+def one_fault(house, stream, by_event):
+    """Kills a VNFC; returns ms from the kill to the heal request and to the cleared alarm."""
+    fault = house.kill()
+    vnfc, at_ms = fault["vnfc_id"], fault["at_ms"]
+    event = {"type": "vnfc.down", "severity": "CRITICAL",
+             "dimensions": {"vnf_id": "dns-vnf", "vnfc_id": vnfc}}
+    if by_event:
+        house.stack.http("POST", "/v1/events", event, role="agent")
+        wait_for(lambda: [v for v in house.lab_state()["vnfcs"]
+                          if v["id"] == vnfc and v["serving"]], 30, "serving", 0.002)
+        house.stack.http("POST", "/v1/events", dict(event, status="clear"), role="agent")
+    cleared = None
+    for name, _, data in stream:
+        if (name == "alarm" and data["kind"] == "transition" and data["alarm"]["state"] == "OK"
+                and data["alarm"]["group"].get("vnfc_id") == vnfc):
+            cleared = data["time_ms"] - at_ms
+        if name == "action" and data["kind"] in ("verified", "failed") and vnfc in data["target"]:
+            assert data["kind"] == "verified", data
+            break
+    heal = [r for r in house.requests("heal") if vnfc in str(r)][-1]
+    return heal["at_us"] / 1000 - at_ms, cleared
+
+
+def faults(stack, options):
+    for by_event in (False, True):
+        if by_event:
+            stack = fresh()
+        house = House(stack, policies=EVENT_POLICY if by_event else None, agent=not by_event)
+        try:
+            if not by_event:
+                house.wait_quiet()
+            stream = live(stack, 600)
+            next(stream)
+            healed, cleared = [], []
+            for i in range(options.n):
+                wait_for(lambda: all(v["serving"] for v in house.lab_state()["vnfcs"]), 30, "serving")
+                target = time.time() + 1.2 + (i * 0.137) % 1  # random phase to the checks' second
+                wait_for(lambda t=target: time.time() >= t, 10, "the next fault", 0.005)
+                heal, clear = one_fault(house, stream, by_event)
+                healed.append(heal)
+                cleared.append(clear)
+            kind = "fault event" if by_event else "1 s check + traffic source"
+            row(f"{kind}: kill -9 to heal request", healed)
+            row(f"{kind}: kill -9 to alarm cleared", cleared)
+            print("heal requests: %d for %d faults" % (len(house.requests("heal")), options.n))
+        finally:
+            house.stop()
+            finish(stack)
+
+
+def events(stack, options):
+    sub, vnfm = free_port(), free_port()
+    policies = stack.dir / "policies.yaml"
+    policies.write_text(BENCH_POLICY.replace("@PORT@", str(vnfm)))
+    for name in ("collector", "thresholds", "correlator"):
+        stack.start(name)
+    stack.start("actuator", {"policies": str(policies), "subscribers": [
+        {"name": "bench", "url": "http://127.0.0.1:%d/" % sub}]})
+    out = subprocess.run([str(BUILD / "tests" / "bench" / "bench_event"), "--port",
+                          str(stack.address[1]), "--token", stack.token("operator"),
+                          "--subscriber-port", str(sub), "--vnfm-port", str(vnfm), "--n",
+                          str(options.n * 10)], capture_output=True, text=True, timeout=600)
+    print(out.stdout or out.stderr)
+    finish(stack)
+
+
+def ingest(stack, options):
+    for name in ("collector", "thresholds", "correlator"):
+        stack.start(name)
+    policies = stack.dir / "policies.yaml"
+    policies.write_text("policies: []\n")
+    stack.start("actuator", {"policies": str(policies)})
+    for i in range(20):  # alarming is on: 20 definitions over all series, one alarm per host
+        answer = stack.http("POST", "/v2.0/alarm-definitions", {
+            "name": f"bench-{i}", "expression": f"avg(bench.metric_{i:02d}) > 2000",
+            "match_by": ["hostname"]})
+        assert answer.status == 201, answer
+    pids = {n: d.process.pid for n, d in stack.daemons.items()}
+    pids["redis-server"] = stack.redis.process.pid
+    load = [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(stack.address[1]),
+            "--token", stack.token("agent"), "--series", str(options.series), "--batch", "1000",
+            "--connections", str(options.connections)]
+    idle = {n: rss_mb(p) for n, p in pids.items()}
+    subprocess.run(load + ["--seconds", "3", "--rate", str(options.series)], check=True,
+                   stdout=subprocess.DEVNULL)
+    before = {n: cpu_seconds(p) for n, p in pids.items()}
+    seen = counter(stack, "thresholds", "hale_thresholds_samples_total")
+    out = json.loads(subprocess.run(load + ["--seconds", str(options.seconds), "--rate",
+                                            str(options.rate)], check=True, capture_output=True,
+                                    text=True).stdout)
+    wanted = seen + out["acked"]
+    start = time.time()
+    wait_for(lambda: counter(stack, "thresholds", "hale_thresholds_samples_total") >= wanted, 120,
+             "thresholds caught up", 0.1)
+    caught_up = time.time() - start
+    settle = time.time() + 10  # hot store flush and archive
+    wait_for(lambda: time.time() > settle, 30, "settled", 0.5)
+    millions = out["acked"] / 1e6
+    print("series %d, %d connections, offered %s samples/s" % (options.series, options.connections,
+                                                              options.rate or "as fast as taken"))
+    print(json.dumps(out))
+    print("thresholds caught up %.2f s after the last answer" % caught_up)
+    total = 0.0
+    for name, pid in pids.items():
+        used = cpu_seconds(pid) - before[name]
+        total += used
+        print("%-14s %7.3f CPU-s per million samples   RSS %6.1f MB   %7.0f bytes per series"
+              % (name, used / millions, rss_mb(pid),
+                 (rss_mb(pid) - idle[name]) * 1048576 / options.series))
+    print("%-14s %7.3f CPU-s per million samples" % ("all", total / millions))
+    finish(stack)
+
+
+def fresh():
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="hale-bench-"))
+    return Stack(directory, Redis(directory / "r").start())
+
+
+def finish(stack):
+    problems = stack.finish()
+    stack.redis.stop()
+    for problem in problems:
+        print(problem, file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["faults", "events", "ingest"])
+    parser.add_argument("--n", type=int, default=30, help="faults (default 30), events / 10")
+    parser.add_argument("--series", type=int, default=10000)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--rate", type=int, default=200000, help="samples/s; 0 = as fast as taken")
+    parser.add_argument("--seconds", type=int, default=20)
+    options = parser.parse_args()
+    {"faults": faults, "events": events, "ingest": ingest}[options.what](fresh(), options)
+
+
+if __name__ == "__main__":
+    main()
