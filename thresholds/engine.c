@@ -392,3 +392,25 @@ void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_ser
             thresholds_window_sample(e, s->many[i], time_ms, value, now_ms, accepted_us);
     }
 }
+
+/* Two look-aheads hide the memory latency of series and sub-alarms that are spread over tens of
+ * megabytes: first the series, then, when that has arrived, its sub-alarm. */
+void thresholds_engine_samples(struct thresholds_engine *e,
+                               const struct hale_batch_view *v,
+                               struct thresholds_series *const *series, int64_t now_ms)
+{
+    enum { FAR = 12, NEAR = 6 };
+    for (unsigned i = 0; i < v->n; i++) {
+        if (i + FAR < v->n && series[i + FAR] != NULL)
+            __builtin_prefetch(series[i + FAR]);
+        if (i + NEAR < v->n && series[i + NEAR] != NULL && series[i + NEAR]->n == 1) {
+            const char *hot =
+                (const char *)series[i + NEAR]->one + offsetof(struct sub, func);
+            __builtin_prefetch(hot, 1);
+            __builtin_prefetch(hot + 64, 1);
+        }
+        if (series[i] != NULL)
+            thresholds_engine_sample(e, series[i], hale_batch_time(v, i),
+                                     hale_batch_value(v, i), now_ms, v->accepted_us);
+    }
+}

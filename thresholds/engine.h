@@ -20,6 +20,7 @@
 #include "base/rc.h"
 #include "base/str.h"
 #include "model/alarm.h"
+#include "model/batch.h"
 #include "model/definition.h"
 #include "model/series.h"
 
@@ -117,6 +118,10 @@ HALE_MUST_CHECK enum hale_rc thresholds_engine_series(struct thresholds_engine *
 void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_series *s,
                               int64_t time_ms, double value, int64_t now_ms,
                               int64_t accepted_us);
+/* The samples of a batch in order. series[i]: what find gave for sample i, NULL: skip it. */
+void thresholds_engine_samples(struct thresholds_engine *e,
+                               const struct hale_batch_view *v,
+                               struct thresholds_series *const *series, int64_t now_ms);
 /* Between batches: forgets series without sub-alarms when there are many. */
 void thresholds_engine_trim(struct thresholds_engine *e);
 
