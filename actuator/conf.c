@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/conf.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/read.h"
+#include "actuator/template.h"
+#include "base/fs.h"
+#include "model/yaml.h"
+#include "store/redis.h"
+
+#define N(fields)        (sizeof(fields) / sizeof((fields)[0]))
+#define NODE             const struct hale_yaml_node *
+#define SECRET_MAX_BYTES 4096
+#define DAY_MS           86400000.0
+
+static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
+static const char *const SEVERITIES[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL};
+static const char *const STATES[] = {"OK", "UNDETERMINED", "ALARM", NULL};
+
+struct conf_raw {
+    char *redis, *listen, *policies;
+    int log_level;
+    int64_t max_age;
+    NODE subscribers;
+    NODE allow;
+};
+#define C(member) offsetof(struct conf_raw, member)
+static const struct hale_conf_field FIELDS[] = {
+    {"redis", HALE_CONF_STRING, C(redis), true, NULL, 0, 0, NULL,
+     "unix:/path/redis.sock or host:port"},
+    {"listen", HALE_CONF_STRING, C(listen), false, "127.0.0.1:8073", 0, 0, NULL,
+     "address of /metrics and /healthz"},
+    {"log_level", HALE_CONF_ENUM, C(log_level), false, "info", 0, 0, LEVELS,
+     "least level to log"},
+    {"policies", HALE_CONF_STRING, C(policies), false, NULL, 0, 0, NULL,
+     "file with the policies; none: only notifications"},
+    {"subscribers", HALE_CONF_NODE, C(subscribers), false, NULL, 0, 0, NULL,
+     "list: name, url, states, severity, headers, secret_file, timeout"},
+    {"allow", HALE_CONF_NODE, C(allow), false, NULL, 0, 0, NULL,
+     "hosts that may be called besides loopback and those written in URLs"},
+    {"notify_max_age", HALE_CONF_DURATION, C(max_age), false, "4h", 1000, 30 * DAY_MS,
+     NULL, "a notification older than this is given up"},
+};
+
+struct subscriber_raw {
+    char *name, *url, *secret_file;
+    int64_t timeout;
+    NODE states;
+    NODE severity;
+    NODE headers;
+};
+#define S(member) offsetof(struct subscriber_raw, member)
+static const struct hale_conf_field SUBSCRIBER_FIELDS[] = {
+    {"name", HALE_CONF_STRING, S(name), true, NULL, 0, 0, NULL,
+     "unique; its cursor is kept by it"},
+    {"url", HALE_CONF_STRING, S(url), true, NULL, 0, 0, NULL, "where to POST"},
+    {"states", HALE_CONF_NODE, S(states), false, NULL, 0, 0, NULL, "new states to tell"},
+    {"severity", HALE_CONF_NODE, S(severity), false, NULL, 0, 0, NULL,
+     "severities to tell"},
+    {"headers", HALE_CONF_NODE, S(headers), false, NULL, 0, 0, NULL, "name: value"},
+    {"secret_file", HALE_CONF_STRING, S(secret_file), false, NULL, 0, 0, NULL,
+     "key of X-Hale-Signature"},
+    {"timeout", HALE_CONF_DURATION, S(timeout), false, "5s", 100, 60000, NULL, "one try"},
+};
+
+static void subscriber_fini(struct actuator_subscriber *s)
+{
+    free(s->name);
+    free(s->url);
+    json_decref(s->headers);
+    if (s->secret != NULL)
+        explicit_bzero(s->secret, s->secret_len);
+    free(s->secret);
+}
+
+void actuator_conf_free(void *arg)
+{
+    struct actuator_conf *conf = arg;
+    if (conf == NULL)
+        return;
+    free(conf->redis);
+    free(conf->listen);
+    actuator_policies_free(conf->policies);
+    for (unsigned i = 0; i < conf->n_subscribers; i++)
+        subscriber_fini(&conf->subscriber[i]);
+    actuator_allow_fini(&conf->allow);
+    free(conf);
+}
+
+void actuator_conf_describe(struct hale_buf *out)
+{
+    hale_conf_describe(FIELDS, N(FIELDS), out);
+}
+
+static char *move(char **from)
+{
+    char *text = *from;
+    *from = NULL;
+    return text;
+}
+
+static enum hale_rc read_secret(NODE map, const char *path, struct actuator_subscriber *s,
+                                struct hale_err *err)
+{
+    struct hale_buf buf;
+    struct hale_err wrong;
+    if (path == NULL)
+        return HALE_OK;
+    hale_buf_init(&buf, SECRET_MAX_BYTES);
+    enum hale_rc rc = hale_fs_read(path, &buf, &wrong);
+    while (rc == HALE_OK && buf.len > 0 &&
+           (buf.p[buf.len - 1] == '\n' || buf.p[buf.len - 1] == '\r'))
+        buf.p[--buf.len] = '\0';
+    if (rc != HALE_OK) {
+        rc = hale_yaml_error(hale_yaml_get(map, "secret_file"), err, "secret_file: %s",
+                             wrong.text);
+    } else if (buf.len == 0) {
+        rc = hale_yaml_error(hale_yaml_get(map, "secret_file"), err,
+                             "secret_file is empty");
+    } else {
+        s->secret_len = buf.len;
+        s->secret = hale_buf_take(&buf);
+        rc = s->secret != NULL ? HALE_OK : HALE_E_NOMEM;
+    }
+    hale_buf_fini(&buf);
+    return rc;
+}
+
+static enum hale_rc check_subscriber(NODE map, const struct actuator_conf *conf,
+                                     const struct actuator_subscriber *s,
+                                     struct hale_err *err)
+{
+    static const char fine[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    struct hale_str host;
+    unsigned port;
+    if (s->name[0] == '\0' || strlen(s->name) > 64 ||
+        s->name[strspn(s->name, fine)] != '\0')
+        return hale_yaml_error(hale_yaml_get(map, "name"), err,
+                               "name must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
+    for (unsigned i = 0; i < conf->n_subscribers; i++)
+        if (&conf->subscriber[i] != s && strcmp(conf->subscriber[i].name, s->name) == 0)
+            return hale_yaml_error(hale_yaml_get(map, "name"), err,
+                                   "the name '%s' is used twice", s->name);
+    if (actuator_allow_split(s->url, &host, &port) != HALE_OK)
+        return hale_yaml_error(
+            hale_yaml_get(map, "url"), err,
+            "url must be an http:// or https:// address with a host and "
+            "without user information");
+    return HALE_OK;
+}
+
+static enum hale_rc read_subscriber(NODE map, struct actuator_conf *conf,
+                                    struct hale_err *err)
+{
+    struct subscriber_raw raw = {0};
+    enum hale_rc rc =
+        hale_conf_read(map, SUBSCRIBER_FIELDS, N(SUBSCRIBER_FIELDS), &raw, err);
+    if (rc != HALE_OK)
+        return rc;
+    struct actuator_subscriber *s = &conf->subscriber[conf->n_subscribers++];
+    s->name = move(&raw.name);
+    s->url = move(&raw.url);
+    s->timeout_ms = raw.timeout;
+    rc = check_subscriber(map, conf, s, err);
+    if (rc == HALE_OK)
+        rc = actuator_read_mask(raw.states, "states", STATES, 7, &s->states, err);
+    if (rc == HALE_OK)
+        rc = actuator_read_mask(raw.severity, "severity", SEVERITIES, 15, &s->severities,
+                                err);
+    if (rc == HALE_OK)
+        rc = actuator_read_map(raw.headers, "headers", true, &s->headers, err);
+    if (rc == HALE_OK)
+        rc = actuator_read_check_headers(raw.headers, s->headers, err);
+    if (rc == HALE_OK)
+        rc = read_secret(map, raw.secret_file, s, err);
+    hale_conf_fini(SUBSCRIBER_FIELDS, N(SUBSCRIBER_FIELDS), &raw);
+    return rc;
+}
+
+static enum hale_rc read_subscribers(NODE list, struct actuator_conf *conf,
+                                     struct hale_err *err)
+{
+    enum hale_rc rc = HALE_OK;
+    if (hale_yaml_kind(list) == HALE_YAML_NULL)
+        return HALE_OK;
+    if (hale_yaml_kind(list) != HALE_YAML_LIST)
+        return hale_yaml_error(list, err, "subscribers must be a list ('- name: ...')");
+    if (hale_yaml_count(list) > ACTUATOR_SUBSCRIBERS_MAX)
+        return hale_yaml_error(list, err, "at most %d subscribers",
+                               ACTUATOR_SUBSCRIBERS_MAX);
+    for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++)
+        rc = read_subscriber(hale_yaml_item(list, i), conf, err);
+    return rc;
+}
+
+static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
+{
+    struct hale_str text = hale_yaml_text(item);
+    enum hale_rc rc = actuator_allow_add(arg, text);
+    if (rc == HALE_E_INVAL)
+        return hale_yaml_error(
+            item, err,
+            "allow: '%.*s' is not host, host:port or *.domain (no scheme, no path)",
+            (int)(text.len > 60 ? 60 : text.len), text.p);
+    if (rc != HALE_OK)
+        return hale_yaml_error(item, err, "allow: at most %d patterns",
+                               ACTUATOR_ALLOW_MAX);
+    return HALE_OK;
+}
+
+static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *err)
+{
+    enum hale_rc rc = HALE_OK;
+    for (unsigned i = 0; i < conf->policies->n && rc == HALE_OK; i++)
+        for (unsigned k = 0; k < conf->policies->v[i].n_steps && rc == HALE_OK; k++)
+            rc = actuator_allow_add_url(&conf->allow, conf->policies->v[i].step[k].url);
+    for (unsigned i = 0; i < conf->n_subscribers && rc == HALE_OK; i++)
+        rc = actuator_allow_add_url(&conf->allow, conf->subscriber[i].url);
+    return rc == HALE_OK
+               ? rc
+               : hale_err_set(err, rc, "too many different hosts are configured");
+}
+
+static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err *err)
+{
+    struct conf_raw raw = {0};
+    struct hale_err wrong;
+    enum hale_rc rc = hale_conf_read(root, FIELDS, N(FIELDS), &raw, err);
+    if (rc != HALE_OK)
+        return rc;
+    conf->redis = move(&raw.redis);
+    conf->listen = move(&raw.listen);
+    conf->log_level = raw.log_level;
+    conf->notify_max_age_ms = raw.max_age;
+    if (hale_redis_check_url(conf->redis, &wrong) != HALE_OK)
+        rc = hale_yaml_error(hale_yaml_get(root, "redis"), err, "redis: %s", wrong.text);
+    if (rc == HALE_OK)
+        rc = read_subscribers(raw.subscribers, conf, err);
+    if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
+        rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
+    if (rc == HALE_OK)
+        rc = raw.policies != NULL
+                 ? actuator_policies_load_file(raw.policies, &conf->policies, err)
+                 : actuator_policies_load(HALE_STR("policies: []\n"), "", &conf->policies,
+                                          err);
+    hale_conf_fini(FIELDS, N(FIELDS), &raw);
+    return rc == HALE_OK ? allow_written(conf, err) : rc;
+}
+
+enum hale_rc actuator_conf_load(const char *path, void **conf_out, struct hale_err *err)
+{
+    struct hale_yaml *yaml = NULL;
+    enum hale_rc rc = hale_yaml_load_file(path, &yaml, err);
+    if (rc != HALE_OK)
+        return rc;
+    struct actuator_conf *conf = calloc(1, sizeof(*conf));
+    rc = conf != NULL ? fill(hale_yaml_root(yaml), conf, err)
+                      : hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    hale_yaml_free(yaml);
+    if (rc != HALE_OK) {
+        actuator_conf_free(conf);
+        return rc;
+    }
+    *conf_out = conf;
+    return HALE_OK;
+}

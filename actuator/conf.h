@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_CONF_H
+#define HALE_ACTUATOR_CONF_H
+/*
+ * conf - one generation of the actuator's configuration, policies included: loaded whole or not at
+ * all. docs/man/hale-actuator.8 lists the keys.
+ * Ownership: the caller's; actuator_conf_free. Threads: immutable.
+ */
+#include <jansson.h>
+#include <stdint.h>
+
+#include "actuator/allow.h"
+#include "actuator/policy.h"
+#include "base/buf.h"
+
+#define ACTUATOR_SUBSCRIBERS_MAX 64
+
+struct actuator_subscriber { /* who is told about alarms */
+    char *name, *url;
+    unsigned states, severities; /* masks of enum hale_state, enum hale_severity */
+    json_t *headers;             /* object of strings */
+    char *secret;                /* key of the signature, or NULL */
+    size_t secret_len;
+    int64_t timeout_ms;
+};
+struct actuator_conf {
+    char *redis, *listen;
+    int log_level;
+    int64_t notify_max_age_ms;
+    struct actuator_policies *policies;
+    unsigned n_subscribers;
+    struct actuator_subscriber subscriber[ACTUATOR_SUBSCRIBERS_MAX];
+    struct actuator_allow allow;
+};
+
+HALE_MUST_CHECK enum hale_rc actuator_conf_load(const char *path, void **conf_out,
+                                                struct hale_err *err);
+void actuator_conf_free(void *conf);
+void actuator_conf_describe(struct hale_buf *out);
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_ENGINE_H
+#define HALE_ACTUATOR_ENGINE_H
+/*
+ * engine - policies and alarm log records in; commits and calls out. A pure state machine: no
+ * socket, no clock, no Redis; what must happen outside goes through struct actuator_engine_io and
+ * comes back by _committed and _answered.
+ * Exactly once (docs/adr/0009):
+ *  1. nothing leaves before the commit that says so has succeeded (run record and journal row);
+ *  2. nothing is concluded from an answer that is not in a commit;
+ *  3. a run that is loaded with a call and no answer asks (vnflcm) or repeats with the same key
+ *     (webhook).
+ *  So the process may end between any two steps.
+ * Units:     now_us is wall time in microseconds; it may not go back far (timers follow it).
+ * Limits:    ACTUATOR_RUNS_MAX runs open or waiting; further triggers are suppressed.
+ * Threads:   one.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actuator/policy.h"
+#include "actuator/run.h"
+#include "actuator/step.h"
+
+#define ACTUATOR_RUNS_MAX  4096
+#define ACTUATOR_DONE_KEPT 1000
+#define ACTUATOR_LEASE_MS  30000
+
+enum actuator_op {
+    ACTUATOR_OP_BIRTH, /* takes the lease (or finds it held), writes run, rows, guards, position */
+    ACTUATOR_OP_TAKE, /* after a restart: the run's own lease, with a new token */
+    ACTUATOR_OP_KEEP, /* run and rows while the lease is ours; renews it */
+    ACTUATOR_OP_END,  /* the same, then gives the lease back */
+    ACTUATOR_OP_NOTE  /* a run that never held a lease: run, rows, position; once */
+};
+enum actuator_commit_result {
+    ACTUATOR_COMMITTED,
+    ACTUATOR_EXISTS, /* BIRTH, NOTE: the run id is known already; nothing written */
+    ACTUATOR_HELD,   /* BIRTH, TAKE: another run holds the target; nothing written */
+    ACTUATOR_LOST    /* KEEP, END: the lease is another's now; nothing written */
+};
+struct actuator_commit {
+    enum actuator_op op;
+    const char *run_id, *target;
+    int64_t token;              /* KEEP, END */
+    struct hale_str run_json;   /* empty: leave the record (a renewal) */
+    struct hale_str guard_json; /* empty: leave */
+    int64_t position;           /* alarm log seq; 0 = leave */
+    unsigned n_rows;
+    const struct hale_str *row; /* journal rows */
+    const char *forget;         /* id of an old run record to delete, or NULL */
+};
+
+struct actuator_engine_io {
+    void *arg;
+    /* Starts a commit; the arguments are valid during the call only. Commits take effect in the
+     * order of these calls. */
+    void (*commit)(void *arg, const struct actuator_commit *c);
+    /* Starts the request of run's phase. */
+    void (*call)(void *arg, const char *run_id, const struct actuator_request *q);
+    /* The request of run_id is no longer wanted. */
+    void (*cancel)(void *arg, const char *run_id);
+};
+struct actuator_engine;
+
+/* policies is borrowed until the next _set_policies or _free. NULL on memory failure. */
+struct actuator_engine *actuator_engine_new(const struct actuator_engine_io *io,
+                                            const struct actuator_policies *policies);
+void actuator_engine_free(struct actuator_engine *e);
+/* Runs under way keep their plans. */
+void actuator_engine_set_policies(struct actuator_engine *e,
+                                  const struct actuator_policies *policies);
+
+/* --- after a start: everything stored, then _start ---------------------------------------- */
+/* A record of the runs hash. HALE_E_INVAL: not a run (skipped). */
+HALE_MUST_CHECK enum hale_rc actuator_engine_load_run(struct actuator_engine *e,
+                                                      struct hale_str json);
+HALE_MUST_CHECK enum hale_rc actuator_engine_load_guard(struct actuator_engine *e,
+                                                        struct hale_str target,
+                                                        struct hale_str json);
+/* Calls each with the alarm id of every run that waits for its alarm. */
+void actuator_engine_each_alarm(struct actuator_engine *e,
+                                void (*each)(const char *alarm_id, void *arg), void *arg);
+/* What became of an alarm meanwhile; gone: it no longer exists. */
+void actuator_engine_alarm_now(struct actuator_engine *e, const char *alarm_id, bool gone,
+                               enum hale_state state, int64_t seq, int64_t changed_us);
+void actuator_engine_start(struct actuator_engine *e, int64_t now_us);
+
+/* --- at work ------------------------------------------------------------------------------ */
+/* superseded: the alarm is known to have left this state since (an old record is read late). */
+void actuator_engine_record(struct actuator_engine *e, const struct hale_log_record *rec,
+                            bool superseded, int64_t now_us);
+/* holder: HELD: "<token>:<run id>" of the holder; else "". */
+void actuator_engine_committed(struct actuator_engine *e, const char *run_id,
+                               enum actuator_commit_result result, int64_t token,
+                               const char *holder, int64_t now_us);
+void actuator_engine_answered(struct actuator_engine *e, const char *run_id,
+                              const struct actuator_answer *a, int64_t now_us);
+/* Does what is due. */
+void actuator_engine_tick(struct actuator_engine *e, int64_t now_us);
+/* When the next tick is due; INT64_MAX: never. */
+int64_t actuator_engine_next_us(const struct actuator_engine *e);
+
+struct actuator_engine_stats {
+    int64_t born, verified, failed, observed;
+    int64_t suppressed_cooldown, suppressed_frequency, suppressed_lease, suppressed_other;
+    int64_t calls, open;
+};
+struct actuator_engine_stats actuator_engine_stats(const struct actuator_engine *e);
+#endif

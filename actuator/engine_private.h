@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_ENGINE_PRIVATE_H
+#define HALE_ACTUATOR_ENGINE_PRIVATE_H
+/*
+ * engine_private - what engine.c (records, triggers, registry) and life.c (the life of one run)
+ * share. Nobody else includes it.
+ */
+#include "actuator/engine.h"
+#include "base/map.h"
+#include "base/timers.h"
+#include "model/journal.h"
+
+#define ENGINE_MAGIC      0x48414354u
+#define ENGINE_ROWS_MAX   6
+#define ENGINE_FORGET_MAX 4096
+#define RENEW_US          (ACTUATOR_LEASE_MS * 1000 / 3)
+
+enum after {
+    AFTER_NOTHING, /* renewal */
+    AFTER_REQUEST, /* send the phase's request */
+    AFTER_ARM,     /* do what wake_us says */
+    AFTER_RESUME,  /* a loaded run has its lease: go on where it was */
+    AFTER_FORGET   /* it is over */
+};
+struct done_run {
+    char id[HALE_UUID_TEXT];
+    char op_occ[ACTUATOR_OP_ID_MAX];
+};
+struct actuator_engine {
+    unsigned magic;
+    struct actuator_engine_io io;
+    const struct actuator_policies *policies;
+    struct hale_map *runs;   /* id -> run, owned */
+    struct hale_map *leases; /* target -> run, borrowed */
+    struct hale_map *guards; /* target -> json_t, owned */
+    struct hale_map *done;   /* id -> slot of done_ring */
+    struct done_run *done_ring;
+    unsigned done_n, done_at;
+    char (*forget)[HALE_UUID_TEXT]; /* stack of run records to delete */
+    unsigned forget_n;
+    struct hale_timers *timers;
+    int64_t now_us, renew_us;
+    struct hale_buf row_buf[ENGINE_ROWS_MAX];
+    unsigned n_rows;
+    struct actuator_engine_stats stats;
+};
+
+/* --- engine.c --- */
+struct actuator_run *engine_find(const struct actuator_engine *e, const char *run_id);
+json_t *engine_guard(struct actuator_engine *e,
+                     const char *target); /* made if absent; or NULL */
+/* Takes the run out of the tables, remembers its id and frees it. */
+void engine_forget_run(struct actuator_engine *e, struct actuator_run *r);
+void engine_forget_record(struct actuator_engine *e, const char *run_id);
+bool engine_op_taken(const char *op_id, void *engine);
+void engine_release_lease(struct actuator_engine *e, struct actuator_run *r);
+/* A waiting run's time has come. */
+void engine_try_again(struct actuator_engine *e, struct actuator_run *r);
+
+/* --- life.c --- */
+/* detail is taken (NULL: {}). */
+void life_row(struct actuator_engine *e, const struct actuator_run *r, const char *kind,
+              bool of_step, json_t *detail, const char *fmt, ...) HALE_PRINTF(6, 7);
+void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuator_op op,
+                 enum after after, int64_t position);
+void life_begin_call(struct actuator_engine *e, struct actuator_run *r,
+                     enum actuator_op op, int64_t position);
+void life_arm(struct actuator_engine *e, struct actuator_run *r, int64_t at_us);
+void life_wake(struct actuator_engine *e, struct actuator_run *r);
+/* Verified or given up, if it is time; nothing while a commit is under way. */
+void life_check_verify(struct actuator_engine *e, struct actuator_run *r);
+void life_committed(struct actuator_engine *e, struct actuator_run *r,
+                    enum actuator_commit_result result, int64_t token,
+                    const char *holder);
+void life_answered(struct actuator_engine *e, struct actuator_run *r,
+                   const struct actuator_answer *a);
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/keys.h"
+#include "store/redis.h"
+
+#define PENDING_MAX 16384
+#define FIXED_ARGS  19 /* EVAL, script, 6, keys, ten arguments */
+#define ROWS_MAX    16
+
+/* One commit, all or nothing. Returns {result, new token, holder}: enum actuator_commit_result.
+ * KEYS: lease fence runs journal meta guards. ARGV: op id px token run target guard position
+ * journal-max forget row... */
+static const char SCRIPT[] =
+    "local op,id,px,token=ARGV[1],ARGV[2],ARGV[3],ARGV[4]\n"
+    "local new=0\n"
+    "if op=='birth' or op=='note' then\n"
+    " if redis.call('HEXISTS',KEYS[3],id)==1 then return {1,0,''} end\n"
+    "end\n"
+    "local function take()\n"
+    " new=redis.call('INCR',KEYS[2])\n"
+    " redis.call('SET',KEYS[1],string.format('%.0f',new)..':'..id,'PX',px)\n"
+    "end\n"
+    "if op~='note' then\n"
+    " local holder=redis.call('GET',KEYS[1])\n"
+    " local mine=token..':'..id\n"
+    " if op=='birth' or op=='take' then\n"
+    "  if holder and string.sub(holder,-36)~=id then return {2,0,holder} end\n"
+    "  take()\n"
+    " elseif holder and holder~=mine then return {3,0,holder}\n"
+    " elseif op=='end' then if holder then redis.call('DEL',KEYS[1]) end\n"
+    " elseif holder then redis.call('PEXPIRE',KEYS[1],px)\n"
+    " else take() end\n"
+    "end\n"
+    "if ARGV[5]~='' then redis.call('HSET',KEYS[3],id,ARGV[5]) end\n"
+    "if ARGV[7]~='' then redis.call('HSET',KEYS[6],ARGV[6],ARGV[7]) end\n"
+    "if ARGV[8]~='0' then redis.call('HSET',KEYS[5],'alarmlog',ARGV[8]) end\n"
+    "if ARGV[10]~='' then redis.call('HDEL',KEYS[3],ARGV[10]) end\n"
+    "for i=11,#ARGV do\n"
+    " redis.call('XADD',KEYS[4],'MAXLEN','~',ARGV[9],'*','j',ARGV[i])\n"
+    "end\n"
+    "return {0,new,''}\n";
+
+struct pending {
+    char run_id[HALE_UUID_TEXT]; /* "" = no commit: only the error matters */
+    int64_t since_ms;            /* monotonic */
+};
+struct actuator_ledger {
+    struct hale_redis *redis;
+    struct pending *pending; /* ring */
+    size_t head, n;
+    bool broken;
+};
+
+struct actuator_ledger *actuator_ledger_new(const char *redis_url)
+{
+    struct actuator_ledger *l = calloc(1, sizeof(*l));
+    if (l == NULL)
+        return NULL;
+    l->redis = hale_redis_new(redis_url, ACTUATOR_LEDGER_WAIT_MS);
+    l->pending = calloc(PENDING_MAX, sizeof(*l->pending));
+    if (l->redis == NULL || l->pending == NULL) {
+        actuator_ledger_free(l);
+        return NULL;
+    }
+    return l;
+}
+
+void actuator_ledger_free(struct actuator_ledger *l)
+{
+    if (l == NULL)
+        return;
+    hale_redis_free(l->redis);
+    free(l->pending);
+    free(l);
+}
+
+static enum hale_rc broken(struct actuator_ledger *l, const char *why)
+{
+    if (!l->broken)
+        hale_warn("event=redis_failed detail=\"%s\"", why);
+    l->broken = true;
+    return HALE_E_IO;
+}
+
+static enum hale_rc queue(struct actuator_ledger *l, unsigned n,
+                          const struct hale_str *args, const char *run_id)
+{
+    if (l->broken)
+        return HALE_E_IO;
+    if (l->n == PENDING_MAX)
+        return broken(l, "too many writes are waiting");
+    if (hale_redis_append(l->redis, n, args) != HALE_OK)
+        return broken(l, hale_redis_error(l->redis));
+    struct pending *p = &l->pending[(l->head + l->n++) % PENDING_MAX];
+    (void)snprintf(p->run_id, sizeof(p->run_id), "%s", run_id);
+    p->since_ms = hale_clock_mono_ms();
+    return HALE_OK;
+}
+
+static struct hale_str number(int64_t value, char dst[24])
+{
+    (void)snprintf(dst, 24, "%lld", (long long)value);
+    return hale_str_from(dst);
+}
+
+enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
+                                    const struct actuator_commit *c)
+{
+    static const char *const ops[] = {"birth", "take", "keep", "end", "note"};
+    char lease[HALE_KEY_MAX], px[24], token[24], position[24], max[24];
+    struct hale_str args[FIXED_ARGS + ROWS_MAX];
+    unsigned n = 0;
+    if (c->n_rows > ROWS_MAX)
+        return HALE_E_LIMIT;
+    args[n++] = HALE_STR("EVAL");
+    args[n++] = HALE_STR(SCRIPT);
+    args[n++] = HALE_STR("6");
+    args[n++] = hale_str_from(hale_keys_lease(c->target, lease));
+    args[n++] = HALE_STR(HALE_KEYS_FENCE);
+    args[n++] = HALE_STR(HALE_KEYS_RUNS);
+    args[n++] = HALE_STR(HALE_KEYS_JOURNAL);
+    args[n++] = HALE_STR(HALE_KEYS_ACT_META);
+    args[n++] = HALE_STR(HALE_KEYS_GUARDS);
+    args[n++] = hale_str_from(ops[c->op]);
+    args[n++] = hale_str_from(c->run_id);
+    args[n++] = number(ACTUATOR_LEASE_MS, px);
+    args[n++] = number(c->token, token);
+    args[n++] = c->run_json;
+    args[n++] = hale_str_from(c->target);
+    args[n++] = c->guard_json;
+    args[n++] = number(c->position, position);
+    args[n++] = number(HALE_KEYS_LOG_MAX, max);
+    args[n++] = hale_str_from(c->forget);
+    for (unsigned i = 0; i < c->n_rows; i++)
+        args[n++] = c->row[i];
+    return queue(l, n, args, c->run_id);
+}
+
+enum hale_rc actuator_ledger_set(struct actuator_ledger *l, const char *key,
+                                 struct hale_str value, int ttl_s)
+{
+    char ttl[24];
+    struct hale_str args[] = {HALE_STR("SET"), hale_str_from(key), value, HALE_STR("EX"),
+                              number(ttl_s, ttl)};
+    return queue(l, ttl_s > 0 ? 5 : 3, args, "");
+}
+
+enum hale_rc actuator_ledger_position(struct actuator_ledger *l, int64_t seq)
+{
+    char text[24];
+    const struct hale_str args[] = {HALE_STR("HSET"), HALE_STR(HALE_KEYS_ACT_META),
+                                    HALE_STR("alarmlog"), number(seq, text)};
+    return queue(l, 4, args, "");
+}
+
+enum hale_rc actuator_ledger_drain(struct actuator_ledger *l,
+                                   void (*done)(void *arg, const char *run_id,
+                                                enum actuator_commit_result result,
+                                                int64_t token, const char *holder),
+                                   void *arg)
+{
+    char holder[128];
+    while (l->n > 0 && !l->broken) {
+        struct hale_reply *reply = NULL;
+        enum hale_rc rc = hale_redis_try_reply(l->redis, &reply);
+        struct pending p = l->pending[l->head];
+        if (rc == HALE_E_NOTFOUND) {
+            if (hale_clock_mono_ms() - p.since_ms > ACTUATOR_LEDGER_WAIT_MS)
+                return broken(l, "no reply in time");
+            return HALE_OK;
+        }
+        if (rc != HALE_OK)
+            return broken(l, hale_redis_error(l->redis));
+        if (hale_reply_is_error(reply)) {
+            struct hale_str text = hale_reply_str(reply);
+            (void)snprintf(holder, sizeof(holder), "%.*s",
+                           (int)(text.len < 120 ? text.len : 120), text.p);
+            hale_reply_free(reply);
+            return broken(l, holder);
+        }
+        l->head = (l->head + 1) % PENDING_MAX;
+        l->n--;
+        if (p.run_id[0] != '\0') {
+            struct hale_str who = hale_reply_str(hale_reply_at(reply, 2));
+            (void)snprintf(holder, sizeof(holder), "%.*s",
+                           (int)(who.len < 120 ? who.len : 120),
+                           who.p != NULL ? who.p : "");
+            int64_t result = hale_reply_int(hale_reply_at(reply, 0));
+            int64_t token = hale_reply_int(hale_reply_at(reply, 1));
+            done(arg, p.run_id, (enum actuator_commit_result)result, token, holder);
+        }
+        hale_reply_free(reply);
+    }
+    return l->broken ? HALE_E_IO : HALE_OK;
+}
+
+void actuator_ledger_pollfd(const struct actuator_ledger *l, struct pollfd *out)
+{
+    hale_redis_pollfd(l->redis, out);
+}

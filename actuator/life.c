@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life - the life of one run: calls, answers, verification, end (see engine.h).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/engine_private.h"
+#include "base/assert.h"
+#include "base/log.h"
+
+#define RUN_MAX_BYTES  (1u << 20)
+#define ROW_MAX_BYTES  (256u << 10)
+#define TEXT_MAX_BYTES 1024
+#define TAKE_RETRY_US  1000000
+
+static char *word(const char *text)
+{
+    return (char *)(uintptr_t)text; /* journal rows only read their strings */
+}
+
+void life_row(struct actuator_engine *e, const struct actuator_run *r, const char *kind,
+              bool of_step, json_t *detail, const char *fmt, ...)
+{
+    char text[TEXT_MAX_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    struct hale_journal_row row = {
+        .time_ms = e->now_us / 1000,
+        .kind = word(kind),
+        .run_id = word(r->id),
+        .policy = r->policy,
+        .mode = word(r->mode == ACTUATOR_AUTO ? "auto" : "observe"),
+        .tenant = r->tenant,
+        .alarm_id = r->alarm_id,
+        .alarm_name = r->alarm_name,
+        .alarm_seq = r->alarm_seq,
+        .target = r->target,
+        .step = of_step ? (int)r->step : -1,
+        .step_type = word(of_step ? actuator_run_step_type(r) : ""),
+        .attempt = of_step ? (int)r->attempt : 0,
+        .text = text,
+        .detail = detail != NULL ? detail : json_object(),
+    };
+    HALE_ASSERT(e->n_rows < ENGINE_ROWS_MAX);
+    struct hale_buf *buf = &e->row_buf[e->n_rows];
+    hale_buf_reset(buf);
+    if (hale_journal_encode(&row, buf) == HALE_OK)
+        e->n_rows++;
+    else
+        hale_error("event=journal_row_lost run=%s kind=%s", r->id, kind);
+    json_decref(row.detail);
+}
+
+void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuator_op op,
+                 enum after after, int64_t position)
+{
+    struct hale_str rows[ENGINE_ROWS_MAX];
+    struct hale_buf run_json;
+    char forget[HALE_UUID_TEXT] = "";
+    char *guard_json = NULL;
+    for (unsigned i = 0; i < e->n_rows; i++)
+        rows[i] = hale_buf_str(&e->row_buf[i]);
+    hale_buf_init(&run_json, RUN_MAX_BYTES);
+    if (after != AFTER_NOTHING && actuator_run_encode(r, &run_json) != HALE_OK)
+        hale_error("event=run_record_lost run=%s", r->id);
+    if (op == ACTUATOR_OP_BIRTH || op == ACTUATOR_OP_END)
+        guard_json = json_dumps(engine_guard(e, r->target), JSON_COMPACT);
+    if (e->forget_n > 0 && after != AFTER_NOTHING)
+        memcpy(forget, e->forget[--e->forget_n], sizeof(forget));
+
+    const struct actuator_commit c = {
+        .op = op,
+        .run_id = r->id,
+        .target = r->target,
+        .token = r->token,
+        .run_json =
+            run_json.failed ? (struct hale_str){NULL, 0} : hale_buf_str(&run_json),
+        .guard_json = hale_str_from(guard_json),
+        .position = position,
+        .n_rows = e->n_rows,
+        .row = rows,
+        .forget = forget[0] != '\0' ? forget : NULL,
+    };
+    r->busy++;
+    r->after = (int)after;
+    e->n_rows = 0;
+    e->io.commit(e->io.arg, &c);
+    free(guard_json);
+    hale_buf_fini(&run_json);
+}
+
+void life_arm(struct actuator_engine *e, struct actuator_run *r, int64_t at_us)
+{
+    enum hale_rc rc = hale_timers_arm(e->timers, &r->timer, at_us);
+    HALE_ASSERT(rc == HALE_OK); /* one timer per run, and as many places as runs */
+}
+
+static bool may_repeat(const struct actuator_engine *e, const struct actuator_run *r)
+{
+    const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
+    return p != NULL && p->repeat == 1 && r->cleared_us == 0 && !r->alarm_gone;
+}
+
+static void end_run(struct actuator_engine *e, struct actuator_run *r, bool good,
+                    const char *text)
+{
+    const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
+    bool again = !good && may_repeat(e, r);
+    json_t *memory = engine_guard(e, r->target);
+    if (memory != NULL && actuator_guard_ended(memory, e->now_us / 1000) != HALE_OK)
+        hale_error("event=out_of_memory run=%s", r->id);
+    life_row(e, r, good ? "verified" : "failed", false, NULL, "%s", text);
+    (void)snprintf(r->outcome, sizeof(r->outcome), "%s", good ? "verified" : "failed");
+    *(good ? &e->stats.verified : &e->stats.failed) += 1;
+    json_decref(r->plan);
+    r->plan = NULL;
+    r->state = again ? ACTUATOR_WAITING : ACTUATOR_DONE;
+    r->again_us = again ? e->now_us + p->guards.cooldown_ms * 1000 : 0;
+    r->wake_us = r->again_us;
+    engine_release_lease(e, r);
+    hale_timers_disarm(e->timers, &r->timer);
+    life_commit(e, r, ACTUATOR_OP_END, again ? AFTER_ARM : AFTER_FORGET, 0);
+}
+
+static void end_verified(struct actuator_engine *e, struct actuator_run *r)
+{
+    char text[128];
+    int64_t since = r->accepted_us > 0 ? r->accepted_us : r->logged_us;
+    int64_t took_ms = (r->cleared_us - since + 500) / 1000;
+    if (r->alarm_state == HALE_STATE_OK)
+        (void)snprintf(text, sizeof(text), "all steps done");
+    else
+        (void)snprintf(text, sizeof(text), "healed in %lld ms: the alarm has cleared",
+                       (long long)(took_ms > 0 ? took_ms : 0));
+    end_run(e, r, true, text);
+}
+
+void life_check_verify(struct actuator_engine *e, struct actuator_run *r)
+{
+    char text[128];
+    int64_t until = r->verify_us + r->verify_within_ms * 1000;
+    if (r->state != ACTUATOR_VERIFYING || r->busy > 0)
+        return;
+    if (r->cleared_us > 0) {
+        end_verified(e, r);
+    } else if (r->alarm_gone) {
+        end_run(e, r, false, "the alarm was deleted before it cleared");
+    } else if (e->now_us >= until) {
+        (void)snprintf(text, sizeof(text), "the alarm has not cleared within %lld ms",
+                       (long long)r->verify_within_ms);
+        end_run(e, r, false, text);
+    } else {
+        life_arm(e, r, until);
+    }
+}
+
+/* --- calls ---------------------------------------------------------------------------------- */
+
+/* URL for the journal: without query, which may carry secrets. */
+static void show_url(const struct actuator_request *q, char *dst, size_t size)
+{
+    size_t n = q->url.p != NULL ? strcspn(q->url.p, "?#") : 0;
+    (void)snprintf(dst, size, "%.*s", (int)(n < size ? n : size - 1),
+                   q->url.p != NULL ? q->url.p : "");
+}
+
+static void call_row(struct actuator_engine *e, struct actuator_run *r)
+{
+    struct actuator_request q;
+    if (actuator_step_request(r, e->now_us, &q) != HALE_OK) {
+        (void)snprintf(r->url, sizeof(r->url), "?");
+        life_row(e, r, "call", true, NULL, "a request that is too large");
+    } else {
+        show_url(&q, r->url, sizeof(r->url));
+        life_row(e, r, "call", true,
+                 json_pack("{s:s,s:s}", "method", q.method, "url", r->url), "%s %s",
+                 q.method, r->url);
+    }
+    actuator_request_fini(&q);
+}
+
+void life_begin_call(struct actuator_engine *e, struct actuator_run *r,
+                     enum actuator_op op, int64_t position)
+{
+    r->phase = ACTUATOR_CALL;
+    r->attempt++;
+    r->wake_us = 0;
+    if (r->step_us == 0)
+        r->step_us = e->now_us;
+    if (r->call_us == 0)
+        r->call_us = e->now_us;
+    call_row(e, r);
+    life_commit(e, r, op, AFTER_REQUEST, position);
+}
+
+/* Only now may something leave. */
+static void send_request(struct actuator_engine *e, struct actuator_run *r)
+{
+    struct actuator_request q;
+    enum hale_rc rc = actuator_step_request(r, e->now_us, &q);
+    if (rc == HALE_OK) {
+        r->calling = true;
+        if (r->step == 0 && r->attempt == 1 && r->phase == ACTUATOR_CALL && r->n == 0)
+            q.accepted_us = r->accepted_us;
+        e->stats.calls++;
+        e->io.call(e->io.arg, r->id, &q);
+        actuator_request_fini(&q);
+        return;
+    }
+    actuator_request_fini(&q);
+    end_run(e, r, false, "the request is too large");
+}
+
+static void settle(struct actuator_engine *e, struct actuator_run *r)
+{
+    r->wake_us = 0;
+    call_row(e, r);
+    life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_REQUEST, 0);
+}
+
+static void act(struct actuator_engine *e, struct actuator_run *r)
+{
+    switch (r->phase) {
+    case ACTUATOR_WAIT:
+    case ACTUATOR_CALL: life_begin_call(e, r, ACTUATOR_OP_KEEP, 0); break;
+    case ACTUATOR_SETTLE: settle(e, r); break;
+    case ACTUATOR_ASK:
+    case ACTUATOR_CONFLICT:
+    case ACTUATOR_POLL: send_request(e, r); break;
+    }
+}
+
+void life_wake(struct actuator_engine *e, struct actuator_run *r)
+{
+    if (r->busy > 0 || r->calling)
+        return; /* the commit's end or the answer looks at wake_us itself */
+    if (r->state == ACTUATOR_WAITING) {
+        engine_try_again(e, r);
+    } else if (r->token == 0) {
+        life_commit(e, r, ACTUATOR_OP_TAKE, AFTER_RESUME, 0);
+    } else if (r->state == ACTUATOR_VERIFYING) {
+        life_check_verify(e, r);
+    } else if (r->state == ACTUATOR_OPEN) {
+        if (r->wake_us > e->now_us)
+            life_arm(e, r, r->wake_us);
+        else
+            act(e, r);
+    }
+}
+
+static void step_done(struct actuator_engine *e, struct actuator_run *r)
+{
+    r->step++;
+    if ((size_t)r->step == json_array_size(r->plan)) {
+        r->state = ACTUATOR_VERIFYING;
+        r->verify_us = e->now_us;
+        r->wake_us = 0;
+        if (r->cleared_us > 0) { /* the alarm was faster than the VNFM's answer */
+            end_verified(e, r);
+            return;
+        }
+        life_row(e, r, "verifying", false, NULL,
+                 "waiting up to %lld ms for the alarm to clear",
+                 (long long)r->verify_within_ms);
+        life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_ARM, 0);
+        return;
+    }
+    r->attempt = r->failures = r->queries = 0;
+    r->step_us = r->call_us = 0;
+    r->op_occ[0] = '\0';
+    r->settled = false;
+    life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
+}
+
+static json_t *answer_detail(const struct actuator_run *r,
+                             const struct actuator_answer *a)
+{
+    json_t *detail = json_pack("{s:I,s:f}", "status", (json_int_t)a->status, "took_ms",
+                               (double)a->took_us / 1000.0);
+    int rc = 0;
+    if (r->op_occ[0] != '\0')
+        rc |= json_object_set_new(detail, "op_occ", json_string(r->op_occ));
+    if (a->error != NULL && a->error[0] != '\0')
+        rc |= json_object_set_new(detail, "error", json_string(a->error));
+    (void)rc; /* a detail less is no reason to lose the row */
+    return detail;
+}
+
+void life_answered(struct actuator_engine *e, struct actuator_run *r,
+                   const struct actuator_answer *a)
+{
+    struct actuator_decision d;
+    char text[ACTUATOR_TEXT_MAX + 64];
+    if (!r->calling || r->state != ACTUATOR_OPEN)
+        return;
+    r->calling = false;
+    actuator_step_answer(r, a, e->now_us, engine_op_taken, e, &d);
+    if (d.note)
+        life_row(e, r, "answer", true, answer_detail(r, a), "%s", d.text);
+    if (d.end == ACTUATOR_STEP_DONE) {
+        step_done(e, r);
+        return;
+    }
+    if (d.end == ACTUATOR_STEP_FAILED) {
+        (void)snprintf(text, sizeof(text), "step %lld: %s", (long long)r->step, d.text);
+        end_run(e, r, false, text);
+        return;
+    }
+    r->failures += d.counts ? 1 : 0;
+    r->phase = d.phase;
+    r->wake_us = e->now_us + d.delay_us;
+    if (d.note)
+        life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_ARM, 0);
+    else
+        life_arm(e, r, r->wake_us);
+}
+
+/* --- commits -------------------------------------------------------------------------------- */
+
+static void resume(struct actuator_engine *e, struct actuator_run *r)
+{
+    if (r->state == ACTUATOR_VERIFYING) {
+        life_check_verify(e, r);
+        return;
+    }
+    if (r->phase == ACTUATOR_CALL && strcmp(actuator_run_step_type(r), "vnflcm") == 0)
+        r->phase = ACTUATOR_ASK; /* the call may have arrived: nobody heard the answer */
+    else if (r->phase == ACTUATOR_CALL)
+        r->phase = ACTUATOR_WAIT; /* the same Idempotency-Key makes a repeat harmless */
+    else if (r->phase == ACTUATOR_SETTLE)
+        r->phase = ACTUATOR_POLL;
+    life_wake(e, r);
+}
+
+static void held(struct actuator_engine *e, struct actuator_run *r, const char *holder)
+{
+    if (r->after ==
+        AFTER_RESUME) { /* not ours yet: its time will run out or it will end */
+        life_arm(e, r, e->now_us + TAKE_RETRY_US);
+        return;
+    }
+    /* another actuator was faster: this run never began */
+    engine_release_lease(e, r);
+    r->state = ACTUATOR_DONE;
+    (void)snprintf(r->outcome, sizeof(r->outcome), "suppressed");
+    json_decref(r->plan);
+    r->plan = NULL;
+    e->stats.suppressed_lease++;
+    e->stats.born--;
+    life_row(e, r, "suppressed", false,
+             json_pack("{s:s,s:s}", "guard", "lease", "holder", holder),
+             "another run holds the target");
+    life_commit(e, r, ACTUATOR_OP_NOTE, AFTER_FORGET, 0);
+}
+
+void life_committed(struct actuator_engine *e, struct actuator_run *r,
+                    enum actuator_commit_result result, int64_t token, const char *holder)
+{
+    HALE_ASSERT(r->busy > 0);
+    r->busy--;
+    if (token > 0)
+        r->token = token;
+    if (result == ACTUATOR_LOST || result == ACTUATOR_EXISTS) {
+        if (result == ACTUATOR_LOST)
+            hale_warn("event=lease_lost run=%s target=%s", r->id, r->target);
+        if (r->calling)
+            e->io.cancel(e->io.arg, r->id);
+        r->calling = false;
+        r->after = AFTER_FORGET;
+    }
+    if (r->busy > 0)
+        return;
+    if (result == ACTUATOR_HELD) {
+        held(e, r, holder);
+        return;
+    }
+    switch ((enum after)r->after) {
+    case AFTER_NOTHING:
+    case AFTER_ARM:
+        if (r->state == ACTUATOR_VERIFYING)
+            life_check_verify(e, r);
+        else if (!r->calling)
+            life_arm(e, r, r->wake_us > e->now_us ? r->wake_us : e->now_us);
+        break;
+    case AFTER_REQUEST: send_request(e, r); break;
+    case AFTER_RESUME: resume(e, r); break;
+    case AFTER_FORGET: engine_forget_run(e, r); break;
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_NOTIFY_H
+#define HALE_ACTUATOR_NOTIFY_H
+/*
+ * notify - tells webhook subscribers about alarm transitions (docs/formats/notification.md).
+ * Order:     one request at a time per subscriber, by sequence number; subscribers do not wait for
+ *            each other.
+ * Delivery:  at least once; the cursor (last seq that was answered with 2xx or did not concern
+ *            the subscriber) is stored after the answer; X-Hale-Notification is the same for every
+ *            try. A failed try is repeated after 0.5 s doubling to 60 s, with jitter, until the
+ *            notification is too old.
+ * Memory:    at most ACTUATOR_NOTIFY_QUEUE records per subscriber; beyond that it is `behind` and
+ *            reads the rest from the log itself when its queue is empty (_wants, _offer).
+ * Threads:   one. Callbacks of the HTTP client run inside its poll.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actuator/conf.h"
+#include "base/rc.h"
+#include "model/alarm.h"
+#include "net/http_client.h"
+
+#define ACTUATOR_NOTIFY_QUEUE 1024
+
+struct actuator_notify;
+
+/* conf and http are borrowed. seen: the log position read so far. */
+struct actuator_notify *actuator_notify_new(const struct actuator_conf *conf,
+                                            struct hale_http_client *http, int64_t seen);
+/* Cancels what is under way. */
+void actuator_notify_free(struct actuator_notify *n);
+/* cursor of subscriber i (0..n_subscribers-1): deliver what comes after. */
+void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t cursor);
+int64_t actuator_notify_cursor(const struct actuator_notify *n, unsigned i);
+/* True once after the cursor moved since the last call. */
+bool actuator_notify_moved(struct actuator_notify *n, unsigned i);
+/* A new record of the log, in order. */
+void actuator_notify_record(struct actuator_notify *n, const struct hale_log_record *rec,
+                            int64_t now_us);
+/* True when subscriber i wants older records: after *after_out. */
+bool actuator_notify_wants(const struct actuator_notify *n, unsigned i,
+                           int64_t *after_out);
+/* One of them, in order. */
+void actuator_notify_offer(struct actuator_notify *n, unsigned i,
+                           const struct hale_log_record *rec, int64_t now_us);
+/* That was all up to seq (read_all: nothing later was in the log). */
+void actuator_notify_offered(struct actuator_notify *n, unsigned i, int64_t seq,
+                             bool read_all);
+void actuator_notify_tick(struct actuator_notify *n, int64_t now_us);
+int64_t actuator_notify_next_us(const struct actuator_notify *n);
+/* The body of a notification, for tests. */
+HALE_MUST_CHECK enum hale_rc actuator_notify_body(const struct hale_log_record *rec,
+                                                  struct hale_buf *out);
+/* "sha256=<hex>" of the body under the key, into dst (80 bytes). */
+void actuator_notify_sign(const void *key, size_t key_len, struct hale_str body,
+                          char *dst);
+#endif

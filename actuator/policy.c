@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/template.h"
+#include "base/clock.h"
+
+#define URL_MAX_BYTES 8192
+
+void actuator_policy_step_fini(struct actuator_step *s)
+{
+    free(s->url);
+    free(s->token_file);
+    free(s->vnf);
+    free(s->method);
+    json_decref(s->headers);
+    json_decref(s->body);
+    memset(s, 0, sizeof(*s));
+}
+
+static void policy_fini(struct actuator_policy *p)
+{
+    free(p->name);
+    free(p->target);
+    json_decref(p->dimensions);
+    for (unsigned i = 0; i < p->definition.n; i++)
+        free(p->definition.v[i]);
+    free(p->definition.v);
+    for (unsigned i = 0; i < p->n_steps; i++)
+        actuator_policy_step_fini(&p->step[i]);
+}
+
+void actuator_policies_free(struct actuator_policies *p)
+{
+    if (p == NULL)
+        return;
+    for (unsigned i = 0; i < p->n; i++)
+        policy_fini(&p->v[i]);
+    free(p->v);
+    free(p);
+}
+
+const struct actuator_policy *actuator_policies_find(const struct actuator_policies *p,
+                                                     const char *name)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (strcmp(p->v[i].name, name) == 0)
+            return &p->v[i];
+    return NULL;
+}
+
+/* Adds the dimensions of one object; a key seen with another value becomes JSON null. */
+static bool add_dimensions(json_t *vars, json_t *dimensions)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach (dimensions, key, value) {
+        json_t *have = json_object_get(vars, key);
+        int rc = 0;
+        if (have == NULL)
+            rc = json_object_set_nocheck(vars, key, value);
+        else if (!json_equal(have, value))
+            rc = json_object_set_new_nocheck(vars, key, json_null());
+        if (rc != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool set(json_t *vars, const char *key, const char *value)
+{
+    json_t *text = json_string(value != NULL ? value : "");
+    if (text == NULL)
+        text = json_string(""); /* not UTF-8 */
+    return json_object_set_new_nocheck(vars, key, text) == 0;
+}
+
+json_t *actuator_policy_vars(const struct hale_log_record *rec)
+{
+    const struct hale_alarm *a = &rec->alarm;
+    char iso[HALE_CLOCK_ISO_MAX], seq[24];
+    json_t *metrics_dims = json_object(), *vars = json_object();
+    json_t *metric;
+    size_t i;
+    bool ok = metrics_dims != NULL && vars != NULL;
+
+    json_array_foreach (a->metrics, i, metric)
+        ok = ok && add_dimensions(metrics_dims, json_object_get(metric, "dimensions"));
+    /* the group decides over the metrics: it is the alarm's identity */
+    ok = ok && json_object_update(metrics_dims, a->group) == 0;
+    if (ok) {
+        const char *key;
+        json_t *value;
+        json_object_foreach (metrics_dims, key, value)
+            if (json_is_string(value))
+                ok = ok && json_object_set_nocheck(vars, key, value) == 0;
+    }
+    (void)snprintf(seq, sizeof(seq), "%lld", (long long)rec->seq);
+    ok = ok && set(vars, "alarm.id", a->id) &&
+         set(vars, "alarm.name", a->definition_name) &&
+         set(vars, "alarm.state", hale_state_text(a->state)) &&
+         set(vars, "alarm.old_state", hale_state_text(rec->old_state)) &&
+         set(vars, "alarm.severity", hale_severity_text(a->severity)) &&
+         set(vars, "alarm.reason", a->reason) && set(vars, "alarm.seq", seq) &&
+         set(vars, "alarm.time", hale_clock_iso_ms(rec->time_ms, iso)) &&
+         set(vars, "tenant", a->tenant);
+    json_decref(metrics_dims);
+    if (ok)
+        return vars;
+    json_decref(vars);
+    return NULL;
+}
+
+bool actuator_policy_selects(const struct actuator_policy *p,
+                             const struct hale_log_record *rec, const json_t *vars)
+{
+    const struct hale_alarm *a = &rec->alarm;
+    bool named = p->definition.n == 0;
+    for (unsigned i = 0; i < p->definition.n; i++)
+        named = named || strcmp(p->definition.v[i], a->definition_name) == 0;
+    if (!named || (p->severities & 1u << a->severity) == 0 ||
+        (p->states & 1u << a->state) == 0)
+        return false;
+    if (p->source != 0 && (p->source == 2) != a->from_event)
+        return false;
+
+    const char *key;
+    json_t *want;
+    json_object_foreach (p->dimensions, key, want) {
+        const char *have = json_string_value(json_object_get(vars, key));
+        if (have == NULL || (strcmp(json_string_value(want), "*") != 0 &&
+                             strcmp(json_string_value(want), have) != 0))
+            return false;
+    }
+    return true;
+}
+
+static enum hale_rc expand(const char *text, const json_t *vars,
+                           enum actuator_escape escape, json_t **out, char *missing)
+{
+    struct hale_buf buf;
+    hale_buf_init(&buf, URL_MAX_BYTES);
+    enum hale_rc rc =
+        actuator_template_expand(hale_str_from(text), vars, escape, &buf, missing);
+    if (rc == HALE_OK) {
+        *out = json_stringn(buf.len > 0 ? buf.p : "", buf.len);
+        rc = *out != NULL ? HALE_OK : HALE_E_INVAL;
+    }
+    hale_buf_fini(&buf);
+    return rc;
+}
+
+/* Header values go through their own escaping; names are fixed. */
+static enum hale_rc plan_headers(const json_t *headers, const json_t *vars, json_t **out,
+                                 char *missing)
+{
+    enum hale_rc rc = HALE_OK;
+    const char *name;
+    json_t *value, *text = NULL;
+    *out = json_object();
+    if (*out == NULL)
+        return HALE_E_NOMEM;
+    json_object_foreach ((json_t *)(uintptr_t)headers, name, value) {
+        rc = expand(json_string_value(value), vars, ACTUATOR_HEADER, &text, missing);
+        if (rc == HALE_OK && json_object_set_new(*out, name, text) != 0)
+            rc = HALE_E_NOMEM;
+        if (rc != HALE_OK)
+            return rc;
+    }
+    return rc;
+}
+
+static enum hale_rc plan_step(const struct actuator_step *s, const json_t *vars,
+                              json_t **out, char *missing)
+{
+    json_t *url = NULL, *vnf = NULL, *headers = NULL, *body = NULL;
+    enum hale_rc rc = expand(s->url, vars, ACTUATOR_URL, &url, missing);
+    if (rc == HALE_OK && s->vnf != NULL)
+        rc = expand(s->vnf, vars, ACTUATOR_PLAIN, &vnf, missing);
+    if (rc == HALE_OK)
+        rc = plan_headers(s->headers, vars, &headers, missing);
+    if (rc == HALE_OK && s->body != NULL)
+        rc = actuator_template_json(s->body, vars, &body, missing);
+    if (rc == HALE_OK) {
+        *out = json_pack("{s:s,s:O,s:s,s:I,s:I}", "type",
+                         s->type == ACTUATOR_VNFLCM ? "vnflcm" : "webhook", "url", url,
+                         "auth", s->auth == 0 ? "bearer" : "x-auth-token", "timeout_ms",
+                         (json_int_t)s->timeout_ms, "retries", (json_int_t)s->retries);
+        bool ok = *out != NULL;
+        if (ok && s->token_file != NULL)
+            ok = json_object_set_new(*out, "token_file", json_string(s->token_file)) == 0;
+        if (ok && body != NULL)
+            ok = json_object_set(*out, "body", body) == 0;
+        if (ok && s->type == ACTUATOR_VNFLCM)
+            ok = json_object_set(*out, "vnf", vnf) == 0 &&
+                 json_object_set_new(*out, "operation",
+                                     json_string(s->operation == 0 ? "heal" : "scale")) ==
+                     0 &&
+                 json_object_set_new(*out, "poll_ms", json_integer(s->poll_ms)) == 0;
+        if (ok && s->type == ACTUATOR_WEBHOOK)
+            ok = json_object_set(*out, "headers", headers) == 0 &&
+                 json_object_set_new(*out, "method", json_string(s->method)) == 0;
+        rc = ok ? HALE_OK : HALE_E_NOMEM;
+    }
+    json_decref(url);
+    json_decref(vnf);
+    json_decref(headers);
+    json_decref(body);
+    return rc;
+}
+
+enum hale_rc actuator_policy_plan(const struct actuator_policy *p, const json_t *vars,
+                                  json_t **out, char *missing)
+{
+    json_t *plan = json_array();
+    enum hale_rc rc = plan != NULL ? HALE_OK : HALE_E_NOMEM;
+    missing[0] = '\0';
+    for (unsigned i = 0; i < p->n_steps && rc == HALE_OK; i++) {
+        json_t *step = NULL;
+        rc = plan_step(&p->step[i], vars, &step, missing);
+        if (rc == HALE_OK && json_array_append(plan, step) != 0)
+            rc = HALE_E_NOMEM;
+        json_decref(step);
+    }
+    *out = rc == HALE_OK ? plan : NULL;
+    if (rc != HALE_OK)
+        json_decref(plan);
+    return rc;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_POLICY_H
+#define HALE_ACTUATOR_POLICY_H
+/*
+ * policy - what to do about which alarms (docs/formats/policies.md), and which of them an alarm
+ * selects. A file is read whole and strictly: the first mistake refuses it with file, line and fix.
+ * Plan:      a policy's steps with every variable filled in, as JSON. A run carries its own plan, so
+ *            that a reload never changes a run under way:
+ *            [{"type":"vnflcm","url","operation":"heal"|"scale","vnf","body":{},"auth":"bearer"|
+ *              "x-auth-token","token_file":s,"timeout_ms","poll_ms","retries"},
+ *             {"type":"webhook","url","method","headers":{},"body":any|null,"auth","token_file",
+ *              "timeout_ms","retries"}]
+ * Ownership: a set owns all it points to. Threads: immutable after loading.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actuator/guard.h"
+#include "base/rc.h"
+#include "model/alarm.h"
+
+#define ACTUATOR_POLICIES_MAX    1000
+#define ACTUATOR_STEPS_MAX       16
+#define ACTUATOR_TARGET_MAX      200 /* bytes of an expanded target, with NUL */
+#define ACTUATOR_POLICY_NAME_MAX 64  /* bytes */
+
+enum actuator_mode { ACTUATOR_OBSERVE, ACTUATOR_AUTO };
+enum actuator_step_type { ACTUATOR_VNFLCM, ACTUATOR_WEBHOOK };
+
+struct actuator_step {
+    enum actuator_step_type type;
+    char *url, *token_file; /* token_file NULL = none */
+    int auth;               /* 0 bearer, 1 x-auth-token */
+    int64_t timeout_ms, retries;
+    /* vnflcm */
+    int operation; /* 0 heal, 1 scale */
+    char *vnf;
+    int64_t poll_ms;
+    /* webhook */
+    char *method;
+    json_t *headers; /* object of strings, or NULL */
+    json_t *
+        body; /* vnflcm: the request's; webhook: any JSON or NULL; strings are templates */
+};
+struct actuator_policy {
+    char *name;
+    int mode;                       /* enum actuator_mode */
+    struct hale_strings definition; /* names; n = 0: any */
+    unsigned severities;            /* bit per enum hale_severity */
+    unsigned states;                /* bit per enum hale_state */
+    int source;                     /* 0 any, 1 metric, 2 event */
+    json_t *dimensions;             /* object of strings; "*" = present */
+    char *target;
+    struct actuator_guard_rules guards;
+    int repeat; /* 0 once, 1 while_alarm */
+    int64_t verify_within_ms;
+    unsigned n_steps;
+    struct actuator_step step[ACTUATOR_STEPS_MAX];
+};
+struct actuator_policies {
+    unsigned n;
+    struct actuator_policy *v;
+};
+
+HALE_MUST_CHECK enum hale_rc actuator_policies_load_file(const char *path,
+                                                         struct actuator_policies **out,
+                                                         struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc actuator_policies_load(struct hale_str text,
+                                                    const char *source,
+                                                    struct actuator_policies **out,
+                                                    struct hale_err *err);
+void actuator_policies_free(struct actuator_policies *p); /* NULL allowed */
+const struct actuator_policy *actuator_policies_find(const struct actuator_policies *p,
+                                                     const char *name);
+void actuator_policy_step_fini(struct actuator_step *s);
+
+/* Variables of an alarm: every dimension that has one value in the group and all metrics, then
+ * alarm.id, alarm.name, alarm.state, alarm.old_state, alarm.severity, alarm.reason, alarm.seq,
+ * alarm.time, tenant. The caller adds policy, target, run.id. NULL on memory failure. */
+json_t *actuator_policy_vars(const struct hale_log_record *rec);
+bool actuator_policy_selects(const struct actuator_policy *p,
+                             const struct hale_log_record *rec, const json_t *vars);
+/* A new JSON array. HALE_E_NOTFOUND with the variable's name in missing (ACTUATOR_NAME_MAX). */
+HALE_MUST_CHECK enum hale_rc actuator_policy_plan(const struct actuator_policy *p,
+                                                  const json_t *vars, json_t **out,
+                                                  char *missing);
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_RUN_H
+#define HALE_ACTUATOR_RUN_H
+/*
+ * run - one life of one policy for one trigger, and its record in hash hale:{m}:runs
+ * (docs/formats/run.md). The record is written before every effect, so that whoever reads it after
+ * a crash knows what may have happened and what has to be asked.
+ * Identity:  uuid of (policy, alarm id, alarm seq [, n]): the same trigger is the same run. n counts
+ *            the repeats of a policy with `repeat: while_alarm`, 0 is left out.
+ * Phases of a step:
+ *   WAIT      nothing is out; at wake_us the next call is written down and made
+ *   CALL      the call row is written; the request may have left (webhook: may be repeated with
+ *             the same key; vnflcm: ASK before repeating)
+ *   ASK       the VNFM is asked whether it knows of our call
+ *   CONFLICT  it refused with 409; waiting until no other operation is open
+ *   POLL      the operation occurrence op_occ is followed to its end
+ *   SETTLE    op_occ is FAILED_TEMP; POST fail is being sent
+ * Units:     _us and _ms are wall time.
+ * Ownership: a run owns its strings and JSON.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actuator/policy.h"
+#include "base/id.h"
+#include "base/rc.h"
+#include "base/timers.h"
+
+enum actuator_state {
+    ACTUATOR_OPEN,
+    ACTUATOR_VERIFYING,
+    ACTUATOR_WAITING, /* ended, but to be tried again at again_us while the alarm lasts */
+    ACTUATOR_DONE
+};
+enum actuator_phase {
+    ACTUATOR_WAIT,
+    ACTUATOR_CALL,
+    ACTUATOR_ASK,
+    ACTUATOR_CONFLICT,
+    ACTUATOR_POLL,
+    ACTUATOR_SETTLE
+};
+#define ACTUATOR_OP_ID_MAX 129
+
+struct actuator_run {
+    char id[HALE_UUID_TEXT];
+    char *policy, *tenant, *alarm_id, *alarm_name, *target;
+    int mode; /* enum actuator_mode */
+    int64_t alarm_seq;
+    int alarm_state; /* enum hale_state that triggered it */
+    int64_t n;       /* repeat */
+    json_t *vars;    /* object */
+    json_t *plan;    /* array; NULL once ended */
+    int64_t verify_within_ms;
+    int64_t accepted_us, logged_us, born_us;
+    enum actuator_state state;
+    char outcome[12]; /* "" while open; verified, failed, suppressed, observed */
+    int64_t step;
+    enum actuator_phase phase;
+    int64_t attempt;  /* calls written down for this step */
+    int64_t failures; /* of them, those that count against retries */
+    int64_t queries;  /* unlucky questions in a row in this phase */
+    int64_t step_us;  /* the step began */
+    int64_t call_us;  /* first call of the step: operations since then may be ours */
+    char op_occ[ACTUATOR_OP_ID_MAX];
+    bool settled;      /* we sent fail for op_occ */
+    int64_t wake_us;   /* when to do the next thing; 0 = now or when an answer comes */
+    int64_t verify_us; /* verification began */
+    int64_t
+        cleared_us; /* the alarm went to OK since the trigger; 0 = not (or again not) */
+    int64_t again_us;
+    /* not stored */
+    bool alarm_gone; /* the alarm was deleted */
+    unsigned busy;   /* commits under way; `after` belongs to the newest */
+    bool calling;    /* a request is under way */
+    int after;       /* what follows the commit, engine's own */
+    int64_t token;   /* fencing token of the lease; 0 = none yet */
+    char url[512];   /* of the request, for the journal */
+    struct hale_timer timer;
+};
+
+void actuator_run_id(const char *policy, const char *alarm_id, int64_t seq, int64_t n,
+                     char dst[HALE_UUID_TEXT]);
+HALE_MUST_CHECK enum hale_rc actuator_run_encode(const struct actuator_run *r,
+                                                 struct hale_buf *out);
+/* A new run; HALE_E_INVAL when the text is not a run's. */
+HALE_MUST_CHECK enum hale_rc actuator_run_decode(struct hale_str json,
+                                                 struct actuator_run **out);
+void actuator_run_free(struct actuator_run *r); /* NULL allowed */
+/* The plan of the current step (borrowed), or NULL. */
+json_t *actuator_run_step(const struct actuator_run *r);
+/* "vnflcm", "webhook" or "" */
+const char *actuator_run_step_type(const struct actuator_run *r);
+/* A number of the current step's plan. */
+int64_t actuator_run_step_int(const struct actuator_run *r, const char *key);
+const char *actuator_run_step_text(const struct actuator_run *r, const char *key);
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/stats.h"
+
+#include "base/assert.h"
+
+#define RUNS       "hale_actuator_runs_total"
+#define RUNS_HELP  "runs that ended, by outcome"
+#define GUARD      "hale_actuator_suppressed_total"
+#define GUARD_HELP "triggers a guard refused"
+
+static struct hale_counter counters[ACTUATOR_STAT_N] = {
+    [ACTUATOR_STAT_VERIFIED] = HALE_COUNTER_INIT(RUNS, "outcome=\"verified\"", RUNS_HELP),
+    [ACTUATOR_STAT_FAILED] = HALE_COUNTER_INIT(RUNS, "outcome=\"failed\"", RUNS_HELP),
+    [ACTUATOR_STAT_OBSERVED] = HALE_COUNTER_INIT(RUNS, "outcome=\"observed\"", RUNS_HELP),
+    [ACTUATOR_STAT_SUPPRESSED_COOLDOWN] =
+        HALE_COUNTER_INIT(GUARD, "guard=\"cooldown\"", GUARD_HELP),
+    [ACTUATOR_STAT_SUPPRESSED_FREQUENCY] =
+        HALE_COUNTER_INIT(GUARD, "guard=\"frequency\"", GUARD_HELP),
+    [ACTUATOR_STAT_SUPPRESSED_LEASE] =
+        HALE_COUNTER_INIT(GUARD, "guard=\"lease\"", GUARD_HELP),
+    [ACTUATOR_STAT_SUPPRESSED_OTHER] =
+        HALE_COUNTER_INIT(GUARD, "guard=\"other\"", GUARD_HELP),
+    [ACTUATOR_STAT_BORN] = HALE_COUNTER_INIT("hale_actuator_runs_born_total", NULL,
+                                             "runs that began to act"),
+    [ACTUATOR_STAT_OPEN] =
+        HALE_GAUGE_INIT("hale_actuator_runs_open", NULL, "runs under way or waiting"),
+    [ACTUATOR_STAT_CALLS] = HALE_COUNTER_INIT(
+        "hale_actuator_calls_total", NULL, "requests to VNFMs and webhooks of policies"),
+    [ACTUATOR_STAT_CALLS_DENIED] =
+        HALE_COUNTER_INIT("hale_actuator_calls_denied_total", NULL,
+                          "requests to hosts that are not allowed (not sent)"),
+    [ACTUATOR_STAT_NOTIFIED] =
+        HALE_COUNTER_INIT("hale_actuator_notifications_total", NULL,
+                          "notifications that were answered with 2xx"),
+    [ACTUATOR_STAT_NOTIFY_ERRORS] =
+        HALE_COUNTER_INIT("hale_actuator_notification_errors_total", NULL,
+                          "tries of notifications that failed and are repeated"),
+    [ACTUATOR_STAT_NOTIFY_EXPIRED] =
+        HALE_COUNTER_INIT("hale_actuator_notifications_expired_total", NULL,
+                          "notifications given up because of their age"),
+    [ACTUATOR_STAT_NOTIFY_QUEUED] = HALE_GAUGE_INIT(
+        "hale_actuator_notifications_queued", NULL, "notifications waiting in memory"),
+    [ACTUATOR_STAT_RECORDS] = HALE_COUNTER_INIT("hale_actuator_log_records_total", NULL,
+                                                "alarm log records read"),
+    [ACTUATOR_STAT_RECORDS_BAD] =
+        HALE_COUNTER_INIT("hale_actuator_log_records_bad_total", NULL,
+                          "alarm log records that could not be read and were skipped"),
+    [ACTUATOR_STAT_RELOADS] = HALE_COUNTER_INIT(
+        "hale_actuator_recoveries_total", NULL,
+        "times the state was loaded from Redis (start, lost connection)"),
+    [ACTUATOR_STAT_NOTIFY_SECONDS] =
+        HALE_HISTOGRAM_INIT("hale_actuator_notify_latency_seconds", NULL,
+                            "sample or event accepted until a subscriber has answered"),
+    [ACTUATOR_STAT_CALL_SECONDS] =
+        HALE_HISTOGRAM_INIT("hale_actuator_call_latency_seconds", NULL,
+                            "sample or event accepted until a run's first call leaves"),
+};
+
+void actuator_stats_register(void)
+{
+    hale_counter_register_all(counters, ACTUATOR_STAT_N);
+}
+
+struct hale_counter *actuator_stat(enum actuator_stat which)
+{
+    HALE_ASSERT(which < ACTUATOR_STAT_N);
+    return &counters[which];
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/step.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define URL_MAX_BYTES    16384
+#define BODY_MAX_BYTES   (1u << 20)
+#define BACKOFF_FIRST_US 200000
+#define BACKOFF_MAX_US   10000000
+#define CALL_MAX_MS      10000 /* of one request to a VNFM */
+#define CALL_MIN_MS      100
+
+void actuator_decide(struct actuator_decision *d, enum actuator_phase phase,
+                     int64_t delay_us, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(d->text, sizeof(d->text), fmt, args);
+    va_end(args);
+    d->end = ACTUATOR_GOES_ON;
+    d->phase = phase;
+    d->delay_us = delay_us;
+}
+
+void actuator_decide_fail(struct actuator_decision *d, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(d->text, sizeof(d->text), fmt, args);
+    va_end(args);
+    d->end = ACTUATOR_STEP_FAILED;
+    d->note = true;
+}
+
+int64_t actuator_step_backoff_us(const struct actuator_run *r, int64_t k)
+{
+    int64_t us = BACKOFF_FIRST_US;
+    for (int64_t i = 1; i < k && us < BACKOFF_MAX_US; i++)
+        us *= 2;
+    if (us > BACKOFF_MAX_US)
+        us = BACKOFF_MAX_US;
+    uint64_t dice = hale_id_hash64_seed(r->id, strlen(r->id),
+                                        (uint64_t)(r->step * 1000 + r->attempt * 50 + k));
+    return us / 2 + (int64_t)(dice % (uint64_t)(us / 2 + 1));
+}
+
+int64_t actuator_step_deadline_us(const struct actuator_run *r)
+{
+    int64_t per_try = actuator_run_step_int(r, "timeout_ms") * 1000;
+    if (strcmp(actuator_run_step_type(r), "vnflcm") == 0)
+        return r->step_us + per_try;
+    return r->step_us +
+           (actuator_run_step_int(r, "retries") + 1) * (per_try + BACKOFF_MAX_US);
+}
+
+int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us)
+{
+    uint64_t s;
+    if (hale_str_u64(hale_str_trim(a->retry_after), &s) != HALE_OK)
+        return fallback_us;
+    return (int64_t)(s > 3600 ? 3600 : s) * 1000000;
+}
+
+const char *actuator_problem_text(const struct actuator_answer *a, char *dst, size_t size)
+{
+    static const char *const keys[] = {"detail", "message", "title", "error"};
+    json_t *o = a->body.len > 0 ? json_loadb(a->body.p, a->body.len, 0, NULL) : NULL;
+    dst[0] = '\0';
+    for (size_t i = 0; i < 4 && dst[0] == '\0'; i++) {
+        const char *text = json_string_value(json_object_get(o, keys[i]));
+        if (text != NULL)
+            (void)snprintf(dst, size, ": %.200s", text);
+    }
+    json_decref(o);
+    /* a cut in the middle of a character would make the journal row unreadable */
+    size_t n = strlen(dst), i = 0;
+    while (i < n) {
+        size_t step = hale_utf8_step(dst + i, n - i);
+        if (step == 0)
+            break;
+        i += step;
+    }
+    dst[i] = '\0';
+    return dst;
+}
+
+void actuator_request_fini(struct actuator_request *q)
+{
+    hale_buf_fini(&q->url);
+    hale_buf_fini(&q->body);
+    json_decref(q->headers);
+    q->headers = NULL;
+}
+
+static bool add_header(struct actuator_request *q, const char *name, const char *value)
+{
+    return json_object_set_new(q->headers, name, json_string(value)) == 0;
+}
+
+/* The key is the same for every try of this step, also after a crash. */
+static enum hale_rc webhook_request(const struct actuator_run *r,
+                                    struct actuator_request *q)
+{
+    const json_t *step = actuator_run_step(r);
+    char text[HALE_UUID_TEXT + 24];
+    bool ok = json_object_update(q->headers, json_object_get(step, "headers")) == 0;
+    (void)snprintf(text, sizeof(text), "%s-%lld", r->id, (long long)r->step);
+    ok = ok && add_header(q, "Idempotency-Key", text);
+    (void)snprintf(text, sizeof(text), "%lld", (long long)r->token);
+    ok = ok && add_header(q, "X-Hale-Fencing-Token", text);
+    q->method = actuator_run_step_text(r, "method");
+    hale_buf_add_c(&q->url, actuator_run_step_text(r, "url"));
+    const json_t *body = json_object_get(step, "body");
+    if (body != NULL) {
+        char *dump = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (dump == NULL)
+            return HALE_E_NOMEM;
+        hale_buf_add_c(&q->body, dump);
+        free(dump);
+        if (json_object_get(q->headers, "Content-Type") == NULL)
+            ok = ok && add_header(q, "Content-Type", "application/json");
+    }
+    q->timeout_ms = actuator_run_step_int(r, "timeout_ms");
+    return ok ? HALE_OK : HALE_E_NOMEM;
+}
+
+enum hale_rc actuator_step_request(const struct actuator_run *r, int64_t now_us,
+                                   struct actuator_request *out)
+{
+    enum hale_rc rc;
+    memset(out, 0, sizeof(*out));
+    hale_buf_init(&out->url, URL_MAX_BYTES);
+    hale_buf_init(&out->body, BODY_MAX_BYTES);
+    out->headers = json_object();
+    out->auth = actuator_run_step_text(r, "auth");
+    out->token_file = actuator_run_step_text(r, "token_file");
+    if (out->headers == NULL)
+        return HALE_E_NOMEM;
+    if (strcmp(actuator_run_step_type(r), "vnflcm") == 0) {
+        int64_t left_ms = (actuator_step_deadline_us(r) - now_us) / 1000;
+        rc = actuator_vnflcm_request(r, out);
+        out->timeout_ms = left_ms < CALL_MIN_MS   ? CALL_MIN_MS
+                          : left_ms > CALL_MAX_MS ? CALL_MAX_MS
+                                                  : left_ms;
+    } else {
+        rc = webhook_request(r, out);
+    }
+    if (rc == HALE_OK && (out->url.failed || out->body.failed))
+        rc = HALE_E_LIMIT;
+    return rc;
+}
+
+static void webhook_answer(const struct actuator_run *r, const struct actuator_answer *a,
+                           struct actuator_decision *d)
+{
+    char detail[256];
+    int64_t backoff = actuator_step_backoff_us(r, r->failures + 1);
+    d->note = true;
+    if (a->rc == HALE_E_INVAL || a->rc == HALE_E_DENIED || a->rc == HALE_E_LIMIT) {
+        actuator_decide_fail(d, "%s", a->error);
+    } else if (a->rc != HALE_OK) {
+        actuator_decide(d, ACTUATOR_WAIT, backoff, "no answer: %s", a->error);
+        d->counts = true;
+    } else if (a->status >= 200 && a->status < 300) {
+        (void)snprintf(d->text, sizeof(d->text), "answered %u", a->status);
+        d->end = ACTUATOR_STEP_DONE;
+    } else if (a->status >= 500 || a->status == 408 || a->status == 425 ||
+               a->status == 429) {
+        actuator_decide(d, ACTUATOR_WAIT, actuator_retry_after_us(a, backoff),
+                        "answered %u%s", a->status,
+                        actuator_problem_text(a, detail, sizeof(detail)));
+        d->counts = true;
+    } else {
+        actuator_decide_fail(d, "answered %u%s", a->status,
+                             actuator_problem_text(a, detail, sizeof(detail)));
+    }
+}
+
+void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *a,
+                          int64_t now_us, bool (*taken)(const char *op_id, void *arg),
+                          void *arg, struct actuator_decision *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (strcmp(actuator_run_step_type(r), "vnflcm") == 0)
+        actuator_vnflcm_answer(r, a, taken, arg, out);
+    else
+        webhook_answer(r, a, out);
+
+    if (out->end != ACTUATOR_GOES_ON)
+        return;
+    char why[ACTUATOR_TEXT_MAX];
+    memcpy(why, out->text, sizeof(why));
+    if (out->counts && r->failures + 1 > actuator_run_step_int(r, "retries"))
+        actuator_decide_fail(out, "given up after %lld tries, the last one %.300s",
+                             (long long)(r->failures + 1), why);
+    else if (now_us + out->delay_us > actuator_step_deadline_us(r))
+        actuator_decide_fail(out, "not done within %lld ms; last: %.300s",
+                             (long long)actuator_run_step_int(r, "timeout_ms"), why);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_STEP_H
+#define HALE_ACTUATOR_STEP_H
+/*
+ * step - what one step sends and how an answer is understood: pure functions of (run, answer, now).
+ * Two kinds: webhook (step.c) and SOL003 VNF lifecycle management (vnflcm.c).
+ * Threads:   stateless.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actuator/run.h"
+#include "base/buf.h"
+#include "base/str.h"
+
+struct actuator_request {
+    const char *method;     /* literal or owned by the plan */
+    struct hale_buf url;    /* owned */
+    json_t *headers;        /* object of strings, owned; without the token */
+    const char *auth;       /* "bearer" | "x-auth-token", plan's */
+    const char *token_file; /* "" = none, plan's */
+    struct hale_buf body;   /* empty = none, owned */
+    int64_t timeout_ms;
+    int64_t accepted_us; /* of the fault, on the first call of a run; else 0 */
+};
+struct actuator_answer {
+    enum hale_rc
+        rc; /* HALE_OK: a status arrived; AGAIN: timed out; IO; LIMIT: too large; INVAL;
+                        DENIED: the host is not allowed */
+    bool sent; /* the request may have arrived */
+    unsigned status;
+    struct hale_str body;
+    struct hale_str location;    /* header, or empty */
+    struct hale_str retry_after; /* header, or empty */
+    int64_t took_us;
+    const char *error;
+};
+enum actuator_end { ACTUATOR_GOES_ON, ACTUATOR_STEP_DONE, ACTUATOR_STEP_FAILED };
+
+#define ACTUATOR_TEXT_MAX 400
+struct actuator_decision {
+    enum actuator_end end;
+    enum actuator_phase phase; /* when it goes on */
+    int64_t delay_us;          /* before the phase's request */
+    bool counts;               /* one of the step's retries is used up */
+    bool note;                 /* worth a journal row of kind answer */
+    char text[ACTUATOR_TEXT_MAX];
+};
+
+/* The request of the run's phase (CALL, ASK, CONFLICT, POLL, SETTLE). HALE_E_LIMIT, HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc actuator_step_request(const struct actuator_run *r,
+                                                   int64_t now_us,
+                                                   struct actuator_request *out);
+void actuator_request_fini(struct actuator_request *q);
+/* What the answer to that request means. May write r->op_occ, r->settled, r->queries. taken: says
+ * whether another run follows the operation occurrence already. */
+void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *a,
+                          int64_t now_us, bool (*taken)(const char *op_id, void *arg),
+                          void *arg, struct actuator_decision *out);
+/* Back-off before try number k (from 1): 200 ms doubling to 10 s, with jitter of half, the same for
+ * the same run. */
+int64_t actuator_step_backoff_us(const struct actuator_run *r, int64_t k);
+int64_t actuator_step_deadline_us(const struct actuator_run *r);
+
+/* --- between step.c and vnflcm.c --- */
+enum hale_rc actuator_vnflcm_request(const struct actuator_run *r,
+                                     struct actuator_request *out);
+void actuator_vnflcm_answer(struct actuator_run *r, const struct actuator_answer *a,
+                            bool (*taken)(const char *op_id, void *arg), void *arg,
+                            struct actuator_decision *out);
+void actuator_decide(struct actuator_decision *d, enum actuator_phase phase,
+                     int64_t delay_us, const char *fmt, ...) HALE_PRINTF(4, 5);
+void actuator_decide_fail(struct actuator_decision *d, const char *fmt, ...)
+    HALE_PRINTF(2, 3);
+/* Retry-After in microseconds (seconds form, at most one hour), else fallback_us. */
+int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us);
+/* ": detail" of a ProblemDetails or any "detail"/"title"/"message" in a JSON body, or "". */
+const char *actuator_problem_text(const struct actuator_answer *a, char *dst,
+                                  size_t size);
+#endif
