@@ -10,6 +10,8 @@
 #include "net/http_client_private.h"
 
 #define LOCATION_MAX 512
+#define START_ROUNDS 4 /* connect, TLS or head, body, reserve */
+#define START_FDS    4 /* sockets of one call: happy eyeballs, resolver */
 
 /* --- curl asks us to watch sockets and time --------------------------------------------------- */
 
@@ -140,6 +142,41 @@ static void kick(struct hale_http_client *c)
     (void)curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
+static void dispatch(struct hale_http_client *c, const struct pollfd *ready, unsigned n)
+{
+    int running;
+    for (unsigned i = 0; i < n; i++) {
+        int mask = 0;
+        if (ready[i].revents == 0)
+            continue;
+        if (ready[i].revents & POLLIN)
+            mask |= CURL_CSELECT_IN;
+        if (ready[i].revents & POLLOUT)
+            mask |= CURL_CSELECT_OUT;
+        if (ready[i].revents & (POLLERR | POLLHUP | POLLNVAL))
+            mask |= CURL_CSELECT_ERR | CURL_CSELECT_IN;
+        (void)curl_multi_socket_action(c->multi, ready[i].fd, mask, &running);
+    }
+    if (c->timer_at_ms >= 0 && c->timer_at_ms <= hale_clock_mono_ms())
+        kick(c);
+}
+
+/* Drives the sockets that came with a new call as far as they go without waiting: a connection to
+ * a near server is made and the request written before start returns. */
+static void push(struct hale_http_client *c, unsigned first_fd)
+{
+    for (int round = 0; round < START_ROUNDS; round++) {
+        struct pollfd ready[START_FDS];
+        unsigned n = c->n_fds > first_fd ? c->n_fds - first_fd : 0;
+        if (n == 0 || n > START_FDS)
+            return;
+        memcpy(ready, c->fds + first_fd, n * sizeof(*ready));
+        if (poll(ready, n, 0) <= 0)
+            return;
+        dispatch(c, ready, n);
+    }
+}
+
 enum hale_rc hale_http_client_start(struct hale_http_client *c,
                                     const struct hale_http_call *from,
                                     hale_http_done done, void *arg, uint64_t *id_out)
@@ -165,7 +202,9 @@ enum hale_rc hale_http_client_start(struct hale_http_client *c,
     c->active++;
     if (id_out != NULL)
         *id_out = call->id;
+    unsigned known = c->n_fds;
     kick(c); /* the request leaves now, not at the next poll */
+    push(c, known);
     return HALE_OK;
 }
 
@@ -276,25 +315,6 @@ static int wait_ms(const struct hale_http_client *c, int timeout_ms)
     if (left > INT32_MAX)
         left = INT32_MAX;
     return timeout_ms < 0 || left < timeout_ms ? (int)left : timeout_ms;
-}
-
-static void dispatch(struct hale_http_client *c, const struct pollfd *ready, unsigned n)
-{
-    int running;
-    for (unsigned i = 0; i < n; i++) {
-        int mask = 0;
-        if (ready[i].revents == 0)
-            continue;
-        if (ready[i].revents & POLLIN)
-            mask |= CURL_CSELECT_IN;
-        if (ready[i].revents & POLLOUT)
-            mask |= CURL_CSELECT_OUT;
-        if (ready[i].revents & (POLLERR | POLLHUP | POLLNVAL))
-            mask |= CURL_CSELECT_ERR | CURL_CSELECT_IN;
-        (void)curl_multi_socket_action(c->multi, ready[i].fd, mask, &running);
-    }
-    if (c->timer_at_ms >= 0 && c->timer_at_ms <= hale_clock_mono_ms())
-        kick(c);
 }
 
 enum hale_rc hale_http_client_poll(struct hale_http_client *c, struct pollfd *extra,
