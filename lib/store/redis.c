@@ -20,8 +20,9 @@
 #define REDIS_MAGIC        0x7e915001u
 #define OUT_MAX_BYTES      (64u * 1024 * 1024) /* queued, not sent */
 #define OUT_FLUSH_BYTES    (256u * 1024)       /* append starts sending from here on */
-#define OUT_IDLE_BYTES     (1024u * 1024) /* a drained write buffer above this is freed */
-#define IN_CHUNK_BYTES     (64u * 1024)   /* one recv */
+#define OUT_SHIFT_BYTES    (1024u * 1024)      /* sent bytes are dropped from here on */
+#define OUT_IDLE_BYTES     (8u * 1024 * 1024)  /* a drained buffer above this is freed */
+#define IN_CHUNK_BYTES     (64u * 1024)        /* one recv */
 #define REPLY_MAX_BYTES    (512u * 1024 * 1024)
 #define BACKOFF_MIN_MS     50
 #define BACKOFF_MAX_MS     2000
@@ -152,7 +153,7 @@ static enum hale_rc send_some(struct hale_redis *r)
         hale_buf_reset(&r->out);
         if (r->out.cap > OUT_IDLE_BYTES)
             hale_buf_fini(&r->out);
-    } else if (r->sent >= OUT_IDLE_BYTES && r->sent >= r->out.len / 2) {
+    } else if (r->sent >= OUT_SHIFT_BYTES && r->sent >= r->out.len / 2) {
         hale_buf_consume(&r->out, r->sent);
         r->sent = 0;
     }
