@@ -105,7 +105,7 @@ struct hale_http_server {
 /* Hands a built response over (takes it). Any thread. The request must not be used after. */
 void hale_http_finish(struct hale_http_req *req, unsigned status,
                       struct MHD_Response *response);
-/* {"title":..,"description":..} as the answer. */
+/* {"title","description","code","message"} as the answer: docs/formats/http.md, Errors. */
 void hale_http_refuse(struct hale_http_req *req, unsigned status, const char *title,
                       const char *description);
 /* The request is over: detaches its stream. MHD's thread. */

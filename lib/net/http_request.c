@@ -252,6 +252,8 @@ void hale_http_refuse(struct hale_http_req *req, unsigned status, const char *ti
     hale_buf_add_json(&b, hale_str_from(title));
     hale_buf_add_c(&b, ",\"description\":");
     hale_buf_add_json(&b, hale_str_from(description));
+    hale_buf_printf(&b, ",\"code\":%u,\"message\":", status);
+    hale_buf_add_json(&b, hale_str_from(description));
     hale_buf_add_char(&b, '}');
     size_t n = b.len;
     bool failed = b.failed;
