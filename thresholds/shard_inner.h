@@ -47,8 +47,9 @@ struct thresholds_shard {
     bool dirty;      /* something happened since the last snapshot */
     bool failed;     /* drop the engine and load again */
 
-    bool reading, got_time,
-        drained;              /* request on read; TIME came; last XREAD was empty */
+    bool reading, got_time;   /* request on read; its TIME came */
+    bool blocking;            /* this request waits for entries */
+    bool drained;             /* XREAD without BLOCK was empty: the next one waits */
     int64_t redis_ms;         /* the TIME of this request */
     int64_t read_deadline_ms; /* monotonic */
     bool ctl_reading;

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Property: the engine says what a slow model says, for random expressions under both
+ * semantics and random arrivals (bursts, pauses, late, out of order, from the future). The
+ * model keeps every accepted sample in a list, computes each slot from the list whenever it
+ * looks at it, looks at all slots each time, and runs a sweep over all sub-alarms each second.
+ */
+#include <math.h>
+
+#include "world.h"
+
+#define CASES   600
+#define SUBS    6
+#define SAMPLES 4000
+
+struct sample {
+    int64_t ms;
+    double value;
+};
+
+struct model {
+    const struct hale_subexpr *x;
+    bool monasca;
+    int64_t late_wait_ms, delay_s, phase_s;
+    int64_t view_end_s, created_end_s;
+    struct sample taken[SAMPLES];
+    unsigned n;
+    enum hale_state state;
+    bool reported;
+    unsigned empty;
+    struct lines *out;
+    char id[16];
+};
+
+static uint64_t random_state;
+
+static unsigned dice(unsigned n) /* 0..n-1, xorshift */
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)((random_state >> 20) % n);
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    int64_t q = a / b;
+    return a % b < 0 ? q - 1 : q;
+}
+
+static unsigned model_slots(const struct model *m)
+{
+    unsigned future = 2;
+    if (!m->monasca) {
+        unsigned need =
+            (unsigned)ceil((double)m->late_wait_ms / 1000.0 / m->x->period_s) + 1;
+        future = need > future ? need : future;
+    }
+    return m->x->times + future;
+}
+
+static int64_t slot_start(const struct model *m, unsigned i)
+{
+    return m->view_end_s + ((int64_t)i - (int64_t)m->x->times) * (int64_t)m->x->period_s;
+}
+
+/* False: empty. */
+static bool model_value(const struct model *m, unsigned slot, double *out)
+{
+    int64_t from = slot_start(m, slot), to = from + m->x->period_s;
+    unsigned n = 0;
+    double sum = 0, min = INFINITY, max = -INFINITY;
+    for (unsigned i = 0; i < m->n; i++) {
+        int64_t minute = floor_div(m->taken[i].ms, 60000) * 60;
+        if (minute < from || minute >= to)
+            continue;
+        n++;
+        sum += m->taken[i].value;
+        min = fmin(min, m->taken[i].value);
+        max = fmax(max, m->taken[i].value);
+    }
+    switch (m->x->func) {
+    case HALE_FUNC_MAX: *out = max; break;
+    case HALE_FUNC_MIN: *out = min; break;
+    case HALE_FUNC_AVG: *out = sum / n; break;
+    case HALE_FUNC_SUM: *out = sum; break;
+    case HALE_FUNC_COUNT: *out = n; break;
+    case HALE_FUNC_LAST: break;
+    }
+    return n > 0;
+}
+
+static bool holds(const struct model *m, double v)
+{
+    return hale_op_holds(m->x->op, v, m->x->threshold);
+}
+
+static void model_report(struct model *m, enum hale_state state, int64_t at_ms, bool tick,
+                         const double *values, unsigned n)
+{
+    if (m->reported && m->state == state)
+        return;
+    m->reported = true;
+    m->state = state;
+    hale_buf_printf(&m->out->text, "%s %s %" PRId64 "%s", m->id, hale_state_text(state),
+                    at_ms - BASE_MS, tick ? "t" : "");
+    for (unsigned i = 0; i < n; i++) {
+        hale_buf_add_char(&m->out->text, ' ');
+        hale_buf_add_double(&m->out->text, values[i]);
+    }
+    hale_buf_add_char(&m->out->text, '\n');
+}
+
+/* Rules 1 and 2 over the whole window. Returns whether one applied. */
+static bool model_immediate(struct model *m, int64_t at_ms, bool tick)
+{
+    bool less = m->x->op == HALE_OP_LT || m->x->op == HALE_OP_LTE;
+    bool rises = m->x->func == HALE_FUNC_MAX || m->x->func == HALE_FUNC_COUNT;
+    bool rule1 = (rises && !less) || (m->x->func == HALE_FUNC_MIN && less);
+    bool rule2 = (rises && less) || (m->x->func == HALE_FUNC_MIN && !less);
+    double v[2000];
+    unsigned run = 0;
+    for (unsigned i = 0; rule1 && i < model_slots(m); i++) {
+        double x;
+        if (model_value(m, i, &x) && holds(m, x))
+            v[run++] = x;
+        else
+            run = 0;
+        if (run == m->x->times) {
+            model_report(m, HALE_STATE_ALARM, at_ms, tick, v, run);
+            return true;
+        }
+    }
+    for (unsigned i = 0; rule2 && i < model_slots(m); i++) {
+        double x;
+        if (model_value(m, i, &x) && !holds(m, x)) {
+            model_report(m, HALE_STATE_OK, at_ms, tick, &x, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool silent_for_long(const struct model *m)
+{
+    if (m->monasca)
+        return m->empty >= m->x->period_s / 60 * m->x->times * 2;
+    /* No sample in any of the last 2 * times slots before the end of the view, and the
+     * sub-alarm was there for as long. */
+    int64_t from = m->view_end_s - 2 * (int64_t)m->x->period_s * m->x->times;
+    if (from < m->created_end_s - m->x->period_s)
+        return false;
+    for (unsigned i = 0; i < m->n; i++) {
+        if (floor_div(m->taken[i].ms, 60000) * 60 >= from)
+            return false;
+    }
+    return true;
+}
+
+static void model_rule3(struct model *m, int64_t at_ms, bool tick)
+{
+    double v[2000];
+    unsigned n = 0;
+    for (unsigned i = 0; i < m->x->times; i++) {
+        if (!model_value(m, i, &v[n]))
+            continue;
+        m->empty = 0;
+        if (!holds(m, v[n++])) {
+            model_report(m, HALE_STATE_OK, at_ms, tick, v, n);
+            return;
+        }
+    }
+    if (n == m->x->times) {
+        model_report(m, HALE_STATE_ALARM, at_ms, tick, v, n);
+        return;
+    }
+    m->empty++;
+    if (m->x->deterministic)
+        model_report(m, HALE_STATE_OK, at_ms, tick, v, n);
+    else if (silent_for_long(m))
+        model_report(m, HALE_STATE_UNDETERMINED, at_ms, tick, v, n);
+}
+
+static void model_slide(struct model *m, int64_t now_s)
+{
+    if (!m->monasca) {
+        m->view_end_s += m->x->period_s;
+        return;
+    }
+    int64_t d = now_s - m->view_end_s;
+    int64_t w = m->x->period_s;
+    if (d > m->delay_s)
+        m->view_end_s += (d / w + (d % w > m->delay_s ? 1 : 0)) * w;
+}
+
+static void model_last(struct model *m, int64_t time_ms, double value, int64_t now_ms)
+{
+    if (m->monasca)
+        time_ms = floor_div(time_ms, 1000) * 1000;
+    else if (time_ms > now_ms)
+        time_ms = now_ms;
+    if (m->n > 0 && time_ms < m->taken[m->n - 1].ms)
+        return;
+    m->taken[m->n++] = (struct sample){time_ms, value};
+    unsigned need = m->x->times, run = 0;
+    double v[2000];
+    while (run < need && run < m->n && holds(m, m->taken[m->n - 1 - run].value))
+        run++;
+    if (run == 0)
+        model_report(m, HALE_STATE_OK, now_ms, false, &value, 1);
+    else if (run == need && (!m->monasca || need == 1)) {
+        for (unsigned i = 0; i < need; i++)
+            v[i] = m->taken[m->n - need + i].value;
+        model_report(m, HALE_STATE_ALARM, now_ms, false, v, need);
+    }
+}
+
+static void model_sample(struct model *m, int64_t time_ms, double value, int64_t now_ms)
+{
+    if (m->x->func == HALE_FUNC_LAST) {
+        model_last(m, time_ms, value, now_ms);
+        return;
+    }
+    int64_t minute = floor_div(time_ms, 60000) * 60;
+    if (minute < slot_start(m, 0) || minute >= slot_start(m, model_slots(m)))
+        return;
+    m->taken[m->n++] = (struct sample){time_ms, value};
+    int64_t stamp_s = floor_div(time_ms, 1000);
+    bool closing = m->monasca && stamp_s > m->view_end_s + m->delay_s;
+    if (!model_immediate(m, now_ms, false) && closing)
+        model_rule3(m, now_ms, false);
+    if (closing)
+        model_slide(m, stamp_s);
+}
+
+/* Called for every whole second. */
+static void model_second(struct model *m, int64_t at_ms)
+{
+    int64_t now_s = at_ms / 1000;
+    if (m->x->func == HALE_FUNC_LAST)
+        return;
+    bool closing =
+        m->monasca ? (now_s - m->phase_s) % 60 == 0 && now_s > m->view_end_s + m->delay_s
+                   : at_ms >= m->view_end_s * 1000 + m->late_wait_ms;
+    if (!closing)
+        return;
+    if (!model_immediate(m, at_ms, true))
+        model_rule3(m, at_ms, true);
+    model_slide(m, now_s);
+}
+
+static void note_state(const struct thresholds_event *ev, void *arg)
+{
+    struct lines *l = arg;
+    if (ev->kind != HALE_SUB_STATE)
+        return;
+    l->n++;
+    hale_buf_printf(&l->text, "%s %s %" PRId64 "%s", ev->definition->id,
+                    hale_state_text(ev->state), ev->at_ms - BASE_MS,
+                    ev->by_tick ? "t" : "");
+    for (unsigned i = 0; i < ev->n_values; i++) {
+        hale_buf_add_char(&l->text, ' ');
+        hale_buf_add_double(&l->text, ev->values[i]);
+    }
+    hale_buf_add_char(&l->text, '\n');
+}
+
+static void random_expression(char *dst, size_t size)
+{
+    static const char *const funcs[] = {"max", "min", "avg", "sum", "count", "last"};
+    static const char *const ops[] = {"<", "<=", ">", ">="};
+    static const unsigned periods[] = {60, 60, 60, 120, 180, 300};
+    snprintf(dst, size, "%s(x%s, %u) %s %u times %u", funcs[dice(6)],
+             dice(3) == 0 ? ", deterministic" : "", periods[dice(6)], ops[dice(4)],
+             dice(12), 1 + dice(dice(3) == 0 ? 5 : 2));
+}
+
+struct world {
+    struct thresholds_engine *e;
+    struct thresholds_limits limits;
+    struct hale_definition *defs[SUBS];
+    struct model *models; /* SUBS */
+    struct lines got, want;
+};
+
+static void world_build(struct world *w, struct thresholds_series **s)
+{
+    int64_t waits[] = {0, 1000, 30000, 30000, 90000, 200000};
+    w->limits = thresholds_limits_default();
+    w->limits.late_wait_ms = waits[dice(6)];
+    w->limits.tick_phase_s = dice(60);
+    lines_init(&w->got);
+    lines_init(&w->want);
+    hale_buf_add_c(&w->got.text, "");
+    hale_buf_add_c(&w->want.text, "");
+    w->e = thresholds_engine_new(&w->limits, note_state, &w->got);
+    w->models = calloc(SUBS, sizeof(*w->models));
+    assert_non_null(w->e);
+    assert_non_null(w->models);
+    int64_t now = BASE_MS + dice(60000);
+    for (unsigned i = 0; i < SUBS; i++) {
+        char text[200], id[16];
+        bool monasca = dice(2) == 0;
+        struct model *m = &w->models[i];
+        random_expression(text, sizeof(text));
+        snprintf(id, sizeof(id), "d%u", i);
+        w->defs[i] = make_definition(id, text, "[]", monasca, 1);
+        assert_int_equal(thresholds_engine_set_definition(
+                             w->e, make_definition(id, text, "[]", monasca, 1), now),
+                         HALE_OK);
+        m->x = &w->defs[i]->expr->subs[0];
+        m->monasca = monasca;
+        m->late_wait_ms = w->limits.late_wait_ms;
+        m->delay_s = w->limits.delay_s;
+        m->phase_s = w->limits.tick_phase_s;
+        m->view_end_s = floor_div(now / 1000 + m->x->period_s, 60) * 60;
+        m->created_end_s = m->view_end_s;
+        m->state = m->x->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
+        m->out = &w->want;
+        snprintf(m->id, sizeof(m->id), "%s", id);
+    }
+    *s = introduce(w->e, "x", "", now);
+}
+
+static void world_clear(struct world *w)
+{
+    thresholds_engine_free(w->e);
+    for (unsigned i = 0; i < SUBS; i++)
+        hale_definition_free(w->defs[i]);
+    free(w->models);
+    hale_buf_fini(&w->got.text);
+    hale_buf_fini(&w->want.text);
+}
+
+/* All whole seconds in (from, to]. */
+static void sweep(struct world *w, int64_t from_ms, int64_t to_ms)
+{
+    for (int64_t s = floor_div(from_ms, 1000) + 1; s * 1000 <= to_ms; s++) {
+        for (unsigned i = 0; i < SUBS; i++)
+            model_second(&w->models[i], s * 1000);
+    }
+}
+
+static void run_case(unsigned number)
+{
+    struct world w;
+    struct thresholds_series *s;
+    random_state = 0x9e3779b97f4a7c15u + number;
+    (void)dice(2);
+    world_build(&w, &s);
+    int64_t now = BASE_MS + 60000, swept = BASE_MS;
+    unsigned n = 50 + dice(400);
+    for (unsigned i = 0; i < n; i++) {
+        /* Mostly a few seconds, now and then a silence of up to an hour. */
+        now += dice(40) == 0 ? (int64_t)dice(3600000) : (int64_t)dice(20000);
+        int64_t stamp = now;
+        unsigned kind = dice(10);
+        if (kind == 0)
+            stamp -= dice(400000);
+        else if (kind == 1)
+            stamp += dice(200000);
+        else if (kind == 2)
+            stamp -= dice(90000);
+        double value = dice(14);
+        sweep(&w, swept, now - 1);
+        swept = now - 1;
+        thresholds_engine_tick(w.e, now - 1);
+        thresholds_engine_sample(w.e, s, stamp, value, now, 1);
+        for (unsigned k = 0; k < SUBS; k++)
+            model_sample(&w.models[k], stamp, value, now);
+        if (dice(8) == 0) { /* as after an empty read */
+            int64_t until = now + (int64_t)dice(15000);
+            thresholds_engine_tick(w.e, until);
+            sweep(&w, swept, until);
+            swept = now = until;
+        }
+    }
+    thresholds_engine_tick(w.e, now + 4 * 3600000);
+    sweep(&w, swept, now + 4 * 3600000);
+    if (strcmp(w.got.text.p, w.want.text.p) != 0) {
+        for (unsigned i = 0; i < SUBS; i++)
+            print_message("d%u %s %s\n", i, w.defs[i]->expression,
+                          w.models[i].monasca ? "monasca" : "hale");
+        print_message("case %u late_wait %" PRId64 " phase %" PRId64 "\n", number,
+                      w.limits.late_wait_ms, w.limits.tick_phase_s);
+        assert_string_equal(w.got.text.p, w.want.text.p);
+    }
+    assert_true(w.got.n > 0);
+    world_clear(&w);
+}
+
+static void test_engine_equals_model(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++)
+        run_case(i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_engine_equals_model)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
