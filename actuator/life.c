@@ -220,6 +220,7 @@ static void send_request(struct actuator_engine *e, struct actuator_run *r)
 static void settle(struct actuator_engine *e, struct actuator_run *r)
 {
     r->wake_us = 0;
+    r->settled = true; /* before it leaves: a FAILED seen later may be our doing */
     call_row(e, r);
     life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_REQUEST, 0);
 }

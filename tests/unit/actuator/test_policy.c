@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "actuator/policy.h"
+#include "actuator/template.h"
+
+#define HEAD "policies:\n- name: p\n  alarm: {definition: d}\n  target: t\n"
+#define STEP "  steps:\n  - webhook: {url: \"http://h/\"}\n"
+
+static const struct {
+    const char *text;
+    int line;
+    const char *words; /* part of the message */
+} BAD[] = {
+    {"policie: []\n", 1, "did you mean 'policies'"},
+    {"policies: 5\n", 1, "must be a list"},
+    {"policies:\n- name: p\n", 2, "missing"},
+    {HEAD, 2, "steps"},
+    {HEAD "  stepz: []\n" STEP, 5, "did you mean 'steps'"},
+    {HEAD "  mode: autoo\n" STEP, 5, "did you mean 'auto'"},
+    {HEAD "  mode: suggest\n" STEP, 5, "one of: observe, auto"},
+    {HEAD "  cooldown: 30\n" STEP, 5, "needs a unit"},
+    {HEAD "  frequency: {max: 0, per: 1h}\n" STEP, 5, "between"},
+    {HEAD "  frequency: {max: 3}\n" STEP, 5, "per"},
+    {HEAD "  verify: {alarm: gone}\n" STEP, 5, "cleared"},
+    {HEAD "  steps: []\n", 5, "at least one step"},
+    {HEAD "  steps:\n  - {}\n", 6, "exactly one of"},
+    {HEAD "  steps:\n  - webhok: {url: x}\n", 6, "did you mean 'webhook'"},
+    {HEAD "  steps:\n  - webhook:\n      url: ftp://x/\n", 7, "http:// or https://"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://u:p@x/\n", 7, "user information"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      body: '{\"a\": ${b}}'\n",
+     8, "not JSON"},
+    {HEAD
+     "  steps:\n  - webhook:\n      url: http://x/\n      body: '{\"a\": \"${b\"}'\n",
+     8, "bad variable"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      headers: {\"a b\": c}\n",
+     8, "not a header name"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      method: POTS\n", 8,
+     "POST"},
+    {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: heel\n", 8,
+     "heal"},
+    {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: heal\n", 7,
+     "vnf_instance_id"},
+    {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: scale\n"
+          "      vnf_instance_id: v\n",
+     7, "aspect_id"},
+    {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: heal\n"
+          "      vnf_instance_id: v\n      aspect_id: a\n",
+     7, "belong to operation scale"},
+    {"policies:\n- name: p\n  alarm:\n    severity: [HIGH, CRITICL]\n  target: t\n" STEP,
+     4, "did you mean 'CRITICAL'"},
+    {"policies:\n- name: p\n  alarm:\n    state: RED\n  target: t\n" STEP, 4,
+     "state cannot be"},
+    {"policies:\n- name: p\n  alarm:\n    dimensions: [a]\n  target: t\n" STEP, 4, "map"},
+    {"policies:\n- name: p\n  alarm: {}\n  target: ${a\n" STEP, 4, "bad variable"},
+    {"policies:\n- name: p q\n  alarm: {}\n  target: t\n" STEP, 2, "name must be"},
+    {"policies:\n- name: p\n  alarm: {}\n  target: t\n" STEP "- name: p\n  alarm: {}\n"
+     "  target: t\n" STEP,
+     7, "used twice"},
+};
+
+static void test_mistakes_have_a_line_and_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++) {
+        struct actuator_policies *p = NULL;
+        struct hale_err err = {0};
+        if (actuator_policies_load(hale_str_from(BAD[i].text), "f.yaml", &p, &err) ==
+            HALE_OK)
+            fail_msg("accepted: %s", BAD[i].text);
+        if (strstr(err.text, BAD[i].words) == NULL || err.line != BAD[i].line)
+            fail_msg("%s\ngave line %d (expected %d): %s (expected: %s)", BAD[i].text,
+                     err.line, BAD[i].line, err.text, BAD[i].words);
+        assert_string_equal(err.source, "f.yaml");
+        assert_null(p);
+    }
+}
+
+static const char GOOD[] =
+    "policies:\n"
+    "- name: heal\n"
+    "  mode: auto\n"
+    "  alarm:\n"
+    "    definition: [a, b]\n"
+    "    severity: HIGH\n"
+    "    dimensions: {vnf_id: \"*\", zone: z1}\n"
+    "    source: metric\n"
+    "  target: vnf/${vnf_id}\n"
+    "  cooldown: 5s\n"
+    "  frequency: {max: 5, per: 10m}\n"
+    "  repeat: while_alarm\n"
+    "  steps:\n"
+    "  - vnflcm: {url: http://vnfm:1/, operation: scale, vnf_instance_id: "
+    "\"${vnf_id}\",\n"
+    "             type: SCALE_IN, aspect_id: dns, number_of_steps: 2,\n"
+    "             additional_params: {all: true, n: 3, s: \"4\"}}\n"
+    "  - webhook: {url: \"http://h/${vnf_id}\", method: PUT, headers: {X-A: "
+    "\"${tenant}\"},\n"
+    "              body: '[\"${alarm.name} ${host}\"]'}\n"
+    "  verify: {alarm: cleared, within: 2s}\n";
+
+static void fill(struct hale_log_record *rec, const char *group, const char *metrics)
+{
+    memset(rec, 0, sizeof(*rec));
+    rec->seq = 7;
+    rec->kind = HALE_ALARM_TRANSITION;
+    rec->alarm = (struct hale_alarm){.id = strdup("i"),
+                                     .tenant = strdup("t"),
+                                     .definition_id = strdup("x"),
+                                     .definition_name = strdup("b"),
+                                     .description = strdup(""),
+                                     .reason = strdup("r"),
+                                     .severity = HALE_SEV_HIGH,
+                                     .state = HALE_STATE_ALARM,
+                                     .group = json_loads(group, 0, NULL),
+                                     .metrics = json_loads(metrics, 0, NULL),
+                                     .sub_alarms = json_array()};
+}
+
+static void test_good(void **state)
+{
+    struct actuator_policies *p = NULL;
+    struct hale_err err = {0};
+    struct hale_log_record rec;
+    char missing[ACTUATOR_NAME_MAX];
+    json_t *plan = NULL;
+    (void)state;
+    if (actuator_policies_load(HALE_STR(GOOD), "f", &p, &err) != HALE_OK)
+        fail_msg("%d: %s", err.line, err.text);
+    const struct actuator_policy *heal = actuator_policies_find(p, "heal");
+    assert_non_null(heal);
+    assert_int_equal(heal->guards.cooldown_ms, 5000);
+    assert_int_equal(heal->guards.frequency_per_ms, 600000);
+    assert_int_equal(heal->verify_within_ms, 2000);
+    assert_int_equal(heal->repeat, 1);
+    assert_int_equal(heal->states, 1u << HALE_STATE_ALARM);
+    assert_int_equal(heal->n_steps, 2);
+
+    fill(&rec, "{\"vnf_id\":\"v/1\"}",
+         "[{\"name\":\"m\",\"dimensions\":{\"zone\":\"z1\",\"host\":\"h1\",\"cpu\":\"0\"}"
+         "},"
+         "{\"name\":\"m\",\"dimensions\":{\"zone\":\"z1\",\"host\":\"h1\",\"cpu\":\"1\"}}"
+         "]");
+    json_t *vars = actuator_policy_vars(&rec);
+    assert_null(json_object_get(vars, "cpu")); /* two values: ambiguous */
+    assert_string_equal(json_string_value(json_object_get(vars, "host")), "h1");
+    assert_true(actuator_policy_selects(heal, &rec, vars));
+    rec.alarm.severity = HALE_SEV_LOW;
+    assert_false(actuator_policy_selects(heal, &rec, vars));
+    rec.alarm.severity = HALE_SEV_HIGH;
+    rec.alarm.from_event = true;
+    assert_false(actuator_policy_selects(heal, &rec, vars));
+    rec.alarm.from_event = false;
+    rec.alarm.state = HALE_STATE_OK;
+    assert_false(actuator_policy_selects(heal, &rec, vars));
+    json_object_set_new(vars, "zone", json_string("z2"));
+    rec.alarm.state = HALE_STATE_ALARM;
+    assert_false(actuator_policy_selects(heal, &rec, vars));
+    json_object_set_new(vars, "zone", json_string("z1"));
+
+    assert_int_equal(actuator_policy_plan(heal, vars, &plan, missing), HALE_OK);
+    char *text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(
+        text, "[{\"auth\":\"bearer\",\"body\":{\"additionalParams\":{\"all\":true,\"n\":"
+              "3,\"s\":\"4\"},"
+              "\"aspectId\":\"dns\",\"numberOfSteps\":2,\"type\":\"SCALE_IN\"},"
+              "\"operation\":\"scale\","
+              "\"poll_ms\":1000,\"retries\":2,\"timeout_ms\":60000,\"type\":\"vnflcm\","
+              "\"url\":\"http://vnfm:1/\",\"vnf\":\"v/1\"},"
+              "{\"auth\":\"bearer\",\"body\":[\"b "
+              "h1\"],\"headers\":{\"X-A\":\"t\"},\"method\":\"PUT\","
+              "\"retries\":2,\"timeout_ms\":5000,\"type\":\"webhook\",\"url\":\"http://h/"
+              "v%2F1\"}]");
+    free(text);
+    json_decref(plan);
+    json_object_del(vars, "host");
+    assert_int_equal(actuator_policy_plan(heal, vars, &plan, missing), HALE_E_NOTFOUND);
+    assert_string_equal(missing, "host");
+    json_decref(vars);
+    hale_alarm_fini(&rec.alarm);
+    actuator_policies_free(p);
+}
+
+static void test_shipped_files(void **state)
+{
+    static const char *const files[] = {HALE_TEST_DIR
+                                        "/../packaging/examples/policies.yaml"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        struct actuator_policies *p = NULL;
+        struct hale_err err = {0};
+        if (actuator_policies_load_file(files[i], &p, &err) != HALE_OK)
+            fail_msg("%s:%d: %s", files[i], err.line, err.text);
+        assert_true(p->n > 0);
+        actuator_policies_free(p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mistakes_have_a_line_and_words),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_shipped_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
