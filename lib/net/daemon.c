@@ -359,7 +359,7 @@ static int run(struct hale_daemon *d, void *conf)
     HALE_ASSERT(pthread_mutex_init(&d->lock, NULL) == 0);
     if (!open_signals(d)) {
         (void)fprintf(stderr, "%s: cannot open a signal descriptor: %s\n", d->spec->name,
-                      strerror(errno));
+                      strerrordesc_np(errno));
         d->spec->conf_free(conf);
         return EXIT_FAILURE;
     }

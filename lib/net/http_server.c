@@ -355,7 +355,7 @@ static enum hale_rc listen_failed(const char *listen_text, int saved,
             listen_text);
     enum hale_rc rc = hale_rc_from_errno(saved);
     return hale_err_set(err, rc == HALE_OK ? HALE_E_IO : rc, "cannot listen on %s: %s",
-                        listen_text, strerror(saved));
+                        listen_text, strerrordesc_np(saved));
 }
 
 static enum hale_rc open_listener(const char *listen_text, int *fd_out, bool *v6_out,

@@ -145,7 +145,7 @@ static enum hale_rc send_some(struct hale_redis *r)
             continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             break;
-        set_error(r, "send: %s", strerror(errno));
+        set_error(r, "send: %s", strerrordesc_np(errno));
         return lose(r);
     }
     if (r->sent == r->out.len) {
@@ -170,7 +170,8 @@ static enum hale_rc receive(struct hale_redis *r)
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return HALE_E_AGAIN;
     if (n <= 0) {
-        set_error(r, "%s", n == 0 ? "the server closed the connection" : strerror(errno));
+        set_error(r, "%s",
+                  n == 0 ? "the server closed the connection" : strerrordesc_np(errno));
         return lose(r);
     }
     r->fed += (size_t)n;
@@ -414,7 +415,7 @@ static enum hale_rc wait_raw(struct hale_redis *r, int64_t timeout_ms,
             return lose(r);
         }
         if (rc != HALE_OK) {
-            set_error(r, "poll: %s", strerror(errno));
+            set_error(r, "poll: %s", strerrordesc_np(errno));
             return lose(r);
         }
     }

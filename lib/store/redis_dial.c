@@ -151,7 +151,7 @@ static int connect_tcp(const struct address *a, int64_t deadline_ms, struct hale
     for (struct addrinfo *i = list; i != NULL && fd < 0; i = i->ai_next)
         fd = connect_to(i->ai_addr, i->ai_addrlen, deadline_ms);
     if (fd < 0)
-        (void)hale_err_set(err, HALE_E_IO, "connect: %s", strerror(errno));
+        (void)hale_err_set(err, HALE_E_IO, "connect: %s", strerrordesc_np(errno));
     freeaddrinfo(list);
     return fd;
 }
@@ -166,7 +166,7 @@ static int connect_unix(const struct address *a, int64_t deadline_ms,
     int fd =
         connect_to((const struct sockaddr *)(const void *)&sa, sizeof(sa), deadline_ms);
     if (fd < 0)
-        (void)hale_err_set(err, HALE_E_IO, "connect: %s", strerror(errno));
+        (void)hale_err_set(err, HALE_E_IO, "connect: %s", strerrordesc_np(errno));
     return fd;
 }
 

@@ -203,15 +203,17 @@ static void test_big_values(void **state)
     assert_memory_equal(hale_reply_str(p).p, bytes, big);
     hale_reply_free(p);
 
-    /* two of them do not fit into the write buffer at once when nobody reads */
+    /* a server that does not read: two of them do not fit into the write buffer */
     enum hale_rc rc = HALE_OK;
     unsigned queued = 0;
+    assert_int_equal(kill(fixture.pid, SIGSTOP), 0);
     while (rc == HALE_OK && queued < 8) {
         rc = HALE_REDIS(r, HALE_STR("ECHO"), (struct hale_str){bytes, big});
         queued += rc == HALE_OK;
     }
     assert_int_equal(rc, HALE_E_LIMIT);
-    assert_in_range(queued, 1, 7);
+    assert_int_equal(kill(fixture.pid, SIGCONT), 0);
+    assert_int_equal(queued, 1);
     assert_true(hale_redis_connected(r)); /* what was queued is still good */
     for (unsigned i = 0; i < queued; i++) {
         assert_int_equal(hale_redis_reply(r, &p), HALE_OK);
