@@ -54,10 +54,10 @@ one_place() {
 }
 
 # hiredis only reads replies: the connection in redis.c is our own, its parser is in reply.c.
-one_place '(hiredis/|hiredis\.h|async\.h|adapters/)' 'lib/store/(redis|reply)'
+one_place '(hiredis/|hiredis\.h|async\.h|adapters/)' 'lib/store/(redis|redis_dial|redis_private|reply)'
 one_place '(rrd\.h|rrd_client\.h|rrd_format\.h)' lib/store/rrd
-one_place 'microhttpd\.h' lib/net/http_server
-one_place 'curl/' lib/net/http_client
+one_place 'microhttpd\.h' 'lib/net/http_(server|request|private)'
+one_place 'curl/' 'lib/net/http_(client|call|client_private)'
 one_place 'yaml\.h' lib/model/yaml
 one_place '(pcap\.h|pcap/)' 'agent/[a-z_]*pcap[a-z_]*'
 
