@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_APP_H
+#define HALE_ACTUATOR_APP_H
+/*
+ * app - the running actuator: what loop.c, app_call.c, app_load.c and app_log.c share. Nobody else
+ * includes it.
+ * Failure:   whatever goes wrong with Redis sets `failed`; the loop then unloads and loads anew, as
+ *            after a crash: what is known is what is in Redis.
+ * Threads:   the main thread.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "actuator/conf.h"
+#include "actuator/engine.h"
+#include "actuator/ledger.h"
+#include "actuator/notify.h"
+#include "base/map.h"
+#include "net/daemon.h"
+#include "net/http_client.h"
+#include "store/redis.h"
+
+#define APP_CALLS_MAX 1024
+
+struct call { /* a request of the engine's, under way */
+    struct app *app;
+    char run_id[HALE_UUID_TEXT];
+    uint64_t id;
+};
+struct app {
+    struct hale_daemon *daemon;
+    struct actuator_conf *conf;
+    struct hale_http_client *http;
+    struct hale_map *calls; /* run id -> struct call */
+    struct hale_redis *read, *ask;
+    struct actuator_ledger *ledger;
+    struct actuator_engine *engine;
+    struct actuator_notify *notify;
+    struct actuator_engine_stats counted;
+    bool loaded;     /* the state of Redis is in memory */
+    bool reading;    /* an XREAD is out */
+    bool failed;     /* load anew */
+    int64_t read_us; /* since when */
+    int64_t seen;    /* alarm log handled up to here */
+    int64_t stored;  /* position in Redis, at least */
+    int64_t health_us, recover_us;
+};
+
+/* --- app_call.c: requests of the engine --- */
+void app_call(void *app, const char *run_id, const struct actuator_request *q);
+void app_call_cancel(void *app, const char *run_id);
+void app_call_cancel_all(struct app *app);
+
+/* --- app_load.c: from Redis into memory and back to nothing --- */
+bool app_load(struct app *app); /* false: call app_unload, try again later */
+void app_unload(struct app *app);
+/* The alarm as it is now. false: not known (Redis failed). */
+bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
+                   bool *gone);
+
+/* --- app_log.c: the alarm log --- */
+void app_read_log(struct app *app, int64_t now_us);
+/* Subscribers that are behind get older records, a few at a time. */
+void app_refill(struct app *app);
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/stats.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+
+#define TOKEN_MAX   8192
+#define HEADERS_MAX 48
+
+static void answer(struct app *app, const char *run_id, const struct actuator_answer *a)
+{
+    if (app->engine != NULL)
+        actuator_engine_answered(app->engine, run_id, a, hale_clock_wall_us());
+}
+
+static void on_done(const struct hale_http_result *r, void *arg)
+{
+    struct call *call = arg;
+    struct app *app = call->app;
+    char run_id[HALE_UUID_TEXT];
+    const struct actuator_answer a = {.rc = r->rc,
+                                      .sent = r->sent,
+                                      .status = r->status,
+                                      .body = r->body,
+                                      .location = hale_http_result_header(r, "Location"),
+                                      .retry_after =
+                                          hale_http_result_header(r, "Retry-After"),
+                                      .took_us = r->took_us,
+                                      .error = r->error};
+    memcpy(run_id, call->run_id, sizeof(run_id));
+    hale_map_del(app->calls, hale_str_from(run_id)); /* frees call */
+    answer(app, run_id, &a);
+}
+
+static void refuse_call(struct app *app, const char *run_id, enum hale_rc rc,
+                        const char *why)
+{
+    const struct actuator_answer a = {.rc = rc, .error = why};
+    answer(app, run_id, &a);
+}
+
+/* "Authorization: Bearer x" or "X-Auth-Token: x" from the file; the caller frees it. */
+static enum hale_rc token_line(const struct actuator_request *q, char **out,
+                               struct hale_err *err)
+{
+    struct hale_buf buf;
+    hale_buf_init(&buf, TOKEN_MAX);
+    enum hale_rc rc = hale_fs_read(q->token_file, &buf, err);
+    *out = NULL;
+    if (rc == HALE_OK) {
+        struct hale_str token = hale_str_trim(hale_buf_str(&buf));
+        bool bearer = strcmp(q->auth, "bearer") == 0;
+        if (asprintf(out, "%s%.*s", bearer ? "Authorization: Bearer " : "X-Auth-Token: ",
+                     (int)token.len, token.p != NULL ? token.p : "") < 0) {
+            *out = NULL;
+            rc = HALE_E_NOMEM;
+        }
+        if (buf.p != NULL)
+            explicit_bzero(buf.p, buf.len);
+    }
+    hale_buf_fini(&buf);
+    return rc;
+}
+
+static enum hale_rc start_call(struct app *app, struct call *call,
+                               const struct actuator_request *q, struct hale_err *err)
+{
+    char *line[HEADERS_MAX + 1] = {NULL};
+    unsigned n = 0;
+    enum hale_rc rc = HALE_OK;
+    const char *name;
+    json_t *value;
+    if (q->token_file[0] != '\0')
+        rc = token_line(q, &line[n++], err);
+    json_object_foreach (q->headers, name, value)
+        if (rc == HALE_OK && n < HEADERS_MAX &&
+            asprintf(&line[n++], "%s: %s", name, json_string_value(value)) < 0)
+            rc = HALE_E_NOMEM;
+    if (rc == HALE_OK) {
+        const struct hale_http_call http = {.method = q->method,
+                                            .url = q->url.p,
+                                            .headers = (const char *const *)line,
+                                            .body = hale_buf_str(&q->body),
+                                            .timeout_ms = q->timeout_ms};
+        rc = hale_http_client_start(app->http, &http, on_done, call, &call->id);
+        if (rc != HALE_OK)
+            (void)hale_err_set(err, rc, "the request could not be started: %s",
+                               hale_rc_text(rc));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (line[i] != NULL)
+            explicit_bzero(line[i], strlen(line[i]));
+        free(line[i]);
+    }
+    return rc;
+}
+
+void app_call(void *arg, const char *run_id, const struct actuator_request *q)
+{
+    struct app *app = arg;
+    struct hale_err err = {.text = "out of memory"};
+    if (!actuator_allow_url(&app->conf->allow, q->url.p)) {
+        hale_counter_add(actuator_stat(ACTUATOR_STAT_CALLS_DENIED), 1);
+        refuse_call(app, run_id, HALE_E_DENIED,
+                    "the host is not allowed: add it to 'allow' in the configuration");
+        return;
+    }
+    struct call *call = calloc(1, sizeof(*call));
+    if (call == NULL) {
+        refuse_call(app, run_id, HALE_E_IO, err.text);
+        return;
+    }
+    call->app = app;
+    (void)snprintf(call->run_id, sizeof(call->run_id), "%s", run_id);
+    if (hale_map_put(app->calls, hale_str_from(run_id), call) != HALE_OK) {
+        free(call);
+        refuse_call(app, run_id, HALE_E_IO, "too many requests are under way");
+        return;
+    }
+    enum hale_rc rc = start_call(app, call, q, &err);
+    if (rc == HALE_OK) {
+        if (q->accepted_us > 0)
+            hale_counter_observe_us(actuator_stat(ACTUATOR_STAT_CALL_SECONDS),
+                                    hale_clock_wall_us() - q->accepted_us);
+        return;
+    }
+    hale_map_del(app->calls, hale_str_from(run_id));
+    refuse_call(app, run_id, rc == HALE_E_INVAL ? rc : HALE_E_IO, err.text);
+}
+
+void app_call_cancel(void *arg, const char *run_id)
+{
+    struct app *app = arg;
+    struct call *call = hale_map_get(app->calls, hale_str_from(run_id));
+    if (call == NULL)
+        return;
+    hale_http_client_cancel(app->http, call->id);
+    hale_map_del(app->calls, hale_str_from(run_id));
+}
+
+void app_call_cancel_all(struct app *app)
+{
+    struct call *call;
+    size_t it = 0;
+    while ((call = hale_map_next(app->calls, &it, NULL)) != NULL)
+        hale_http_client_cancel(app->http, call->id);
+    hale_map_clear(app->calls);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actuator/app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actuator/stats.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/keys.h"
+
+#define FIRST_LOOKBACK 1000 /* records a first start goes back */
+
+static void io_commit(void *arg, const struct actuator_commit *c)
+{
+    struct app *app = arg;
+    if (c->position > app->stored)
+        app->stored = c->position;
+    if (actuator_ledger_commit(app->ledger, c) != HALE_OK)
+        app->failed = true;
+}
+
+static enum hale_rc load_hash(struct app *app, const char *key,
+                              void (*each)(struct app *app, struct hale_str field,
+                                           struct hale_str value))
+{
+    struct hale_reply *reply = NULL;
+    enum hale_rc rc =
+        HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGETALL"), hale_str_from(key));
+    for (size_t i = 0; rc == HALE_OK && i + 1 < hale_reply_n(reply); i += 2)
+        each(app, hale_reply_str(hale_reply_at(reply, i)),
+             hale_reply_str(hale_reply_at(reply, i + 1)));
+    hale_reply_free(reply);
+    return rc;
+}
+
+static void load_run(struct app *app, struct hale_str field, struct hale_str value)
+{
+    if (actuator_engine_load_run(app->engine, value) != HALE_OK)
+        hale_error("event=run_unreadable run=%.*s",
+                   (int)(field.len < 40 ? field.len : 40), field.p);
+}
+
+static void load_guard(struct app *app, struct hale_str field, struct hale_str value)
+{
+    if (actuator_engine_load_guard(app->engine, field, value) != HALE_OK)
+        hale_error("event=guard_unreadable target=%.*s",
+                   (int)(field.len < 100 ? field.len : 100), field.p);
+}
+
+/* The alarm as it is now. false: not known (Redis failed). */
+bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
+                   bool *gone)
+{
+    struct hale_reply *reply = NULL;
+    bool ok =
+        HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGET"), HALE_STR(HALE_KEYS_ALARMS),
+                       hale_str_from(alarm_id)) == HALE_OK;
+    *gone = ok && hale_reply_is_nil(reply);
+    if (ok && !*gone)
+        ok = hale_alarm_decode(hale_reply_str(reply), out) == HALE_OK;
+    hale_reply_free(reply);
+    return ok;
+}
+
+static void load_alarm(const char *alarm_id, void *arg)
+{
+    struct app *app = arg;
+    struct hale_alarm alarm;
+    bool gone = false;
+    memset(&alarm, 0, sizeof(alarm));
+    if (!app_alarm_now(app, alarm_id, &alarm, &gone))
+        return;
+    actuator_engine_alarm_now(app->engine, alarm_id, gone, alarm.state, alarm.seq,
+                              alarm.state_updated_ms * 1000);
+    if (!gone)
+        hale_alarm_fini(&alarm);
+}
+
+static int last_id(unsigned stream, struct hale_stream_id id, struct hale_str field,
+                   struct hale_str value, void *arg)
+{
+    (void)stream, (void)field, (void)value;
+    *(int64_t *)arg = (int64_t)id.ms;
+    return 0;
+}
+
+/* Where to go on; a first start looks at the newest records only. */
+static enum hale_rc load_position(struct app *app)
+{
+    struct hale_reply *reply = NULL;
+    int64_t last = 0;
+    enum hale_rc rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGET"),
+                                     HALE_STR(HALE_KEYS_ACT_META), HALE_STR("alarmlog"));
+    bool first = rc == HALE_OK && hale_reply_is_nil(reply);
+    if (rc == HALE_OK)
+        app->seen = app->stored = hale_reply_int(reply);
+    hale_reply_free(reply);
+    reply = NULL;
+    if (rc == HALE_OK)
+        rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("XREVRANGE"),
+                            HALE_STR(HALE_KEYS_ALARMLOG), HALE_STR("+"), HALE_STR("-"),
+                            HALE_STR("COUNT"), HALE_STR("1"));
+    if (rc == HALE_OK)
+        (void)hale_reply_range(reply, last_id, &last);
+    hale_reply_free(reply);
+    if (first && last > FIRST_LOOKBACK)
+        app->seen = last - FIRST_LOOKBACK;
+    if (rc == HALE_OK &&
+        app->seen > last) { /* the log was begun anew: its numbers, too */
+        hale_warn("event=alarm_log_restarted position=%lld last=%lld",
+                  (long long)app->seen, (long long)last);
+        app->seen = app->stored = 0;
+    }
+    return rc;
+}
+
+/* Cursors from Redis; a subscriber without one begins at the current position. */
+static enum hale_rc load_cursors(struct app *app)
+{
+    char key[HALE_KEY_MAX];
+    enum hale_rc rc = HALE_OK;
+    for (unsigned i = 0; i < app->conf->n_subscribers && rc == HALE_OK; i++) {
+        struct hale_reply *reply = NULL;
+        (void)hale_keys_cursor(app->conf->subscriber[i].name, key);
+        rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("GET"), hale_str_from(key));
+        if (rc == HALE_OK && !hale_reply_is_nil(reply))
+            actuator_notify_set_cursor(app->notify, i, hale_reply_int(reply));
+        hale_reply_free(reply);
+    }
+    return rc;
+}
+
+void app_unload(struct app *app)
+{
+    app_call_cancel_all(app);
+    actuator_notify_free(app->notify);
+    actuator_engine_free(app->engine);
+    actuator_ledger_free(app->ledger);
+    hale_redis_free(app->read);
+    hale_redis_free(app->ask);
+    app->notify = NULL;
+    app->engine = NULL;
+    app->ledger = NULL;
+    app->read = app->ask = NULL;
+    app->loaded = app->reading = app->failed = false;
+}
+
+bool app_load(struct app *app)
+{
+    const struct actuator_engine_io io = {app, io_commit, app_call, app_call_cancel};
+    memset(&app->counted, 0, sizeof(app->counted));
+    app->seen = app->stored = 0;
+    app->read = hale_redis_new(app->conf->redis, ACTUATOR_LEDGER_WAIT_MS);
+    app->ask = hale_redis_new(app->conf->redis, ACTUATOR_LEDGER_WAIT_MS);
+    app->ledger = actuator_ledger_new(app->conf->redis);
+    app->engine = actuator_engine_new(&io, app->conf->policies);
+    if (app->read == NULL || app->ask == NULL || app->ledger == NULL ||
+        app->engine == NULL)
+        return false;
+    if (load_position(app) != HALE_OK ||
+        load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
+        load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK)
+        return false;
+    app->notify = actuator_notify_new(app->conf, app->http, app->seen);
+    if (app->notify == NULL || load_cursors(app) != HALE_OK)
+        return false;
+    actuator_engine_each_alarm(app->engine, load_alarm, app);
+    actuator_engine_start(app->engine, hale_clock_wall_us());
+    hale_counter_add(actuator_stat(ACTUATOR_STAT_RELOADS), 1);
+    hale_info("event=loaded position=%lld runs=%lld", (long long)app->seen,
+              (long long)actuator_engine_stats(app->engine).open);
+    app->loaded = true;
+    app->health_us = 0;
+    return true;
+}
