@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_COLLECTOR_APP_H
+#define HALE_COLLECTOR_APP_H
+/*
+ * app - what the parts of the collector need of each other: built by main.c before threads
+ * start and torn down after they ended, so the pointers never change meanwhile.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "collector/config.h"
+#include "net/daemon.h"
+#include "net/http_server.h"
+#include "store/redis.h"
+
+struct collector_tokens;
+struct collector_catalog;
+struct collector_ingest;
+struct collector_writer;
+struct collector_events;
+struct collector_hot;
+struct collector_archive;
+struct collector_store;
+struct collector_pool;
+struct collector_view;
+struct collector_files;
+
+struct collector {
+    const struct collector_config *conf;
+    struct hale_daemon *daemon;
+    struct collector_tokens *tokens;
+    struct collector_catalog *catalog;
+    struct collector_ingest *ingest;
+    struct collector_writer *writer;
+    struct collector_events *events;
+    struct collector_hot *hot;
+    struct collector_archive *archive; /* NULL: switched off */
+    struct collector_store *store;
+    struct collector_pool *queries; /* reads */
+    struct collector_pool
+        *changes; /* definitions and alarms: may wait for the correlator */
+    struct collector_view *view;
+    struct collector_files *files;
+    _Atomic bool overloaded; /* Redis holds more than redis_memory_max */
+    _Atomic bool redis_ok;
+    _Atomic int64_t redis_memory; /* bytes */
+};
+
+/* A handler of one route. redis is the calling thread's connection, NULL in routes that
+ * run on the network thread. Must answer req (or hand it on) exactly once. */
+typedef void (*collector_handler)(struct collector *c, struct hale_redis *redis,
+                                  struct hale_http_req *req);
+#endif

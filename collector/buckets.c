@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/buckets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPACT_MIN 4096
+#define BUCKETS_MAX 4000000
+
+void collector_buckets_init(struct collector_buckets *b, int64_t period_s)
+{
+    memset(b, 0, sizeof(*b));
+    b->period_s = period_s;
+    b->compact_at = COMPACT_MIN;
+}
+
+void collector_buckets_fini(struct collector_buckets *b)
+{
+    free(b->v);
+    b->v = NULL;
+    b->n = b->cap = 0;
+}
+
+void collector_buckets_clear(struct collector_buckets *b)
+{
+    b->n = 0;
+    b->compact_at = COMPACT_MIN;
+}
+
+static int64_t start_of(int64_t time_ms, int64_t period_s)
+{
+    int64_t period_ms = period_s * 1000;
+    int64_t q = time_ms / period_ms;
+
+    if (time_ms % period_ms < 0)
+        q--;
+    return q * period_s;
+}
+
+static struct collector_bucket *append(struct collector_buckets *b)
+{
+    if (b->n == b->cap) {
+        size_t cap = b->cap > 0 ? 2 * b->cap : 256;
+        struct collector_bucket *v =
+            b->n < BUCKETS_MAX ? realloc(b->v, cap * sizeof(*v)) : NULL;
+        if (v == NULL) {
+            b->failed = true;
+            return NULL;
+        }
+        b->v = v;
+        b->cap = cap;
+    }
+    return &b->v[b->n++];
+}
+
+static void fold(struct collector_bucket *into, const struct collector_bucket *from)
+{
+    into->weight += from->weight;
+    into->sum += from->sum;
+    if (from->min < into->min)
+        into->min = from->min;
+    if (from->max > into->max)
+        into->max = from->max;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct collector_bucket *x = a;
+    const struct collector_bucket *y = b;
+
+    return x->start_s < y->start_s ? -1 : x->start_s > y->start_s;
+}
+
+void collector_buckets_settle(struct collector_buckets *b)
+{
+    size_t n = 0;
+
+    if (b->n > 1)
+        qsort(b->v, b->n, sizeof(b->v[0]), by_start);
+    for (size_t i = 0; i < b->n; i++) {
+        if (n > 0 && b->v[n - 1].start_s == b->v[i].start_s)
+            fold(&b->v[n - 1], &b->v[i]);
+        else
+            b->v[n++] = b->v[i];
+    }
+    b->n = n;
+}
+
+void collector_buckets_add(struct collector_buckets *b, const struct collector_points *p)
+{
+    size_t own = b->n; /* buckets of this series start here */
+
+    for (size_t i = 0; i < p->n && !b->failed; i++) {
+        const struct collector_point *q = &p->v[i];
+        struct collector_bucket one = {start_of(q->time_ms, b->period_s), q->weight,
+                                       q->value * q->weight, q->min, q->max};
+        if (b->n > own && b->v[b->n - 1].start_s == one.start_s) {
+            fold(&b->v[b->n - 1], &one);
+        } else {
+            struct collector_bucket *new = append(b);
+            if (new != NULL)
+                *new = one;
+        }
+    }
+    if (b->n > b->compact_at) {
+        collector_buckets_settle(b);
+        b->compact_at = 2 * b->n > COMPACT_MIN ? 2 * b->n : COMPACT_MIN;
+    }
+}

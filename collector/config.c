@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "model/limits.h"
+#include "model/yaml.h"
+#include "store/keys.h"
+#include "store/redis.h"
+
+#define AT(field) offsetof(struct collector_config, field)
+#define DAY_MS    86400000.0
+
+static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
+
+/* clang-format off */
+static const struct hale_conf_field FIELDS[] = {
+    {"listen", HALE_CONF_STRING, AT(listen), false, "127.0.0.1:8070", 0, 0, NULL,
+     "address and port of the HTTP interface"},
+    {"redis", HALE_CONF_STRING, AT(redis), false, "unix:/run/hale/redis.sock", 0, 0, NULL,
+     "Redis: unix:/path or host:port; must run with appendfsync always"},
+    {"shards", HALE_CONF_INT, AT(shards), false, "1", 1, HALE_SHARDS_MAX, NULL,
+     "number of sample streams; the same in collector and thresholds"},
+    {"region", HALE_CONF_STRING, AT(region), false, "RegionOne", 0, 0, NULL,
+     "region of every series, part of its identity"},
+    {"tokens_file", HALE_CONF_STRING, AT(tokens_file), false, "/etc/hale/tokens.yaml", 0, 0,
+     NULL, "file of hashed tokens; read again at SIGHUP"},
+    {"state_dir", HALE_CONF_STRING, AT(state_dir), false, "/var/lib/hale/collector", 0, 0,
+     NULL, "directory of the RRD archive"},
+    {"dashboards_dir", HALE_CONF_STRING, AT(dashboards_dir), false,
+     "/usr/share/hale/dashboards", 0, 0, NULL,
+     "directory of the web application; read at start and at SIGHUP"},
+    {"max_body", HALE_CONF_BYTES, AT(max_body), false, "8m", 4096, 268435456, NULL,
+     "ceiling of one POST /v2.0/metrics"},
+    {"max_connections", HALE_CONF_INT, AT(max_connections), false, "1000", 1, 10000, NULL,
+     "HTTP connections at once"},
+    {"max_series", HALE_CONF_INT, AT(max_series), false, "1000000", 1, 50000000, NULL,
+     "time series known at most; a request with one more is answered 503"},
+    {"max_spellings", HALE_CONF_INT, AT(max_spellings), false, "1000000", 1000, 50000000,
+     NULL, "entries of the cache from a series' JSON text to its id"},
+    {"ingest_queue", HALE_CONF_INT, AT(ingest_queue), false, "4096", 1, 1000000, NULL,
+     "requests waiting for Redis; beyond it 503"},
+    {"ingest_queue_bytes", HALE_CONF_BYTES, AT(ingest_queue_bytes), false, "64m", 65536,
+     4294967296.0, NULL, "bytes waiting for Redis; beyond it 503"},
+    {"hot_retention", HALE_CONF_DURATION, AT(hot_retention_ms), false, "2h", 600000,
+     30 * DAY_MS, NULL, "how long raw samples stay in Redis"},
+    {"hot_flush", HALE_CONF_DURATION, AT(hot_flush_ms), false, "5s", 100, 300000, NULL,
+     "how often raw samples move from memory to Redis chunks"},
+    {"hot_memory", HALE_CONF_BYTES, AT(hot_memory), false, "256m", 1048576, 68719476736.0,
+     NULL, "raw samples in memory; reaching it flushes at once"},
+    {"archive", HALE_CONF_BOOL, AT(archive), false, "true", 0, 0, NULL,
+     "keep an RRD file per series (about 0.9 MB each)"},
+    {"archive_interval", HALE_CONF_DURATION, AT(archive_interval_ms), false, "60s", 10000,
+     600000, NULL, "each series' file is updated once in this time"},
+    {"archive_creates", HALE_CONF_INT, AT(archive_creates), false, "200", 1, 100000, NULL,
+     "new RRD files per second at most"},
+    {"archive_backlog", HALE_CONF_DURATION, AT(archive_backlog_ms), false, "1h", 60000,
+     DAY_MS, NULL, "how long a failing disk may hold back the trimming of the stream"},
+    {"redis_memory_max", HALE_CONF_BYTES, AT(redis_memory_max), false, "2g", 1048576, 1e15,
+     NULL, "Redis memory above which ingest answers 503"},
+    {"redis_timeout", HALE_CONF_DURATION, AT(redis_timeout_ms), false, "5s", 100, 60000,
+     NULL, "deadline of one Redis reply"},
+    {"query_threads", HALE_CONF_INT, AT(query_threads), false, "2", 1, 64, NULL,
+     "threads that answer queries"},
+    {"query_queue", HALE_CONF_INT, AT(query_queue), false, "256", 1, 100000, NULL,
+     "queries waiting for a thread; beyond it 503"},
+    {"history_max", HALE_CONF_INT, AT(history_max), false, "100000", 100, 10000000, NULL,
+     "alarm transitions indexed for the state history"},
+    {"trust_forwarded", HALE_CONF_BOOL, AT(trust_forwarded), false, "false", 0, 0, NULL,
+     "build links from X-Forwarded-Proto and X-Forwarded-Host"},
+    {"log_level", HALE_CONF_ENUM, AT(log_level), false, "info", 0, 0, LEVELS,
+     "debug, info, warn or error"},
+};
+/* clang-format on */
+#define N_FIELDS (sizeof(FIELDS) / sizeof(FIELDS[0]))
+
+enum hale_rc collector_config_load(const char *path, void **conf_out,
+                                   struct hale_err *err)
+{
+    struct hale_yaml *doc = NULL;
+    struct collector_config *c;
+
+    *conf_out = NULL;
+    enum hale_rc rc = hale_yaml_load_file(path, &doc, err);
+    if (rc != HALE_OK)
+        return rc;
+    c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        hale_yaml_free(doc);
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    }
+    rc = hale_conf_read(hale_yaml_root(doc), FIELDS, N_FIELDS, c, err);
+    if (rc == HALE_OK)
+        rc = hale_redis_check_url(c->redis, err);
+    if (rc == HALE_OK && (c->region[0] == '\0' || strlen(c->region) > 255))
+        rc =
+            hale_err_at(err, HALE_E_INVAL, path, 0, 0, "region must have 1 to 255 bytes");
+    hale_yaml_free(doc);
+    if (rc != HALE_OK) {
+        collector_config_free(c);
+        return rc;
+    }
+    *conf_out = c;
+    return HALE_OK;
+}
+
+void collector_config_free(void *conf)
+{
+    if (conf == NULL)
+        return;
+    hale_conf_fini(FIELDS, N_FIELDS, conf);
+    free(conf);
+}
+
+void collector_config_describe(struct hale_buf *out)
+{
+    hale_conf_describe(FIELDS, N_FIELDS, out);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_COLLECTOR_CONFIG_H
+#define HALE_COLLECTOR_CONFIG_H
+/*
+ * config - the collector's configuration file as a value. Key by key documented in
+ * packaging/examples/collector.yaml; the table in config.c is the source of the defaults,
+ * of --help and of the manual. Ownership: the object belongs to the caller of _load.
+ * Threads: immutable after load.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/rc.h"
+
+struct collector_config {
+    char *listen;
+    char *redis;
+    char *region;
+    char *tokens_file;
+    char *state_dir;
+    char *dashboards_dir;
+    int64_t shards;
+    int64_t max_body; /* bytes */
+    int64_t max_connections;
+    int64_t max_series;
+    int64_t max_spellings;      /* entries of the spelling cache */
+    int64_t ingest_queue;       /* requests */
+    int64_t ingest_queue_bytes; /* encoded bytes */
+    int64_t hot_retention_ms;
+    int64_t hot_flush_ms;
+    int64_t hot_memory; /* bytes of unflushed samples */
+    bool archive;
+    int64_t archive_interval_ms; /* one update per series and interval */
+    int64_t archive_creates;     /* new files per second */
+    int64_t archive_backlog_ms;  /* how long a failing disk may hold the checkpoint */
+    int64_t redis_memory_max;    /* bytes */
+    int64_t redis_timeout_ms;
+    int64_t query_threads;
+    int64_t query_queue; /* requests */
+    int64_t history_max; /* transitions indexed for state history */
+    bool trust_forwarded;
+    int log_level;
+};
+
+/* hale_daemon_spec.conf_load / conf_free / conf_describe. */
+enum hale_rc collector_config_load(const char *path, void **conf_out,
+                                   struct hale_err *err);
+void collector_config_free(void *conf);
+void collector_config_describe(struct hale_buf *out);
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The collector's routes: the one place that knows them all. */
+#include "collector/alarms_api.h"
+#include "collector/definitions_api.h"
+#include "collector/events_api.h"
+#include "collector/history_api.h"
+#include "collector/ingest.h"
+#include "collector/live.h"
+#include "collector/metrics_api.h"
+#include "collector/query.h"
+#include "collector/router.h"
+#include "collector/status_api.h"
+#include "collector/token.h"
+
+#define OPEN  0u
+#define WRITE COLLECTOR_OPERATOR
+#define READ  (COLLECTOR_OPERATOR | COLLECTOR_READER)
+#define FEED  (COLLECTOR_OPERATOR | COLLECTOR_AGENT)
+#define NET   COLLECTOR_ON_NETWORK
+#define QUERY COLLECTOR_ON_QUERY
+#define WAITS COLLECTOR_ON_CHANGE
+
+/* clang-format off */
+const struct collector_route collector_routes[] = {
+    {"POST",   "/v2.0/metrics",                         FEED,  NET,   collector_ingest_post},
+    {"GET",    "/v2.0/metrics",                         READ,  QUERY, collector_metrics_get},
+    {"GET",    "/v2.0/metrics/measurements",            READ,  QUERY, collector_measurements_get},
+    {"GET",    "/v2.0/metrics/statistics",              READ,  QUERY, collector_statistics_get},
+    {"GET",    "/v2.0/metrics/names",                   READ,  QUERY, collector_metric_names_get},
+    {"GET",    "/v2.0/metrics/dimensions/names",        READ,  QUERY, collector_dimension_names_get},
+    {"GET",    "/v2.0/metrics/dimensions/names/values", READ,  QUERY, collector_dimension_values_get},
+    {"GET",    "/v2.0/alarm-definitions",               READ,  QUERY, collector_definitions_get},
+    {"POST",   "/v2.0/alarm-definitions",               WRITE, WAITS, collector_definitions_post},
+    {"GET",    "/v2.0/alarm-definitions/{id}",          READ,  QUERY, collector_definition_get},
+    {"PUT",    "/v2.0/alarm-definitions/{id}",          WRITE, WAITS, collector_definition_put},
+    {"PATCH",  "/v2.0/alarm-definitions/{id}",          WRITE, WAITS, collector_definition_patch},
+    {"DELETE", "/v2.0/alarm-definitions/{id}",          WRITE, WAITS, collector_definition_delete},
+    {"GET",    "/v2.0/alarms",                          READ,  QUERY, collector_alarms_get},
+    {"GET",    "/v2.0/alarms/count",                    READ,  QUERY, collector_alarms_count_get},
+    {"GET",    "/v2.0/alarms/state-history",            READ,  QUERY, collector_state_history_get},
+    {"GET",    "/v2.0/alarms/{id}",                     READ,  QUERY, collector_alarm_get_one},
+    {"PUT",    "/v2.0/alarms/{id}",                     WRITE, WAITS, collector_alarm_put_one},
+    {"PATCH",  "/v2.0/alarms/{id}",                     WRITE, WAITS, collector_alarm_patch},
+    {"DELETE", "/v2.0/alarms/{id}",                     WRITE, WAITS, collector_alarm_delete},
+    {"GET",    "/v2.0/alarms/{id}/state-history",       READ,  QUERY, collector_alarm_history_get},
+    {"POST",   "/v1/events",                            FEED,  NET,   collector_events_post},
+    {"PUT",    "/v1/events",                            FEED,  NET,   collector_events_post},
+    {"POST",   "/events",                               FEED,  NET,   collector_events_post},
+    {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
+    {"GET",    "/v1/live",                              READ,  NET,   collector_live_get},
+    {"GET",    "/v1/alarm-log",                         READ,  QUERY, collector_alarm_log_get},
+    {"GET",    "/v1/journal",                           READ,  QUERY, collector_journal_get},
+    {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
+    {"GET",    "/v1/status",                            READ,  QUERY, collector_status_get},
+    {"GET",    "/",                                     OPEN,  NET,   collector_versions_get},
+    {"GET",    "/v2.0",                                 OPEN,  NET,   collector_version_get},
+    {"GET",    "/healthcheck",                          OPEN,  NET,   collector_healthcheck_get},
+    {"GET",    "/healthz",                              OPEN,  NET,   collector_healthz_get},
+    {"GET",    "/metrics",                              OPEN,  NET,   collector_own_metrics_get},
+};
+/* clang-format on */
+const size_t collector_routes_n = sizeof(collector_routes) / sizeof(collector_routes[0]);

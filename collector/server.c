@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/server.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "collector/event_form.h"
+#include "collector/pool.h"
+#include "collector/request.h"
+#include "collector/router.h"
+#include "collector/static_files.h"
+#include "collector/stats.h"
+
+#define SMALL_BODY ((size_t)1 << 20) /* everything but metrics */
+
+static void unauthorized(struct hale_http_req *req, const char *title,
+                         const char *description)
+{
+    collector_count(UNAUTHORIZED, 1);
+    hale_http_add_header(req, "WWW-Authenticate", "Token");
+    collector_reply_error(req, 401, title, "%s", description);
+}
+
+/* ?tenant_id= on metrics calls counts only with the role for it; else it is ignored. */
+static void choose_tenant(const struct hale_http_req *req, struct collector_request *r)
+{
+    static const char METRICS[] = "/v2.0/metrics";
+    const char *other = hale_http_query(req, "tenant_id");
+
+    strcpy(r->tenant, r->who.tenant);
+    if (other != NULL && (r->who.roles & COLLECTOR_DELEGATE) != 0 &&
+        strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) == 0 &&
+        strlen(other) >= 1 && strlen(other) <= HALE_TENANT_MAX_BYTES)
+        strcpy(r->tenant, other);
+}
+
+/* False: answered. */
+static bool authorise(struct collector *c, struct hale_http_req *req,
+                      struct collector_request *r, unsigned roles)
+{
+    if (collector_tokens_check(c->tokens, hale_http_header(req, "X-Auth-Token"),
+                               hale_clock_wall_ms(), &r->who) != HALE_OK) {
+        unauthorized(req, "Unauthorized",
+                     "The request you have made requires authentication.");
+        return false;
+    }
+    if ((r->who.roles & roles) == 0) {
+        unauthorized(req, "Forbidden",
+                     "The request does not have access to this service");
+        return false;
+    }
+    choose_tenant(req, r);
+    return true;
+}
+
+static bool wants_page(const struct hale_http_req *req)
+{
+    const char *accept = hale_http_header(req, "Accept");
+
+    return accept != NULL && strstr(accept, "text/html") != NULL;
+}
+
+/* hale_http_server_options.head */
+static bool head(struct hale_http_req *req, void *arg)
+{
+    struct collector *c = arg;
+    const char *method = hale_http_method(req);
+    const char *path = hale_http_path(req);
+    struct collector_request *r = collector_request_new(req);
+    struct collector_match match;
+
+    if (r == NULL) {
+        collector_reply_busy(req, 1, "out of memory");
+        return false;
+    }
+    hale_http_set_max_body(req, SMALL_BODY);
+    collector_router_match(collector_routes, collector_routes_n, method, path, &match);
+    unsigned roles =
+        match.route != NULL ? match.route->roles : collector_router_default_roles(method);
+    bool open = match.route != NULL && match.route->roles == 0;
+    if (!open && collector_router_is_api(path) && !authorise(c, req, r, roles))
+        return false;
+    if (strcmp(path, "/") == 0 && wants_page(req))
+        match.route = NULL; /* a browser gets the dashboard */
+    if (match.route == NULL && !collector_router_is_api(path))
+        return true; /* a file */
+    if (!match.path_known) {
+        collector_reply_not_found(req);
+        return false;
+    }
+    if (match.route == NULL) {
+        hale_http_add_header(req, "Allow", match.allow);
+        collector_reply_error(req, 405, "405 Method Not Allowed", NULL);
+        return false;
+    }
+    r->route = match.route;
+    memcpy(r->param, match.param, sizeof(r->param));
+    if (strcmp(method, "POST") == 0 && strcmp(match.route->path, "/v2.0/metrics") == 0)
+        hale_http_set_max_body(req, (size_t)c->conf->max_body);
+    return true;
+}
+
+/* hale_http_server_options.handle */
+static void handle(struct hale_http_req *req, void *arg)
+{
+    struct collector *c = arg;
+    const struct collector_route *route = collector_request_of(req)->route;
+
+    if (route == NULL) {
+        collector_files_get(c, req);
+        return;
+    }
+    switch (route->place) {
+    case COLLECTOR_ON_NETWORK: route->handler(c, NULL, req); break;
+    case COLLECTOR_ON_QUERY: collector_pool_submit(c->queries, req); break;
+    case COLLECTOR_ON_CHANGE: collector_pool_submit(c->changes, req); break;
+    }
+}
+
+enum hale_rc collector_server_start(struct collector *c, struct hale_http_server **out,
+                                    struct hale_err *err)
+{
+    struct hale_http_server_options o = {
+        .listen = c->conf->listen,
+        .max_body_bytes = SMALL_BODY,
+        .max_connections = (unsigned)c->conf->max_connections,
+        .idle_timeout_s = 60,
+        .head = head,
+        .handle = handle,
+        .arg = c,
+    };
+    return hale_http_server_start(&o, out, err);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/spelling.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "base/u64map.h"
+#include "collector/stats.h"
+
+#define CHUNK_BYTES (1u << 20)
+
+struct entry {
+    struct collector_spelling s;
+    uint32_t name_len, dims_len;
+    uint16_t tenant_len;
+    char text[]; /* name, dimensions, tenant */
+};
+
+struct chunk { /* entries are bump-allocated and freed all at once */
+    struct chunk *next;
+    size_t used;
+    _Alignas(16) char bytes[CHUNK_BYTES];
+};
+
+struct collector_spellings {
+    struct hale_u64map *map; /* hash -> struct entry */
+    struct chunk *chunks;
+    size_t max_entries;
+    uint64_t seed;
+};
+
+struct collector_spellings *collector_spellings_new(size_t max_entries)
+{
+    struct collector_spellings *c = calloc(1, sizeof(*c));
+
+    if (c == NULL)
+        return NULL;
+    c->max_entries = max_entries;
+    c->map = hale_u64map_new(max_entries);
+    if (c->map == NULL) {
+        free(c);
+        return NULL;
+    }
+    hale_id_random(&c->seed, sizeof(c->seed));
+    return c;
+}
+
+static void free_chunks(struct collector_spellings *c)
+{
+    while (c->chunks != NULL) {
+        struct chunk *next = c->chunks->next;
+        free(c->chunks);
+        c->chunks = next;
+    }
+}
+
+void collector_spellings_free(struct collector_spellings *c)
+{
+    if (c == NULL)
+        return;
+    free_chunks(c);
+    hale_u64map_free(c->map);
+    free(c);
+}
+
+uint64_t collector_spellings_seed(const struct collector_spellings *c,
+                                  struct hale_str tenant)
+{
+    return hale_id_hash64_seed(tenant.p, tenant.len, c->seed);
+}
+
+uint64_t collector_spellings_hash(const struct hale_metric_view *v, uint64_t tenant_seed)
+{
+    uint64_t h = hale_id_hash64_seed(v->name_raw.p, v->name_raw.len, tenant_seed);
+
+    return hale_id_hash64_seed(v->dims_raw.p, v->dims_raw.len, h);
+}
+
+struct collector_spelling *collector_spellings_get(struct collector_spellings *c,
+                                                   uint64_t hash,
+                                                   const struct hale_metric_view *v,
+                                                   struct hale_str tenant)
+{
+    struct entry *e = hale_u64map_get(c->map, hash);
+
+    if (e == NULL || e->name_len != v->name_raw.len || e->dims_len != v->dims_raw.len ||
+        e->tenant_len != tenant.len)
+        return NULL;
+    if (memcmp(e->text, v->name_raw.p, e->name_len) != 0 ||
+        (e->dims_len > 0 &&
+         memcmp(e->text + e->name_len, v->dims_raw.p, e->dims_len) != 0) ||
+        memcmp(e->text + e->name_len + e->dims_len, tenant.p, tenant.len) != 0)
+        return NULL;
+    if (!e->s.stored)
+        e->s.stored = atomic_load_explicit(&e->s.series->state, memory_order_acquire) ==
+                      COLLECTOR_SERIES_STORED;
+    return &e->s;
+}
+
+static struct entry *allocate(struct collector_spellings *c, size_t text_len)
+{
+    size_t need = (sizeof(struct entry) + text_len + 15) & ~(size_t)15;
+
+    if (need > CHUNK_BYTES)
+        return NULL; /* a monster: decoded each time */
+    if (c->chunks == NULL || c->chunks->used + need > CHUNK_BYTES) {
+        struct chunk *k = malloc(sizeof(*k));
+        if (k == NULL)
+            return NULL;
+        k->used = 0;
+        k->next = c->chunks;
+        c->chunks = k;
+    }
+    void *p = c->chunks->bytes + c->chunks->used;
+    c->chunks->used += need;
+    return p;
+}
+
+static bool clear(struct collector_spellings *c)
+{
+    struct hale_u64map *fresh = hale_u64map_new(c->max_entries);
+
+    if (fresh == NULL)
+        return false;
+    hale_u64map_free(c->map);
+    c->map = fresh;
+    free_chunks(c);
+    collector_count(CACHE_CLEARS, 1);
+    return true;
+}
+
+void collector_spellings_add(struct collector_spellings *c, uint64_t hash,
+                             const struct hale_metric_view *v, struct hale_str tenant,
+                             struct collector_series *series)
+{
+    if (hale_u64map_get(c->map, hash) !=
+        NULL) /* other text, same hash: first one stays */
+        return;
+    if (hale_u64map_count(c->map) >= c->max_entries && !clear(c))
+        return;
+    struct entry *e = allocate(c, v->name_raw.len + v->dims_raw.len + tenant.len);
+    if (e == NULL)
+        return;
+    e->s.series = series;
+    e->s.id = series->id;
+    e->s.shard = series->shard;
+    e->s.stored = false;
+    e->name_len = (uint32_t)v->name_raw.len;
+    e->dims_len = (uint32_t)v->dims_raw.len;
+    e->tenant_len = (uint16_t)tenant.len;
+    memcpy(e->text, v->name_raw.p, e->name_len);
+    if (e->dims_len > 0)
+        memcpy(e->text + e->name_len, v->dims_raw.p, e->dims_len);
+    memcpy(e->text + e->name_len + e->dims_len, tenant.p, tenant.len);
+    if (hale_u64map_put(c->map, hash, e) == HALE_OK)
+        collector_gauge(CACHE_ENTRIES, hale_u64map_count(c->map));
+}

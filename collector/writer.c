@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector/writer.h"
+
+#include <endian.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/queue.h"
+#include "collector/request.h"
+#include "collector/stats.h"
+#include "store/keys.h"
+
+#define GROUP_MAX       512
+#define GROUP_MAX_BYTES (16u << 20)
+
+struct collector_writer {
+    struct collector *app;
+    struct hale_queue *queue;
+    struct hale_redis *redis;
+    size_t max_bytes;
+    _Atomic size_t bytes; /* waiting in the queue */
+    pthread_t thread;
+};
+
+enum outcome { STORED, CLASH, UNKNOWN };
+
+void collector_job_free(struct collector_job *j)
+{
+    if (j == NULL)
+        return;
+    for (unsigned i = 0; i < j->n_batches; i++)
+        hale_buf_fini(&j->batches[i].bytes);
+    free(j->batches);
+    collector_series_list_fini(&j->series);
+    free(j);
+}
+
+static void job_drop(void *p)
+{
+    collector_job_free(p);
+}
+
+static enum hale_rc append_series(struct hale_redis *r, const struct collector_series *s)
+{
+    char key[HALE_KEY_MAX];
+    uint64_t id = htobe64(s->id);
+
+    return HALE_REDIS(
+        r, HALE_STR("HSETNX"), hale_str_from(hale_keys_series(s->shard, key)),
+        ((struct hale_str){(const char *)&id, sizeof(id)}), collector_series_text(s));
+}
+
+static enum hale_rc append_job(struct hale_redis *r, const struct collector_job *j)
+{
+    char key[HALE_KEY_MAX];
+    enum hale_rc rc = HALE_OK;
+
+    for (size_t i = 0; rc == HALE_OK && i < j->series.n; i++)
+        rc = append_series(r, j->series.v[i]);
+    for (unsigned i = 0; rc == HALE_OK && i < j->n_batches; i++) {
+        const struct collector_batch *b = &j->batches[i];
+        rc = HALE_REDIS(r, HALE_STR("XADD"),
+                        hale_str_from(hale_keys_samples(b->shard, key)), HALE_STR("*"),
+                        HALE_STR("b"), hale_buf_str(&b->bytes));
+    }
+    return rc;
+}
+
+/* Redis had the id already: another collector was first, or another series has it. */
+static enum outcome verify(struct hale_redis *r, struct collector_series *s)
+{
+    char key[HALE_KEY_MAX];
+    uint64_t id = htobe64(s->id);
+    struct hale_reply *reply = NULL;
+
+    enum hale_rc rc = HALE_REDIS_CMD(r, &reply, HALE_STR("HGET"),
+                                     hale_str_from(hale_keys_series(s->shard, key)),
+                                     ((struct hale_str){(const char *)&id, sizeof(id)}));
+    if (rc != HALE_OK)
+        return UNKNOWN;
+    bool same = hale_str_eq(hale_reply_str(reply), collector_series_text(s));
+    hale_reply_free(reply);
+    if (same) {
+        atomic_store(&s->state, COLLECTOR_SERIES_STORED);
+        return STORED;
+    }
+    atomic_store(&s->state, COLLECTOR_SERIES_CLASH);
+    hale_error("event=series_collision id=%016llx", (unsigned long long)s->id);
+    return CLASH;
+}
+
+/* Takes the replies of one job. HALE_E_IO: the connection is gone. */
+static enum hale_rc take_replies(struct hale_redis *r, const struct collector_job *j,
+                                 struct collector_series_list *doubtful,
+                                 enum outcome *outcome)
+{
+    *outcome = STORED;
+    for (size_t i = 0; i < j->series.n + j->n_batches; i++) {
+        struct hale_reply *reply = NULL;
+        enum hale_rc rc = hale_redis_reply(r, &reply);
+        if (rc != HALE_OK)
+            return rc;
+        if (hale_reply_is_error(reply)) {
+            hale_warn(
+                "event=redis_refused detail=\"%.*s\"",
+                (int)(hale_reply_str(reply).len < 160 ? hale_reply_str(reply).len : 160),
+                hale_reply_str(reply).p);
+            *outcome = UNKNOWN;
+        } else if (i < j->series.n) {
+            if (hale_reply_int(reply) == 1) {
+                atomic_store(&j->series.v[i]->state, COLLECTOR_SERIES_STORED);
+                collector_count(SERIES_NEW, 1);
+            } else {
+                collector_series_list_add(doubtful, j->series.v[i]);
+            }
+        }
+        hale_reply_free(reply);
+    }
+    return HALE_OK;
+}
+
+static void answer(struct collector_job *j, enum outcome outcome)
+{
+    if (outcome == STORED) {
+        collector_count(SAMPLES, j->n_samples);
+        collector_count(BATCHES, j->n_batches);
+        collector_count(POSTS, 1);
+        hale_counter_observe_us(COLLECTOR_STAT(POST_LATENCY),
+                                hale_clock_wall_us() - hale_http_started_us(j->req));
+        collector_reply_none(j->req, 204);
+    } else if (outcome == CLASH) {
+        collector_count(COLLISIONS, 1);
+        collector_reply_error(j->req, 422, "Unprocessable Entity",
+                              "a metric of this request has the id of another one; "
+                              "change one of its dimensions");
+    } else {
+        collector_count(SAMPLES_UNKNOWN, j->n_samples);
+        collector_reply_busy(j->req, 1, "the store did not confirm; send again");
+    }
+    collector_job_free(j);
+}
+
+static void write_group(struct collector_writer *w, struct collector_job **jobs, size_t n)
+{
+    enum outcome outcomes[GROUP_MAX];
+    struct collector_series_list doubtful = {0};
+    enum hale_rc rc = HALE_OK;
+
+    for (size_t i = 0; i < n; i++)
+        outcomes[i] = UNKNOWN;
+    for (size_t i = 0; rc == HALE_OK && i < n; i++)
+        rc = append_job(w->redis, jobs[i]);
+    if (rc == HALE_OK)
+        rc = hale_redis_flush(w->redis);
+    collector_count(ROUND_TRIPS, 1);
+    for (size_t i = 0; rc == HALE_OK && i < n; i++) {
+        enum outcome outcome = UNKNOWN;
+        size_t before = doubtful.n;
+        rc = take_replies(w->redis, jobs[i], &doubtful, &outcome);
+        if (rc != HALE_OK)
+            break;
+        outcomes[i] = outcome;
+        /* Answering now would be right for most; but a doubtful series may be a clash. */
+        if (doubtful.n == before && !doubtful.failed) {
+            answer(jobs[i], outcome);
+            jobs[i] = NULL;
+        }
+    }
+    for (size_t i = 0; rc == HALE_OK && i < doubtful.n; i++)
+        (void)verify(w->redis, doubtful.v[i]);
+    if (rc != HALE_OK)
+        collector_count(REDIS_FAILURES, 1);
+    for (size_t i = 0; i < n; i++) {
+        if (jobs[i] == NULL)
+            continue;
+        for (size_t k = 0; outcomes[i] == STORED && k < jobs[i]->series.n; k++) {
+            int state = atomic_load(&jobs[i]->series.v[k]->state);
+            if (state == COLLECTOR_SERIES_CLASH)
+                outcomes[i] = CLASH;
+            else if (state == COLLECTOR_SERIES_NEW)
+                outcomes[i] = UNKNOWN;
+        }
+        answer(jobs[i], outcomes[i]);
+    }
+    collector_series_list_fini(&doubtful);
+}
+
+static size_t gather(struct collector_writer *w, struct collector_job **jobs)
+{
+    struct collector_job *first = hale_queue_pop(w->queue, -1);
+    size_t n = 0;
+    size_t bytes = 0;
+
+    if (first == NULL)
+        return 0; /* closed and empty */
+    jobs[n++] = first;
+    bytes = first->bytes;
+    while (n < GROUP_MAX && bytes < GROUP_MAX_BYTES) {
+        void *more = NULL;
+        if (hale_queue_drain(w->queue, &more, 1) == 0)
+            break;
+        jobs[n] = more;
+        bytes += jobs[n++]->bytes;
+    }
+    atomic_fetch_sub(&w->bytes, bytes);
+    return n;
+}
+
+static void *run(void *arg)
+{
+    struct collector_writer *w = arg;
+    struct collector_job *jobs[GROUP_MAX];
+
+    for (size_t n; (n = gather(w, jobs)) > 0;) {
+        collector_gauge(QUEUE_LEN, hale_queue_len(w->queue));
+        collector_gauge(QUEUE_BYTES, atomic_load(&w->bytes));
+        write_group(w, jobs, n);
+    }
+    return NULL;
+}
+
+enum hale_rc collector_writer_start(struct collector *c, struct collector_writer **out)
+{
+    struct collector_writer *w = hale_xcalloc(1, sizeof(*w));
+
+    w->app = c;
+    w->max_bytes = (size_t)c->conf->ingest_queue_bytes;
+    w->queue = hale_queue_new((size_t)c->conf->ingest_queue, job_drop);
+    w->redis = hale_redis_new(c->conf->redis, c->conf->redis_timeout_ms);
+    HALE_ASSERT(w->queue != NULL && w->redis != NULL);
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        hale_queue_free(w->queue);
+        hale_redis_free(w->redis);
+        free(w);
+        return HALE_E_LIMIT;
+    }
+    *out = w;
+    return HALE_OK;
+}
+
+void collector_writer_stop(struct collector_writer *w)
+{
+    if (w == NULL)
+        return;
+    hale_queue_close(w->queue);
+    (void)pthread_join(w->thread, NULL);
+    hale_queue_free(w->queue);
+    hale_redis_free(w->redis);
+    free(w);
+}
+
+enum hale_rc collector_writer_push(struct collector_writer *w, struct collector_job *j)
+{
+    size_t bytes = j->bytes;
+
+    if (atomic_fetch_add(&w->bytes, bytes) + bytes > w->max_bytes) {
+        atomic_fetch_sub(&w->bytes, bytes);
+        return HALE_E_LIMIT;
+    }
+    enum hale_rc rc = hale_queue_push(w->queue, j);
+    if (rc != HALE_OK)
+        atomic_fetch_sub(&w->bytes, bytes);
+    return rc;
+}

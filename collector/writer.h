@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_COLLECTOR_WRITER_H
+#define HALE_COLLECTOR_WRITER_H
+/*
+ * writer - the thread that makes samples durable. It takes the requests that wait, sends
+ * their new series and then their batches to Redis in one pipeline, reads all replies and
+ * only then answers: 204, or 503 when Redis did not confirm. Many requests share a round
+ * trip (and, with appendfsync always, an fsync).
+ * Ownership: push takes the job when it returns HALE_OK.
+ * Limits:    queue by requests and by bytes: HALE_E_LIMIT, the caller answers 503.
+ */
+#include "base/buf.h"
+#include "collector/app.h"
+#include "collector/catalog.h"
+
+struct collector_batch { /* one stream entry */
+    unsigned shard;
+    struct hale_buf bytes;
+};
+
+struct collector_job {
+    struct hale_http_req *req;
+    unsigned n_samples;
+    unsigned n_batches;
+    struct collector_batch *batches;     /* owned */
+    struct collector_series_list series; /* to be stored first; not confirmed yet */
+    size_t bytes;
+};
+void collector_job_free(struct collector_job *j);
+
+struct collector_writer;
+
+HALE_MUST_CHECK enum hale_rc collector_writer_start(struct collector *c,
+                                                    struct collector_writer **out);
+/* Writes what waits, then ends the thread. */
+void collector_writer_stop(struct collector_writer *w);
+HALE_MUST_CHECK enum hale_rc collector_writer_push(struct collector_writer *w,
+                                                   struct collector_job *j);
+#endif
