@@ -382,6 +382,10 @@ void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_ser
         e->stats.rejected++;
         return;
     }
+    if (time_ms > THRESHOLDS_TIME_MAX_MS || time_ms < -THRESHOLDS_TIME_MAX_MS) {
+        *(time_ms > 0 ? &e->stats.future : &e->stats.late) += 1;
+        return;
+    }
     if (s->n == 1) {
         if (!s->one->dead)
             thresholds_window_sample(e, s->one, time_ms, value, now_ms, accepted_us);

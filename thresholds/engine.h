@@ -114,6 +114,8 @@ HALE_MUST_CHECK enum hale_rc thresholds_engine_series(struct thresholds_engine *
                                                       struct hale_str canonical,
                                                       int64_t now_ms,
                                                       struct thresholds_series **out);
+/* Times of samples and entries; what lies beyond is refused as late or future. */
+#define THRESHOLDS_TIME_MAX_MS INT64_C(1000000000000000)
 /* One sample. now_ms: id of its stream entry, not less than in any call before. */
 void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_series *s,
                               int64_t time_ms, double value, int64_t now_ms,

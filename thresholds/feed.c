@@ -88,7 +88,8 @@ static int on_entry(unsigned stream, struct hale_stream_id id, struct hale_str f
     struct thresholds_shard *s = arg;
     (void)stream;
     (void)field;
-    int64_t now_ms = (int64_t)(id.ms & INT64_MAX);
+    int64_t now_ms =
+        id.ms < THRESHOLDS_TIME_MAX_MS ? (int64_t)id.ms : THRESHOLDS_TIME_MAX_MS;
     note_position(s);
     thresholds_shard_tick(s, now_ms - 1);
     s->pos.entry = id;

@@ -14,7 +14,8 @@
 #define VERSION        1
 #define PAGE_MAX_BYTES (16u << 20)
 #define FIELD_MAX      128
-#define TIME_MAX_S     INT64_C(1000000000000)
+/* A window of the farthest time may end some periods later. */
+#define TIME_MAX_S (THRESHOLDS_TIME_MAX_MS / 1000 + HALE_EXPR_MAX_PERIOD_S * 2000)
 
 enum {
     FLAG_STATE = 3,
