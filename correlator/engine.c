@@ -200,6 +200,16 @@ static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_s
     }
 }
 
+/* A new sub-alarm took the place of a less fitting one: the alarm has other series now. */
+static void tell_replaced(struct correlator_engine *e, struct cor_node *n, struct cor_sub *s)
+{
+    if (n->alarm == NULL || s->n_metrics == 0 || e->nomem)
+        return;
+    n->alarm->updated_ms = cor_now_ms(e);
+    cor_emit(e, n->alarm, HALE_ALARM_UPDATED, n->alarm->state);
+    cor_checkpoint(e);
+}
+
 /* --- sub-alarm records --------------------------------------------------------------- */
 
 /* A series joined s, which has it last. Not each one is worth a log record: a definition without
@@ -310,6 +320,8 @@ enum hale_rc correlator_engine_sub(struct correlator_engine *e,
         take_state(e, s, r);
         s->reported = false; /* also when thresholds begins anew with one that we know */
         add_metrics(e, s, r->metrics, !is_new);
+        if (is_new)
+            cor_sub_each_node(e, s, tell_replaced);
         break;
     case HALE_SUB_METRIC: add_metrics(e, s, r->metrics, true); break;
     case HALE_SUB_STATE:
@@ -327,6 +339,8 @@ int64_t correlator_engine_version(const struct correlator_engine *e, const char 
 {
     HALE_CHECK(e, MAGIC);
     const struct cor_def *def = hale_map_get(e->defs, hale_str_from(id));
+    if (def == NULL && hale_map_get(e->unreadable, hale_str_from(id)) != NULL)
+        return -2;
     return def == NULL ? -1 : def->d->version;
 }
 
@@ -336,18 +350,42 @@ enum hale_rc correlator_engine_unreadable(struct correlator_engine *e, struct ha
     return hale_map_put(e->unreadable, id, e);
 }
 
+/* Calls each for every alarm of the definition, by group. */
+static void each_alarm(struct correlator_engine *e, struct cor_def *def,
+                       void (*each)(struct correlator_engine *e, struct cor_alarm *a,
+                                    bool flag),
+                       bool flag)
+{
+    size_t it = 0, n = 0, max = hale_map_count(def->nodes);
+    struct cor_node *node, **list = cor_got(e, calloc(max + 1, sizeof(*list)));
+    if (list == NULL)
+        return;
+    while ((node = hale_map_next(def->nodes, &it, NULL)) != NULL) {
+        if (node->alarm != NULL)
+            list[n++] = node;
+    }
+    cor_nodes_sort(list, n);
+    for (size_t i = 0; i < n && !e->nomem; i++) {
+        each(e, list[i]->alarm, flag);
+        cor_checkpoint(e);
+    }
+    free(list);
+}
+
+static void end_alarm(struct correlator_engine *e, struct cor_alarm *a, bool flag)
+{
+    (void)flag;
+    cor_alarm_delete(e, a);
+}
+
 /* Takes the definition with its alarms and sub-alarms apart. */
 static void dissolve(struct correlator_engine *e, struct cor_def *def)
 {
+    each_alarm(e, def, end_alarm, false);
+    if (e->nomem)
+        return;
     size_t it = 0;
     struct cor_node *n;
-    while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL) {
-        if (n->alarm != NULL) {
-            cor_alarm_delete(e, n->alarm);
-            cor_checkpoint(e);
-        }
-    }
-    it = 0;
     while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL) {
         for (unsigned i = 0; i < def->d->expr->n_subs; i++) {
             if (n->own[i] != NULL)
@@ -380,6 +418,22 @@ static bool looks_changed(const struct hale_definition *a,
            a->severity != b->severity || a->actions_enabled != b->actions_enabled;
 }
 
+static void tell_changed(struct correlator_engine *e, struct cor_alarm *a, bool changed)
+{
+    if (!changed && !a->stale)
+        return;
+    a->updated_ms = cor_now_ms(e);
+    cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
+}
+
+/* An API-made state holds until a sub-alarm reports again or the question is another. */
+static void evaluate_again(struct correlator_engine *e, struct cor_alarm *a,
+                           bool other_expression)
+{
+    if (!a->manual || other_expression)
+        evaluate(e, a->node);
+}
+
 enum hale_rc correlator_engine_define(struct correlator_engine *e,
                                       struct hale_definition *d,
                                       const struct correlator_input *in)
@@ -401,20 +455,8 @@ enum hale_rc correlator_engine_define(struct correlator_engine *e,
     bool changed = looks_changed(def->d, d);
     bool other_expression = strcmp(def->d->expression, d->expression) != 0;
     cor_def_replace(def, d);
-    size_t it = 0;
-    struct cor_node *n;
-    while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL && !e->nomem) {
-        if (n->alarm == NULL)
-            continue;
-        if (changed || n->alarm->stale) {
-            n->alarm->updated_ms = cor_now_ms(e);
-            cor_emit(e, n->alarm, HALE_ALARM_UPDATED, n->alarm->state);
-        }
-        /* An API-made state holds until a sub-alarm reports again. */
-        if (!n->alarm->manual || other_expression)
-            evaluate(e, n);
-        cor_checkpoint(e);
-    }
+    each_alarm(e, def, tell_changed, changed);
+    each_alarm(e, def, evaluate_again, other_expression);
     return result(e, HALE_OK);
 }
 

@@ -98,7 +98,7 @@ HALE_MUST_CHECK enum hale_rc correlator_engine_loaded(struct correlator_engine *
                                                       const struct correlator_input *in);
 
 /* --- inputs ----------------------------------------------------------------------------------- */
-/* Version of the definition, or -1 when the engine does not know it. */
+/* Version of the definition; -1: the engine does not know it, -2: unreadable while loading. */
 int64_t correlator_engine_version(const struct correlator_engine *e, const char *id);
 /* New or changed. Owns d in every case. in == NULL: while loading, nothing is evaluated. */
 HALE_MUST_CHECK enum hale_rc correlator_engine_define(struct correlator_engine *e,

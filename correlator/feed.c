@@ -185,7 +185,7 @@ enum hale_rc correlator_feed_commit(struct correlator_feed *f)
         return rc;
     }
     committed(f);
-    return correlator_feed_watch(f);
+    return correlator_feed_watch(f, false);
 }
 
 /* --- one entry ----------------------------------------------------------------------- */

@@ -63,8 +63,10 @@ HALE_MUST_CHECK enum hale_rc correlator_feed_load(struct correlator_feed *f);
 HALE_MUST_CHECK enum hale_rc
 correlator_feed_definition(struct correlator_feed *f, const char *id,
                            const struct correlator_input *in);
-/* WATCHes the positions and checks that nobody has moved them: HALE_E_CONFLICT. */
-HALE_MUST_CHECK enum hale_rc correlator_feed_watch(struct correlator_feed *f);
+/* WATCHes the positions and the log and checks that nobody has moved them: HALE_E_CONFLICT.
+ * unwatch: the old watch is not used up by an EXEC. */
+HALE_MUST_CHECK enum hale_rc correlator_feed_watch(struct correlator_feed *f,
+                                                   bool unwatch);
 /* Field of the positions hash for a stream, into dst (HALE_KEY_MAX). */
 const char *correlator_feed_position_name(unsigned stream, char *dst);
 

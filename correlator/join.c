@@ -4,7 +4,9 @@
  * uses, per sub-expression, the sub-alarm whose group says most without saying anything else than
  * the node's (own group first, then subsets; equal size: the smaller text). Two groups of which
  * neither contains the other, but which agree on a shared key, make a joined node. All of this
- * depends on the set of sub-alarms only, not on the order in which they came.
+ * depends on the set of sub-alarms only, not on the order in which they came. (The order can matter
+ * in one case, since an alarm stays once it was born: series of one sub-expression whose sets of
+ * keys are not contained in each other.)
  *
  * Nodes are kept by key set (cor_sig): a definition sees one or two of them in practice, so
  * looking up the best sub-alarm is one hash lookup per key set, and only a sub-alarm with a partial
@@ -237,15 +239,32 @@ static struct cor_sub *best_sub(struct correlator_engine *e, const struct cor_no
     return best;
 }
 
+/* Grows mask by the groups of n's sub-alarms that share a key with it, until none is left to. */
+static uint64_t reach(const struct cor_node *n, uint64_t mask)
+{
+    uint64_t before;
+    do {
+        before = mask;
+        for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
+            uint64_t one = n->bind[i]->node->mask;
+            mask |= (one & mask) != 0 ? one : 0;
+        }
+    } while (mask != before);
+    return mask;
+}
+
+/* The sub-alarms used must hang together by shared keys and say all that the node says. That is a
+ * property of the sub-alarms alone: it does not matter when a joined node was made. */
 bool cor_node_complete(const struct cor_node *n)
 {
-    uint64_t mask = 0;
+    uint64_t first = 0;
     for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
         if (n->bind[i] == NULL)
             return false;
-        mask |= n->bind[i]->node->mask;
+        if (first == 0)
+            first = n->bind[i]->node->mask;
     }
-    return mask == n->mask;
+    return reach(n, first) == n->mask;
 }
 
 /* --- nodes --------------------------------------------------------------------------- */
@@ -383,6 +402,29 @@ struct cor_node *cor_node_make(struct correlator_engine *e, struct cor_def *def,
     return n;
 }
 
+/* Would joining make n if it were not there? Its parts are projections of it, so they agree. */
+static bool derivable(struct correlator_engine *e, const struct cor_node *n)
+{
+    uint64_t parts[COR_SIGS_MAX];
+    unsigned n_parts = 0;
+    for (unsigned i = 0; i < n->def->n_sigs; i++) {
+        uint64_t mask = n->def->sigs[i].mask;
+        if (mask == n->mask || mask == 0 || n->def->sigs[i].n == 0 ||
+            !within(mask, n->mask))
+            continue;
+        struct hale_str text =
+            group_text(e, n->def, (const char *const *)n->values, mask);
+        if (hale_map_get(n->def->nodes, text) == NULL)
+            continue;
+        for (unsigned k = 0; k < n_parts; k++) {
+            if ((parts[k] | mask) == n->mask && (parts[k] & mask) != 0)
+                return true;
+        }
+        parts[n_parts++] = mask;
+    }
+    return false;
+}
+
 void cor_node_release(struct correlator_engine *e, struct cor_node *n)
 {
     if (n->alarm != NULL || n->joined)
@@ -390,6 +432,11 @@ void cor_node_release(struct correlator_engine *e, struct cor_node *n)
     for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
         if (n->own[i] != NULL)
             return;
+    }
+    if (n->def->d->expr->n_subs > 1 && derivable(e, n)) {
+        n->joined = true;
+        e->n_joined++;
+        return;
     }
     hale_map_del(n->def->nodes, hale_str_from(n->json));
     sig_remove(e, n);
@@ -484,21 +531,57 @@ void cor_sub_free_gone(struct cor_sub *s)
     sub_free(s);
 }
 
+static int by_group(const void *a, const void *b)
+{
+    const struct cor_node *x = *(struct cor_node *const *)a;
+    const struct cor_node *y = *(struct cor_node *const *)b;
+    return strcmp(x->json, y->json);
+}
+
+void cor_nodes_sort(struct cor_node **nodes, size_t n)
+{
+    qsort(nodes, n, sizeof(struct cor_node *), by_group);
+}
+
+static size_t count_containers(const struct cor_sub *s)
+{
+    const struct cor_def *def = s->node->def;
+    size_t n = 1;
+    for (unsigned i = 0; i < def->n_sigs; i++) {
+        if (def->sigs[i].mask != s->node->mask &&
+            within(s->node->mask, def->sigs[i].mask))
+            n += def->sigs[i].n;
+    }
+    return n;
+}
+
 void cor_sub_each_node(struct correlator_engine *e, struct cor_sub *s,
                        void (*each)(struct correlator_engine *e, struct cor_node *n,
                                     struct cor_sub *s))
 {
-    struct cor_def *def = s->node->def;
+    const struct cor_def *def = s->node->def;
     uint64_t mask = s->node->mask;
-    if (s->node->bind[s->index] == s)
+    size_t max = count_containers(s), n = 0;
+    HALE_ASSERT(s->node->bind[s->index] == s);
+    if (max == 1) {
         each(e, s->node, s);
+        return;
+    }
+    struct cor_node **found = cor_got(e, malloc(max * sizeof(struct cor_node *)));
+    if (found == NULL)
+        return;
+    found[n++] = s->node;
     for (unsigned i = 0; i < def->n_sigs; i++) {
         if (def->sigs[i].mask == mask || !within(mask, def->sigs[i].mask))
             continue;
         for (size_t j = 0; j < def->sigs[i].n; j++) {
-            struct cor_node *n = def->sigs[i].nodes[j];
-            if (n->bind[s->index] == s)
-                each(e, n, s);
+            struct cor_node *node = def->sigs[i].nodes[j];
+            if (node->bind[s->index] == s)
+                found[n++] = node;
         }
     }
+    cor_nodes_sort(found, n);
+    for (size_t i = 0; i < n; i++)
+        each(e, found[i], s);
+    free(found);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load - the engine's state from Redis, under a WATCH on the positions. */
+/* load - the engine's state from Redis, under a WATCH on the positions and the log. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +25,9 @@ const char *correlator_feed_position_name(unsigned stream, char *dst)
 static enum hale_rc watch(struct correlator_feed *f)
 {
     struct hale_reply *reply = NULL;
-    enum hale_rc rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("WATCH"),
-                                     HALE_STR(HALE_KEYS_COR_META));
+    enum hale_rc rc =
+        HALE_REDIS_CMD(f->writer, &reply, HALE_STR("WATCH"), HALE_STR(HALE_KEYS_COR_META),
+                       HALE_STR(HALE_KEYS_ALARMLOG));
     hale_reply_free(reply);
     return rc;
 }
@@ -42,10 +43,16 @@ static enum hale_rc seq_in_redis(struct correlator_feed *f, int64_t *out)
     return rc;
 }
 
-enum hale_rc correlator_feed_watch(struct correlator_feed *f)
+enum hale_rc correlator_feed_watch(struct correlator_feed *f, bool unwatch)
 {
     int64_t seq = 0;
-    enum hale_rc rc = watch(f);
+    struct hale_reply *reply = NULL;
+    enum hale_rc rc = HALE_OK;
+    if (unwatch)
+        rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("UNWATCH"));
+    hale_reply_free(reply);
+    if (rc == HALE_OK)
+        rc = watch(f);
     if (rc == HALE_OK)
         rc = seq_in_redis(f, &seq);
     if (rc == HALE_OK && seq != correlator_engine_seq(f->engine)) {
@@ -147,6 +154,14 @@ static enum hale_rc take_definition(struct correlator_feed *f, struct hale_str i
     return rc;
 }
 
+static bool readable(struct hale_str json)
+{
+    struct hale_definition *d = NULL;
+    enum hale_rc rc = hale_definition_decode(json, &d, NULL);
+    hale_definition_free(d);
+    return rc == HALE_OK;
+}
+
 enum hale_rc correlator_feed_definition(struct correlator_feed *f, const char *id,
                                         const struct correlator_input *in)
 {
@@ -156,7 +171,10 @@ enum hale_rc correlator_feed_definition(struct correlator_feed *f, const char *i
                                      HALE_STR(HALE_KEYS_DEFINITIONS), field);
     if (rc != HALE_OK)
         return rc == HALE_E_INVAL ? HALE_E_IO : rc; /* INVAL would blame the record */
-    if (hale_reply_is_nil(reply))
+    if (correlator_engine_version(f->engine, id) == -2 &&
+        (hale_reply_is_nil(reply) || readable(hale_reply_str(reply))))
+        rc = HALE_E_IO; /* its alarms lie in Redis but are not loaded: load anew */
+    else if (hale_reply_is_nil(reply))
         rc = correlator_engine_undefine(f->engine, id, in);
     else
         rc = take_definition(f, field, hale_reply_str(reply), in);

@@ -177,7 +177,9 @@ struct cor_sub *cor_sub_new(struct correlator_engine *e, struct cor_node *node,
 /* Unbinds it everywhere, deletes its rows and frees it (at the next flush if it is dirty). */
 void cor_sub_remove(struct correlator_engine *e, struct cor_sub *s);
 void cor_sub_free_gone(struct cor_sub *s);
-/* Calls each for every node that uses s. each must not add or remove nodes. */
+/* By group, so that the order of log records does not depend on the past. */
+void cor_nodes_sort(struct cor_node **nodes, size_t n);
+/* Calls each for every node that uses s, by group. each must not add or remove nodes. */
 void cor_sub_each_node(struct correlator_engine *e, struct cor_sub *s,
                        void (*each)(struct correlator_engine *e, struct cor_node *n,
                                     struct cor_sub *s));

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TEST_CORRELATOR_WORLD_H
+#define TEST_CORRELATOR_WORLD_H
+/*
+ * world - an engine with a sink that keeps the log and both tables as JSON in memory, and inputs
+ * written as short JSON with defaults filled in. world_restart loads a new engine from the tables,
+ * as the daemon does. Time and entry ids are given by the test.
+ */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "correlator/engine.h"
+
+struct world {
+    struct correlator_engine *e;
+    struct correlator_limits limits;
+    json_t *definitions; /* id -> stored JSON value */
+    json_t *tables[2];   /* field -> text */
+    json_t *log;         /* records */
+    int64_t ms;          /* of the current input; also its entry id */
+    char id[32];
+    struct correlator_input in;
+    bool checkpoint_flushes;
+};
+
+static inline void world_log(void *arg, const struct hale_log_record *r)
+{
+    struct world *w = arg;
+    struct hale_buf b;
+    hale_buf_init(&b, 8u << 20);
+    enum hale_rc rc = hale_log_record_encode(r, &b);
+    HALE_ASSERT(rc == HALE_OK);
+    json_t *v = json_loadb(b.p, b.len, 0, NULL);
+    HALE_ASSERT(v != NULL);
+    HALE_ASSERT(json_integer_value(json_object_get(v, "seq")) ==
+                (json_int_t)json_array_size(w->log) + 1);
+    json_array_append_new(w->log, v);
+    hale_buf_fini(&b);
+}
+
+static inline void world_put(void *arg, enum correlator_table t, struct hale_str field,
+                             struct hale_str value)
+{
+    struct world *w = arg;
+    char *key = strndup(field.p, field.len);
+    json_object_set_new(w->tables[t], key, json_stringn(value.p, value.len));
+    free(key);
+}
+
+static inline void world_del(void *arg, enum correlator_table t, struct hale_str field)
+{
+    struct world *w = arg;
+    char *key = strndup(field.p, field.len);
+    (void)json_object_del(w->tables[t], key);
+    free(key);
+}
+
+static inline void world_checkpoint(void *arg)
+{
+    struct world *w = arg;
+    if (w->checkpoint_flushes) {
+        enum hale_rc rc = correlator_engine_flush(w->e);
+        HALE_ASSERT(rc == HALE_OK);
+    }
+}
+
+static inline void world_flush(struct world *w)
+{
+    enum hale_rc rc = correlator_engine_flush(w->e);
+    HALE_ASSERT(rc == HALE_OK);
+}
+
+static inline struct hale_definition *world_decode(const json_t *d)
+{
+    char *text = json_dumps(d, 0);
+    struct hale_definition *out = NULL;
+    struct hale_err err = {0};
+    enum hale_rc rc = hale_definition_decode(hale_str_from(text), &out, &err);
+    if (rc != HALE_OK)
+        fprintf(stderr, "%s: %s\n", text, err.text);
+    HALE_ASSERT(rc == HALE_OK);
+    free(text);
+    return out;
+}
+
+static inline void world_load_table(struct world *w, enum correlator_table t)
+{
+    const char *field;
+    json_t *value;
+    json_object_foreach (w->tables[t], field, value) {
+        enum hale_rc rc = correlator_engine_load(w->e, t, hale_str_from(field),
+                                                 hale_str_from(json_string_value(value)));
+        HALE_ASSERT(rc == HALE_OK);
+    }
+}
+
+static inline void world_boot(struct world *w)
+{
+    const struct correlator_sink sink = {w, world_log, world_put, world_del,
+                                         world_checkpoint};
+    const char *id;
+    json_t *d;
+    w->e = correlator_engine_new(&w->limits, &sink);
+    HALE_ASSERT(w->e != NULL);
+    json_object_foreach (w->definitions, id, d) {
+        enum hale_rc rc = correlator_engine_define(w->e, world_decode(d), NULL);
+        HALE_ASSERT(rc == HALE_OK);
+    }
+    /* Loading deletes rows: iterate over copies. */
+    json_t *kept[2] = {w->tables[0], w->tables[1]};
+    w->tables[0] = json_copy(kept[0]);
+    w->tables[1] = json_copy(kept[1]);
+    struct world view = *w;
+    view.tables[0] = kept[0];
+    view.tables[1] = kept[1];
+    world_load_table(&view, CORRELATOR_SUBS);
+    world_load_table(&view, CORRELATOR_ALARMS);
+    json_decref(kept[0]);
+    json_decref(kept[1]);
+    w->in = (struct correlator_input){"0-0", 0, w->ms * 1000};
+    enum hale_rc rc =
+        correlator_engine_loaded(w->e, (int64_t)json_array_size(w->log), &w->in);
+    HALE_ASSERT(rc == HALE_OK);
+    world_flush(w);
+}
+
+static inline void world_init(struct world *w)
+{
+    memset(w, 0, sizeof(*w));
+    w->limits = (struct correlator_limits){1000, 10000, 20};
+    w->definitions = json_object();
+    w->tables[0] = json_object();
+    w->tables[1] = json_object();
+    w->log = json_array();
+    w->ms = 1000000;
+    world_boot(w);
+}
+
+static inline void world_fini(struct world *w)
+{
+    correlator_engine_free(w->e);
+    json_decref(w->definitions);
+    json_decref(w->tables[0]);
+    json_decref(w->tables[1]);
+    json_decref(w->log);
+}
+
+static inline void world_restart(struct world *w)
+{
+    correlator_engine_free(w->e);
+    world_boot(w);
+}
+
+/* --- inputs; each advances time by 1 ms ---------------------------------------------- */
+
+static inline const struct correlator_input *world_next(struct world *w)
+{
+    w->ms++;
+    (void)snprintf(w->id, sizeof(w->id), "%" PRId64 "-0", w->ms);
+    w->in = (struct correlator_input){w->id, w->ms, w->ms * 1000};
+    return &w->in;
+}
+
+/* Value of given over defaults. Steals defaults. */
+static inline json_t *world_fill(json_t *defaults, const json_t *given)
+{
+    HALE_ASSERT(defaults != NULL);
+    json_object_update(defaults, (json_t *)(uintptr_t)given);
+    return defaults;
+}
+
+static inline enum hale_rc world_define(struct world *w, const json_t *given)
+{
+    const char *id = json_string_value(json_object_get(given, "id"));
+    json_t *d = world_fill(
+        json_pack("{s:i,s:s,s:s,s:s,s:[],s:s,s:b,s:[],s:[],s:[],s:s,s:i,s:i,s:i}", "v", 1,
+                  "tenant", "t", "name", id, "description", "", "match_by", "severity",
+                  "HIGH", "actions_enabled", 1, "ok_actions", "alarm_actions",
+                  "undetermined_actions", "semantics", "hale", "version", 1, "created_ms",
+                  1, "updated_ms", 1),
+        given);
+    json_object_set(w->definitions, id, d);
+    enum hale_rc rc = correlator_engine_define(w->e, world_decode(d), world_next(w));
+    json_decref(d);
+    return rc;
+}
+
+static inline enum hale_rc world_undefine(struct world *w, const char *id)
+{
+    (void)json_object_del(w->definitions, id);
+    return correlator_engine_undefine(w->e, id, world_next(w));
+}
+
+static inline enum hale_rc world_sub(struct world *w, const json_t *given)
+{
+    struct hale_sub_record r;
+    json_t *j = world_fill(
+        json_pack("{s:i,s:i,s:i,s:{},s:s,s:i,s:[],s:{s:i,s:i},s:[],s:i,s:i}", "v", 1,
+                  "definition_version", 1, "sub", 0, "group", "state", "UNDETERMINED",
+                  "at_ms", 5, "values", "window", "start_ms", 1, "end_ms", 2, "metrics",
+                  "accepted_us", 7, "decided_us", 8),
+        given);
+    char *text = json_dumps(j, 0);
+    enum hale_rc rc = hale_sub_record_decode(hale_str_from(text), &r);
+    HALE_ASSERT(rc == HALE_OK);
+    rc = correlator_engine_sub(w->e, &r, world_next(w));
+    hale_sub_record_fini(&r);
+    free(text);
+    json_decref(j);
+    return rc;
+}
+
+static inline enum hale_rc world_event(struct world *w, const json_t *given)
+{
+    struct hale_event ev;
+    json_t *j = world_fill(
+        json_pack("{s:i,s:s,s:s,s:i,s:s,s:s,s:{s:s},s:{},s:i}", "v", 1, "tenant", "t",
+                  "type", "link.down", "time_ms", 100, "severity", "CRITICAL", "status",
+                  "raise", "dimensions", "host", "h1", "details", "accepted_us", 9),
+        given);
+    char *text = json_dumps(j, 0);
+    enum hale_rc rc = hale_event_decode(hale_str_from(text), &ev);
+    HALE_ASSERT(rc == HALE_OK);
+    rc = correlator_engine_event(w->e, &ev, world_next(w));
+    hale_event_fini(&ev);
+    free(text);
+    json_decref(j);
+    return rc;
+}
+
+/* "alarm": n instead of "id": the alarm of the n-th log record (from 1). */
+static inline enum hale_rc world_control(struct world *w, const json_t *given)
+{
+    struct hale_control c;
+    json_t *j = world_fill(
+        json_pack("{s:i,s:s,s:{}}", "v", 1, "definition_id", "d", "group"), given);
+    json_t *nth = json_object_get(j, "alarm");
+    if (nth != NULL)
+        json_object_set(
+            j, "id",
+            json_object_get(
+                json_object_get(
+                    json_array_get(w->log, (size_t)json_integer_value(nth) - 1), "alarm"),
+                "id"));
+    char *text = json_dumps(j, 0);
+    enum hale_rc rc = hale_control_decode(hale_str_from(text), &c);
+    if (rc == HALE_OK)
+        rc = correlator_engine_control(w->e, &c, world_next(w));
+    hale_control_fini(&c);
+    free(text);
+    json_decref(j);
+    return rc;
+}
+#endif
