@@ -6,6 +6,8 @@ actuator with the lab's policies, an agent that watches the lab, and applies the
 """
 import json
 import pathlib
+import random
+import socket
 import subprocess
 import sys
 import threading
@@ -18,17 +20,41 @@ LAB = ROOT / "tests" / "lab"
 ORDER = ["collector", "thresholds", "correlator", "actuator", "agent"]
 
 
+def free_ports(n):
+    """First of n consecutive UDP ports of 127.0.0.1 that were free a moment ago."""
+    while True:
+        first = random.randrange(20000, 30000 - n)
+        taken = []
+        try:
+            for port in range(first, first + n):
+                taken.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                taken[-1].bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
+        finally:
+            for s in taken:
+                s.close()
+
+
 class House:
     def __init__(self, stack, lab_args=(), policies=None, actuator=None, agent=True, daemons=None):
         self.stack = stack
         self.dir = stack.dir
         self.lab_port = free_port()
         self.lab = None
+        try:
+            self.build(lab_args, policies, actuator, agent, daemons or {})
+        except BaseException:
+            self.stop()
+            raise
+
+    def build(self, lab_args, policies, actuator, agent, daemons):
+        stack = self.stack
         secret = self.dir / "secrets"
         secret.mkdir(exist_ok=True)
         self.agent_token = stack.token("agent")
         (secret / "agent.token").write_text(self.agent_token + "\n")
-        daemons = daemons or {}
         stack.start("collector", daemons.get("collector"))
         stack.start("thresholds", daemons.get("thresholds"))
         stack.start("correlator", daemons.get("correlator"))
@@ -50,7 +76,7 @@ class House:
         log = open(self.dir / "lab.log", "ab")
         self.lab = subprocess.Popen(
             [sys.executable, str(LAB / "lab.py"), "--state", str(self.dir), "--port",
-             str(self.lab_port), "--collector", self.stack.url, "--token-file",
+             str(self.lab_port), "--dns-port", str(free_ports(16)), "--collector", self.stack.url, "--token-file",
              str(self.dir / "secrets" / "agent.token"), *args], stdout=log, stderr=log)
 
         def up():
@@ -101,7 +127,7 @@ class House:
 
     def requests(self, operation):
         """heal or scale requests that reached the VNFM."""
-        return [r for r in self.lab_state()["requests"] if r["operation"].lower() == operation]
+        return [r for r in self.lab_state()["requests"] if r["kind"] == operation]
 
     # --- alarms ---------------------------------------------------------------------------
     def get(self, path):

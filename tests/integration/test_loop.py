@@ -67,7 +67,7 @@ def test_fault_is_healed_exactly_once(house):
     assert any(s["state"] == "ALARM" and s["values"] for s in raised["evidence"]["subs"])
     kinds = [r["kind"] for r in house.journal() if vnfc in r["target"]]
     assert kinds[0] == "triggered" and kinds[-1] == "verified"
-    assert kinds.count("call") == 1 and kinds.count("answer") == 1
+    assert kinds.count("call") == 1 and kinds.index("call") < kinds.index("answer")
     seen = []
     for name, ident, data in stream:
         if name == "alarm" and data["alarm"]["group"].get("vnfc_id") == vnfc:
@@ -175,8 +175,7 @@ def test_scales_out_under_load_and_in_again(stack):
     wait_for(lambda: house.states("dns-overload")["dns-vnf"] == "OK", 30, "overload over")
     house.lab_call("POST", "/lab/load", {"qps": 20})
     wait_for(lambda: len(house.lab_state()["vnfcs"]) == 1, 60, "scale in")
-    kinds = {r["params"]["type"] if "params" in r else str(r) for r in house.requests("scale")}
-    assert any("SCALE_OUT" in k for k in kinds) and any("SCALE_IN" in k for k in kinds)
+    assert {r["body"]["type"] for r in house.requests("scale")} == {"SCALE_OUT", "SCALE_IN"}
     # What was scaled in on purpose is not a fault.
     settled = time.time()
     wait_for(lambda: time.time() > settled + 3, 5, "three seconds of watching")
