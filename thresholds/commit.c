@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commit - what a shard writes. Records go out in one MULTI with the position reached, so after
- * a crash they are known to be written; a snapshot goes out in one MULTI with its positions.
+ * commit - what a shard writes. Records go out in one MULTI with the position reached, so
+ * after a crash they are known to be written; a snapshot goes out in one MULTI with its
+ * positions.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #define DRAIN_EACH_BYTES (4u << 20)
 #define DRAIN_WAIT_MS    10000
 
-/* --- positions ------------------------------------------------------------------------------ */
+/* --- positions ---------------------------------------------------------------------- */
 
 int thresholds_position_cmp(const struct thresholds_position *a,
                             const struct thresholds_position *b)
@@ -49,7 +50,7 @@ enum hale_rc thresholds_position_parse(struct hale_str text,
     return rc == HALE_OK ? hale_str_u64(text, &out->ordinal) : rc;
 }
 
-/* --- records ----------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------ */
 
 static bool keep_end(struct thresholds_shard *s)
 {
@@ -147,7 +148,7 @@ enum hale_rc thresholds_shard_commit(struct thresholds_shard *s)
                          : thresholds_shard_fail(s, rc, "writing records");
 }
 
-/* --- snapshot ------------------------------------------------------------------------------------ */
+/* --- snapshot ----------------------------------------------------------------------- */
 
 struct writer {
     struct thresholds_shard *s;
@@ -155,8 +156,8 @@ struct writer {
     enum hale_rc rc;
 };
 
-/* Waits until the socket has taken what is queued, so that a snapshot of any size fits through
- * the connection's write buffer. */
+/* Waits until the socket has taken what is queued, so that a snapshot of any size fits
+ * through the connection's write buffer. */
 static enum hale_rc drain(struct hale_redis *r)
 {
     int64_t deadline = hale_clock_mono_ms() + DRAIN_WAIT_MS;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control - definitions and alarm deletions. A snapshot is written right when records were
- * applied: so no replay ever crosses a change, and the place of the change in the order of
- * samples and ticks need not be known again.
+ * control - definitions and alarm deletions. A snapshot is written right when records
+ * were applied: so no replay ever crosses a change, and the place of the change in the
+ * order of samples and ticks need not be known again.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine - life of the engine, definitions, and the way of one sample. See README.md here for
- * the algorithm, inner.h for the structures.
+ * engine - life of the engine, definitions, and the way of one sample. See README.md here
+ * for the algorithm, inner.h for the structures.
  */
 #include "thresholds/engine.h"
 
@@ -154,7 +154,7 @@ const struct thresholds_stats *thresholds_engine_stats(const struct thresholds_e
     return &e->stats;
 }
 
-/* --- definitions --------------------------------------------------------------------------------- */
+/* --- definitions -------------------------------------------------------------------- */
 
 /* A change of definitions: what was matched before it may have to be matched again. */
 static void next_generation(struct thresholds_engine *e)
@@ -325,7 +325,7 @@ thresholds_engine_next_definition(const struct thresholds_engine *e, size_t *it)
     return def != NULL ? def->d : NULL;
 }
 
-/* --- forgetting ------------------------------------------------------------------------------------ */
+/* --- forgetting --------------------------------------------------------------------- */
 
 static bool group_within(const struct sub *a, const struct hale_dim *group,
                          unsigned n_group)
@@ -371,7 +371,7 @@ unsigned thresholds_engine_forget(struct thresholds_engine *e,
     return n > 0 ? n : forget_matching(e, def, group, n_group, false);
 }
 
-/* --- one sample ------------------------------------------------------------------------------------ */
+/* --- one sample --------------------------------------------------------------------- */
 
 void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_series *s,
                               int64_t time_ms, double value, int64_t now_ms,
@@ -397,8 +397,8 @@ void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_ser
     }
 }
 
-/* Two look-aheads hide the memory latency of series and sub-alarms that are spread over tens of
- * megabytes: first the series, then, when that has arrived, its sub-alarm. */
+/* Two look-aheads hide the memory latency of series and sub-alarms that are spread over
+ * tens of megabytes: first the series, then, when that has arrived, its sub-alarm. */
 void thresholds_engine_samples(struct thresholds_engine *e,
                                const struct hale_batch_view *v,
                                struct thresholds_series *const *series, int64_t now_ms)

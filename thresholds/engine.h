@@ -2,16 +2,19 @@
 #ifndef HALE_THRESHOLDS_ENGINE_H
 #define HALE_THRESHOLDS_ENGINE_H
 /*
- * engine - is this sub-expression true for this group of series now? (docs/formats/thresholds.md)
- * Purpose:   pure: no socket, no clock, no I/O. The output is a function of the sequence of
- *            calls, so a replay from a snapshot gives the same events again.
- * Order:     one total order of samples and ticks. Before the samples of a stream entry with
- *            id T ms the caller runs thresholds_engine_tick(T - 1); so a sample that arrives in
- *            the very millisecond in which a window closes still counts.
+ * engine - is this sub-expression true for this group of series now?
+ * (docs/formats/thresholds.md)
+ * Purpose:   pure: no socket, no clock, no I/O. The output is a function of the sequence
+ *            of calls, so a replay from a snapshot gives the same events again.
+ * Order:     one total order of samples and ticks. Before the samples of a stream entry
+ *            with id T ms the caller runs thresholds_engine_tick(T - 1); so a sample that
+ *            arrives in the very millisecond in which a window closes still counts.
  * Units:     _ms Unix milliseconds, _s Unix seconds, _us Unix microseconds.
- * Ownership: the engine owns definitions and series; events are views, valid in the callback.
+ * Ownership: the engine owns definitions and series; events are views, valid in the
+ *            callback.
  * Threads:   one at a time. The callback may not call the engine.
- * Limits:    struct thresholds_limits. What does not fit is refused and counted, never evicted.
+ * Limits:    struct thresholds_limits. What does not fit is refused and counted, never
+ *            evicted.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,14 +32,14 @@ struct thresholds_limits {
     size_t max_series;      /* series that belong to at least one sub-alarm, 1.. */
     size_t max_subalarms;   /* 1..2^32-1 */
     size_t max_slots;       /* window slots of all sub-alarms together */
-    int64_t
-        late_wait_ms; /* hale: wait after a window's end, 0..THRESHOLDS_LATE_WAIT_MAX_MS */
-    int64_t delay_s;  /* monasca: alarm delay, 0..59 */
-    int64_t tick_s;   /* monasca: period of the tick, > 0 */
-    int64_t tick_phase_s; /* monasca: ticks are at tick_phase_s + k * tick_s */
+    int64_t late_wait_ms;   /* hale: wait after a window's end, 0..600,000 */
+    int64_t delay_s;        /* monasca: alarm delay, 0..59 */
+    int64_t tick_s;         /* monasca: period of the tick, > 0 */
+    int64_t tick_phase_s;   /* monasca: ticks are at tick_phase_s + k * tick_s */
 };
 #define THRESHOLDS_LATE_WAIT_MAX_MS INT64_C(600000)
-/* 100,000 definitions, 1,000,000 series and sub-alarms, 16 M slots; 30 s; 30 s, 60 s, 0 s. */
+/* 100,000 definitions, 1,000,000 series and sub-alarms, 16 M slots; 30 s; 30 s, 60 s, 0
+ * s. */
 struct thresholds_limits thresholds_limits_default(void);
 
 struct thresholds_event {
@@ -78,10 +81,10 @@ void thresholds_engine_free(struct thresholds_engine *e);
 const struct thresholds_stats *thresholds_engine_stats(const struct thresholds_engine *e);
 
 /* Adds or changes a definition. Takes d, also on failure (HALE_E_LIMIT, HALE_E_NOMEM: the
- * definition is absent afterwards). A change of operator or threshold keeps the collected data
- * and sends the state again; a change of function, period, times, deterministic or semantics
- * empties the window; a change of match_by, of the number of sub-expressions or of their
- * metrics starts anew. now_ms must not lie before anything processed. */
+ * definition is absent afterwards). A change of operator or threshold keeps the collected
+ * data and sends the state again; a change of function, period, times, deterministic or
+ * semantics empties the window; a change of match_by, of the number of sub-expressions or
+ * of their metrics starts anew. now_ms must not lie before anything processed. */
 HALE_MUST_CHECK enum hale_rc thresholds_engine_set_definition(struct thresholds_engine *e,
                                                               struct hale_definition *d,
                                                               int64_t now_ms);
@@ -94,9 +97,9 @@ thresholds_engine_definition(const struct thresholds_engine *e, struct hale_str 
 const struct hale_definition *
 thresholds_engine_next_definition(const struct thresholds_engine *e, size_t *it);
 
-/* alarm-delete: forgets the sub-alarms of the definition with exactly this group (any order of
- * dims); when there is none, those whose group is a part of it. The next sample of a member
- * creates them anew. Returns how many were forgotten. */
+/* alarm-delete: forgets the sub-alarms of the definition with exactly this group (any
+ * order of dims); when there is none, those whose group is a part of it. The next sample
+ * of a member creates them anew. Returns how many were forgotten. */
 unsigned thresholds_engine_forget(struct thresholds_engine *e,
                                   struct hale_str definition_id,
                                   const struct hale_dim *group, unsigned n_group);
@@ -107,8 +110,8 @@ struct thresholds_series *thresholds_engine_find(struct thresholds_engine *e,
                                                  uint64_t id);
 /* Asks the processor for the table slot of id; call some ids ahead of find. */
 void thresholds_engine_prefetch(const struct thresholds_engine *e, uint64_t id);
-/* Introduces a series, or matches it again: emits create and metric events. HALE_E_INVAL: not a
- * canonical form, or not that of id. HALE_E_LIMIT, HALE_E_NOMEM. */
+/* Introduces a series, or matches it again: emits create and metric events. HALE_E_INVAL:
+ * not a canonical form, or not that of id. HALE_E_LIMIT, HALE_E_NOMEM. */
 HALE_MUST_CHECK enum hale_rc thresholds_engine_series(struct thresholds_engine *e,
                                                       uint64_t id,
                                                       struct hale_str canonical,
@@ -120,7 +123,8 @@ HALE_MUST_CHECK enum hale_rc thresholds_engine_series(struct thresholds_engine *
 void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_series *s,
                               int64_t time_ms, double value, int64_t now_ms,
                               int64_t accepted_us);
-/* The samples of a batch in order. series[i]: what find gave for sample i, NULL: skip it. */
+/* The samples of a batch in order. series[i]: what find gave for sample i, NULL: skip it.
+ * */
 void thresholds_engine_samples(struct thresholds_engine *e,
                                const struct hale_batch_view *v,
                                struct thresholds_series *const *series, int64_t now_ms);
@@ -133,9 +137,10 @@ void thresholds_engine_tick(struct thresholds_engine *e, int64_t until_ms);
 int64_t thresholds_engine_next_tick(const struct thresholds_engine *e);
 
 /*
- * Snapshot: the state as fields of a hash (docs/formats/thresholds.md). save hands out the
- * fields that changed since the last saved (all: every field); value.p == NULL: the field is to
- * be removed. saved: the fields are safely stored. fn returns 0, or non-zero to stop.
+ * Snapshot: the state as fields of a hash (docs/formats/thresholds.md). save hands out
+ * the fields that changed since the last saved (all: every field); value.p == NULL: the
+ * field is to be removed. saved: the fields are safely stored. fn returns 0, or non-zero
+ * to stop.
  */
 typedef int (*thresholds_save_fn)(struct hale_str field, struct hale_str value,
                                   void *arg);

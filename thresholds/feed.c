@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * feed - stream entries and ticks into the engine, in the one total order: every tick with a
- * deadline before an entry's id runs before the entry.
+ * feed - stream entries and ticks into the engine, in the one total order: every tick
+ * with a deadline before an entry's id runs before the entry.
  */
 #include <endian.h>
 #include <string.h>

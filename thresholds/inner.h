@@ -2,16 +2,16 @@
 #ifndef HALE_THRESHOLDS_INNER_H
 #define HALE_THRESHOLDS_INNER_H
 /*
- * inner - the engine's own structures, shared by engine.c, match.c, window.c, schedule.c and
- * state.c; nobody else includes it. Tests use engine.h.
+ * inner - the engine's own structures, shared by engine.c, match.c, window.c, schedule.c
+ * and state.c; nobody else includes it. Tests use engine.h.
  *
  * Who points at whom: a definition lists its sub-alarms; a series holds pointers to the
  * sub-alarms that it feeds. A sub-alarm does not know its series: when it dies it is only
- * marked, the series' name gets a new generation, and each series lets go of it when it is
- * matched again (refs counts them). Generations: engine.gen grows with each change of
- * definitions or of the set of sub-alarms by command; a series that was matched at generation
- * g belongs to every fitting sub-alarm with born <= g, which is what lets a snapshot store 16
- * bytes a series instead of lists of members.
+ * marked, the series' name gets a new generation, and each series lets go of it when it
+ * is matched again (refs counts them). Generations: engine.gen grows with each change of
+ * definitions or of the set of sub-alarms by command; a series that was matched at
+ * generation g belongs to every fitting sub-alarm with born <= g, which is what lets a
+ * snapshot store 16 bytes a series instead of lists of members.
  */
 #include "base/map.h"
 #include "base/timers.h"
@@ -155,17 +155,18 @@ static inline int64_t floor_s(int64_t ms)
     return ms >= 0 ? ms / 1000 : -((999 - ms) / 1000);
 }
 
-/* --- subs.c: groups and the table of sub-alarms --------------------------------------------- */
+/* --- subs.c: groups and the table of sub-alarms ------------------------------------- */
 #define THRESHOLDS_GROUP_MAX HALE_DIMS_MAX
-/* Views of the group's dimensions into dims (THRESHOLDS_GROUP_MAX); returns their number. */
+/* Views of the group's dimensions into dims (THRESHOLDS_GROUP_MAX); returns their number.
+ * */
 unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims);
 /* Appends one dimension to the bytes of a group. */
 void thresholds_group_add(struct hale_buf *out, const struct hale_dim *d);
 
 struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct def *def,
                                 unsigned index, struct hale_str group);
-/* A new sub-alarm with an empty window from now_ms on, in the tables and scheduled. NULL: a
- * ceiling, or no memory (counted). */
+/* A new sub-alarm with an empty window from now_ms on, in the tables and scheduled. NULL:
+ * a ceiling, or no memory (counted). */
 struct sub *thresholds_sub_new(struct thresholds_engine *e, struct def *def,
                                unsigned index, struct hale_str group, unsigned n_group,
                                int64_t now_ms);
@@ -184,7 +185,7 @@ HALE_MUST_CHECK enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e,
                                                   struct sub *a, size_t place);
 void thresholds_sub_free(struct sub *a);
 
-/* --- match.c: which series feeds which sub-alarms ------------------------------------------- */
+/* --- match.c: which series feeds which sub-alarms ----------------------------------- */
 struct name *thresholds_name(struct thresholds_engine *e, struct hale_str tenant,
                              struct hale_str name);
 HALE_MUST_CHECK enum hale_rc thresholds_refs_add(struct thresholds_engine *e,
@@ -201,26 +202,26 @@ HALE_MUST_CHECK enum hale_rc thresholds_keep(struct thresholds_engine *e,
  * HALE_E_EXISTS, HALE_E_LIMIT, HALE_E_NOMEM. */
 HALE_MUST_CHECK enum hale_rc thresholds_series_restore(struct thresholds_engine *e,
                                                        uint64_t id, uint64_t gen);
-/* --- engine.c: definitions ---------------------------------------------------------------------- */
+/* --- engine.c: definitions ---------------------------------------------------------- */
 /* Takes d, also on failure. uid: not in use. */
 HALE_MUST_CHECK enum hale_rc thresholds_def_add(struct thresholds_engine *e,
                                                 struct hale_definition *d, uint64_t uid);
 void thresholds_def_free(struct def *def);
 
-/* --- window.c: what a sample and a tick do to a sub-alarm ------------------------------------- */
+/* --- window.c: what a sample and a tick do to a sub-alarm --------------------------- */
 void thresholds_window_reset(struct sub *a, int64_t now_ms);
 void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
                               double value, int64_t now_ms, int64_t accepted_us);
 void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t at_ms);
-/* Operator or threshold changed: the state is sent again at the next evaluation (hale: at the
- * next tick call; monasca: at the next tick of its grid). The caller schedules. */
+/* Operator or threshold changed: the state is sent again at the next evaluation (hale: at
+ * the next tick call; monasca: at the next tick of its grid). The caller schedules. */
 void thresholds_window_changed(struct thresholds_engine *e, struct sub *a,
                                int64_t now_ms);
 /* Deadline of the tick that the sub-alarm needs next, INT64_MAX: none. */
 int64_t thresholds_window_deadline(const struct thresholds_engine *e,
                                    const struct sub *a);
 
-/* --- schedule.c: timers ------------------------------------------------------------------------ */
+/* --- schedule.c: timers ------------------------------------------------------------- */
 void thresholds_schedule(struct thresholds_engine *e,
                          struct sub *a); /* arms, moves or disarms */
 void thresholds_unschedule(struct thresholds_engine *e, struct sub *a);

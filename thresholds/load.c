@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load - the engine of a shard from its snapshot, and the comparison of the definitions that it
- * applied with those that are stored now.
+ * load - the engine of a shard from its snapshot, and the comparison of the definitions
+ * that it applied with those that are stored now.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * match - which series feeds which sub-alarms: done once per series, and again when a
- * definition of its metric name changes. A sub-expression is listed under its metric name, or,
- * when it has dimensions, under that one of its dimensions whose list is shortest; so a series
- * looks at one list per own dimension and not at every definition.
+ * definition of its metric name changes. A sub-expression is listed under its metric
+ * name, or, when it has dimensions, under that one of its dimensions whose list is
+ * shortest; so a series looks at one list per own dimension and not at every definition.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +11,10 @@
 #include "base/assert.h"
 #include "thresholds/inner.h"
 
-/* --- index of sub-expressions ------------------------------------------------------------------ */
+/* --- index of sub-expressions ------------------------------------------------------- */
 
-/* tenant \0 name [\0 key \0 value]: two different places may share a list in theory (names with
- * NUL); candidates are verified. */
+/* tenant \0 name [\0 key \0 value]: two different places may share a list in theory
+ * (names with NUL); candidates are verified. */
 static struct hale_str list_key(struct thresholds_engine *e, struct hale_str tenant,
                                 struct hale_str name, const struct hale_dim *dim)
 {
@@ -48,7 +48,8 @@ struct name *thresholds_name(struct thresholds_engine *e, struct hale_str tenant
     return n;
 }
 
-/* The list of a sub-expression with this dimension; made if there is none. NULL: no memory. */
+/* The list of a sub-expression with this dimension; made if there is none. NULL: no
+ * memory. */
 static struct refs *dim_refs(struct thresholds_engine *e, struct hale_str tenant,
                              struct hale_str name, const struct hale_dim *dim)
 {
@@ -161,7 +162,7 @@ void thresholds_rematch(struct thresholds_engine *e, const struct def *def,
         n->gen = e->gen;
 }
 
-/* --- candidates of one series --------------------------------------------------------------------- */
+/* --- candidates of one series ------------------------------------------------------- */
 
 static enum hale_rc collect_from(struct thresholds_engine *e, const struct refs *r,
                                  const struct hale_series *view)
@@ -210,7 +211,7 @@ static enum hale_rc collect(struct thresholds_engine *e, const struct name *name
     return rc;
 }
 
-/* --- binding ------------------------------------------------------------------------------------ */
+/* --- binding ------------------------------------------------------------------------ */
 
 /* The match_by keys that the series has, with their values, into e->group. */
 static unsigned group_of(struct thresholds_engine *e, const struct hale_definition *d,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schedule - timers of the sub-alarms. Windows end at whole minutes, so thousands of sub-alarms
- * share a handful of deadlines: the heap holds buckets, a bucket lists its sub-alarms. Arming,
- * moving and disarming are O(1), and a tick costs nothing for those that are not due.
+ * schedule - timers of the sub-alarms. Windows end at whole minutes, so thousands of
+ * sub-alarms share a handful of deadlines: the heap holds buckets, a bucket lists its
+ * sub-alarms. Arming, moving and disarming are O(1), and a tick costs nothing for those
+ * that are not due.
  *
- * Within one tick sub-alarms are evaluated by uid, the order of their creation, which (unlike
- * the order of arming) is the same after a restore.
+ * Within one tick sub-alarms are evaluated by uid, the order of their creation, which
+ * (unlike the order of arming) is the same after a restore.
  */
 #include <stdlib.h>
 

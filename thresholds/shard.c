@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shard - life of a shard and its turns. A turn of reading is TIME and XREAD in one round trip:
- * an XREAD that comes back empty proves that every entry up to the TIME before it was seen, so
- * ticks up to that time (less a margin) may run. Busy or just woken: without BLOCK; drained:
- * with BLOCK until the next tick.
+ * shard - life of a shard and its turns. A turn of reading is TIME and XREAD in one round
+ * trip: an XREAD that comes back empty proves that every entry up to the TIME before it
+ * was seen, so ticks up to that time (less a margin) may run. Busy or just woken: without
+ * BLOCK; drained: with BLOCK until the next tick.
  */
 #include "thresholds/shard.h"
 
@@ -120,7 +120,7 @@ static void restart(struct thresholds_shard *s, int64_t now_mono_ms)
         s->retry_pause_ms = RETRY_MAX_MS;
 }
 
-/* --- reading samples ------------------------------------------------------------------------- */
+/* --- reading samples ---------------------------------------------------------------- */
 
 static void request(struct thresholds_shard *s, int64_t now_mono_ms)
 {
@@ -201,7 +201,7 @@ static bool take_replies(struct thresholds_shard *s, int64_t now_mono_ms)
     return !s->failed;
 }
 
-/* --- control --------------------------------------------------------------------------------- */
+/* --- control ------------------------------------------------------------------------ */
 
 static void control_turn(struct thresholds_shard *s, int64_t now_mono_ms)
 {
@@ -229,7 +229,7 @@ static void control_turn(struct thresholds_shard *s, int64_t now_mono_ms)
     hale_reply_free(p);
 }
 
-/* --- turns ----------------------------------------------------------------------------------- */
+/* --- turns -------------------------------------------------------------------------- */
 
 static void turn(struct thresholds_shard *s, int64_t now_mono_ms)
 {

@@ -2,13 +2,15 @@
 #ifndef HALE_THRESHOLDS_SHARD_H
 #define HALE_THRESHOLDS_SHARD_H
 /*
- * shard - one engine and its way to Redis: reads samples and control records, writes sub-alarm
- * records exactly once, keeps a snapshot (docs/formats/thresholds.md has keys and positions).
- * Use:       poll the descriptors, call step; it never waits for input, and for Redis' answers
- *            to its own writes at most the connection's timeout.
- * Errors:    whatever goes wrong between the engine and Redis has one answer: drop the engine,
- *            load the snapshot again and replay. So a lost connection, an unknown outcome of
- *            EXEC and a Redis that came back with an older state need no code of their own.
+ * shard - one engine and its way to Redis: reads samples and control records, writes
+ * sub-alarm records exactly once, keeps a snapshot (docs/formats/thresholds.md has keys
+ * and positions).
+ * Use:       poll the descriptors, call step; it never waits for input, and for Redis'
+ *            answers to its own writes at most the connection's timeout.
+ * Errors:    whatever goes wrong between the engine and Redis has one answer: drop the
+ *            engine, load the snapshot again and replay. So a lost connection, an unknown
+ *            outcome of EXEC and a Redis that came back with an older state need no code
+ *            of their own.
  * Threads:   one.
  */
 #include <poll.h>

@@ -5,8 +5,8 @@
  * shard_inner - shared by shard.c, load.c, feed.c, commit.c and control.c; nobody else
  * includes it.
  *
- * Position: (last entry begun, last tick that emitted, number of records since either changed).
- * It only grows, and the engine makes it grow the same way in every replay.
+ * Position: (last entry begun, last tick that emitted, number of records since either
+ * changed). It only grows, and the engine makes it grow the same way in every replay.
  */
 #include "base/buf.h"
 #include "model/limits.h"
@@ -80,7 +80,8 @@ HALE_MUST_CHECK enum hale_rc thresholds_position_parse(struct hale_str text,
 
 /* load.c: engine from the snapshot, position, definitions. */
 enum hale_rc thresholds_shard_load(struct thresholds_shard *s);
-/* After the replay: makes the engine's definitions those that are stored, and a snapshot. */
+/* After the replay: makes the engine's definitions those that are stored, and a snapshot.
+ * */
 enum hale_rc thresholds_shard_reconcile(struct thresholds_shard *s);
 
 /* feed.c: entries and ticks into the engine. */
@@ -96,7 +97,8 @@ enum hale_rc thresholds_shard_snapshot(struct thresholds_shard *s);
 /* control.c: the entries of an XREAD of the control stream. */
 enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
                                       const struct hale_reply *xread);
-/* Decodes stored JSON and gives it to the engine; an unusable one is counted and dropped. */
+/* Decodes stored JSON and gives it to the engine; an unusable one is counted and dropped.
+ * */
 void thresholds_shard_set_definition(struct thresholds_shard *s, struct hale_str id,
                                      struct hale_str json);
 #endif

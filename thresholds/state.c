@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state - the snapshot: engine to fields of a hash and back. Little-endian; every value begins
- * with its version (docs/formats/thresholds.md). Reading trusts nothing.
+ * state - the snapshot: engine to fields of a hash and back. Little-endian; every value
+ * begins with its version (docs/formats/thresholds.md). Reading trusts nothing.
  */
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ enum {
     FLAGS = 31
 };
 
-/* --- writing -------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------ */
 
 static void put(struct hale_buf *b, uint64_t x, unsigned bytes)
 {
@@ -197,7 +197,7 @@ void thresholds_engine_saved(struct thresholds_engine *e)
     }
 }
 
-/* --- reading ---------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------ */
 
 struct cursor {
     const unsigned char *p, *end;

@@ -2,7 +2,8 @@
 #ifndef HALE_THRESHOLDS_STATS_H
 #define HALE_THRESHOLDS_STATS_H
 /*
- * stats - the daemon's own numbers (names and help in stats.c). Threads: as base/counters.h.
+ * stats - the daemon's own numbers (names and help in stats.c). Threads: as
+ * base/counters.h.
  */
 #include "base/counters.h"
 #include "thresholds/engine.h"
@@ -22,8 +23,9 @@ extern struct hale_counter thresholds_lag_ms;
 extern struct hale_counter thresholds_latency; /* accepted -> decided */
 
 void thresholds_stats_register(void);
-/* Adds what happened between *before and now to the counters, and sets *before to now. Gauges
- * (definitions, series, sub-alarms, slots) get the difference too, so that shards add up. */
+/* Adds what happened between *before and now to the counters, and sets *before to now.
+ * Gauges (definitions, series, sub-alarms, slots) get the difference too, so that shards
+ * add up. */
 void thresholds_stats_publish(struct thresholds_stats *before,
                               const struct thresholds_stats *now);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * subs - groups and the table of sub-alarms: found by (definition, index, group), placed in
- * pages for the snapshot, listed by definition.
+ * subs - groups and the table of sub-alarms: found by (definition, index, group), placed
+ * in pages for the snapshot, listed by definition.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/id.h"
 #include "thresholds/inner.h"
 
-/* --- groups -------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------------------- */
 
 void thresholds_group_add(struct hale_buf *out, const struct hale_dim *d)
 {
@@ -37,7 +37,7 @@ unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims)
     return a->n_group;
 }
 
-/* --- table ----------------------------------------------------------------------------------- */
+/* --- table -------------------------------------------------------------------------- */
 
 static uint64_t key_of(const struct def *def, unsigned index, struct hale_str group)
 {
@@ -56,7 +56,8 @@ struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct 
     return NULL;
 }
 
-/* Slots beyond the view. While a window waits late_wait for its end, samples of now go there. */
+/* Slots beyond the view. While a window waits late_wait for its end, samples of now go
+ * there. */
 static unsigned future_slots(const struct thresholds_engine *e, unsigned width_s,
                              bool monasca)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * window - what a sample and a tick do to one sub-alarm: accept, decide, slide. The rules and
- * their numbers are those of docs/formats/thresholds.md.
+ * window - what a sample and a tick do to one sub-alarm: accept, decide, slide. The rules
+ * and their numbers are those of docs/formats/thresholds.md.
  *
- * Rules 1 and 2 (immediate) need not look at the whole window for each sample: for the pairs of
- * function and operator that they are allowed for, a slot can only change from "does not decide"
- * to "decides", so what the slots other than the touched one say was found out when they were
- * touched. The exception, a changed threshold, sets `changed`.
+ * Rules 1 and 2 (immediate) need not look at the whole window for each sample: for the
+ * pairs of function and operator that they are allowed for, a slot can only change from
+ * "does not decide" to "decides", so what the slots other than the touched one say was
+ * found out when they were touched. The exception, a changed threshold, sets `changed`.
  */
 #include <float.h>
 #include <math.h>
@@ -102,7 +102,8 @@ static void slide(struct sub *a, int64_t n)
     a->view_end_s += n * a->width_s;
 }
 
-/* Monasca's slide to now_s (fact: n = d div width, one more if the rest exceeds the delay). */
+/* Monasca's slide to now_s (fact: n = d div width, one more if the rest exceeds the
+ * delay). */
 static void slide_monasca(const struct thresholds_engine *e, struct sub *a, int64_t now_s)
 {
     int64_t d = now_s - a->view_end_s;
@@ -129,7 +130,8 @@ int64_t thresholds_window_deadline(const struct thresholds_engine *e, const stru
     return a->recheck_ms != NO_TIME && a->recheck_ms < at ? a->recheck_ms : at;
 }
 
-/* Does what the ticks that were left out while asleep would have done: every one before now. */
+/* Does what the ticks that were left out while asleep would have done: every one before
+ * now. */
 static void wake(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
 {
     a->asleep = false;
@@ -153,7 +155,7 @@ void thresholds_window_changed(struct thresholds_engine *e, struct sub *a, int64
     a->recheck_ms = a->monasca ? next_tick_s(e, floor_s(now_ms)) * 1000 : now_ms;
 }
 
-/* --- reporting ---------------------------------------------------------------------------- */
+/* --- reporting ---------------------------------------------------------------------- */
 
 static double clamped(double x)
 {
@@ -201,7 +203,7 @@ static void report(struct thresholds_engine *e, struct sub *a, const struct verd
     e->emit(&ev, e->emit_arg);
 }
 
-/* --- last --------------------------------------------------------------------------------- */
+/* --- last --------------------------------------------------------------------------- */
 
 static bool last_decide(struct sub *a, struct verdict *v)
 {
@@ -245,7 +247,8 @@ static void last_sample(struct thresholds_engine *e, struct sub *a, int64_t time
         a->slots[a->head] = (struct slot){value, 1};
         a->head = (uint16_t)(a->head + 1u < a->n_slots ? a->head + 1u : 0);
     }
-    /* Alarmed and the newest holds as well: nothing new, without looking at the others. */
+    /* Alarmed and the newest holds as well: nothing new, without looking at the others.
+     * */
     bool same = a->reported && !a->changed && a->state == HALE_STATE_ALARM &&
                 slot_holds(a, slot_at(a, a->n_last - 1u));
     struct verdict v;
@@ -254,7 +257,7 @@ static void last_sample(struct thresholds_engine *e, struct sub *a, int64_t time
     a->changed = false;
 }
 
-/* --- the other functions -------------------------------------------------------------------- */
+/* --- the other functions ------------------------------------------------------------ */
 
 static void show_slots(const struct sub *a, struct verdict *v, unsigned lo, unsigned hi)
 {

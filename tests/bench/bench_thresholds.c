@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_thresholds - cost of evaluating on arrival: CPU seconds per million samples with 10,000
- * definitions over 100,000 series in random order, batches of 1,000, parsing excluded; and of
- * one tick that closes the windows of all sub-alarms (10,000 and 100,000).
- *   bench_thresholds [definitions [series [million samples]]]
+ * bench_thresholds - cost of evaluating on arrival: CPU seconds per million samples with
+ * 10,000 definitions over 100,000 series in random order, batches of 1,000, parsing
+ * excluded; and of one tick that closes the windows of all sub-alarms (10,000 and
+ *   100,000). bench_thresholds [definitions [series [million samples]]]
  */
 #include <inttypes.h>
 #include <stdio.h>

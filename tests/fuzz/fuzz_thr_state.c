@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_thr_state - the snapshot of hale-thresholds. Input: u8 length of the field's name, name,
- * u16 little-endian length of the value, value, and so on. What loads must survive samples,
- * ticks and being saved, and what was saved must load again.
+ * fuzz_thr_state - the snapshot of hale-thresholds. Input: u8 length of the field's name,
+ * name, u16 little-endian length of the value, value, and so on. What loads must survive
+ * samples, ticks and being saved, and what was saved must load again.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -260,7 +260,8 @@ static void test_ceilings(void **state)
     assert_int_equal(st->refused_subalarms, 1);
     assert_int_equal(st->refused_series, 2);
     assert_int_equal(st->transitions, 2);
-    /* Series that nobody asked for do not use up the ceiling, and go when they are many. */
+    /* Series that nobody asked for do not use up the ceiling, and go when they are many.
+     * */
     for (unsigned i = 0; i < 3000; i++) {
         char name[16];
         snprintf(name, sizeof(name), "n%u", i);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Property: the engine says what a slow model says, for random expressions under both
- * semantics and random arrivals (bursts, pauses, late, out of order, from the future). The
- * model keeps every accepted sample in a list, computes each slot from the list whenever it
- * looks at it, looks at all slots each time, and runs a sweep over all sub-alarms each second.
+ * semantics and random arrivals (bursts, pauses, late, out of order, from the future).
+ * The model keeps every accepted sample in a list, computes each slot from the list
+ * whenever it looks at it, looks at all slots each time, and runs a sweep over all
+ * sub-alarms each second.
  */
 #include <math.h>
 

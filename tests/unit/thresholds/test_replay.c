@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replay: an engine that is killed at random moments, loaded from its last snapshot and fed
- * again from there says exactly what an engine says that was never killed. Snapshots are
- * incremental, as in the daemon, and are taken at each change of definitions.
+ * Replay: an engine that is killed at random moments, loaded from its last snapshot and
+ * fed again from there says exactly what an engine says that was never killed. Snapshots
+ * are incremental, as in the daemon, and are taken at each change of definitions.
  */
 #include "base/map.h"
 #include "world.h"
@@ -28,7 +28,7 @@ struct op {
     uint64_t seed; /* of everything random in the operation */
 };
 
-/* --- the script ----------------------------------------------------------------------------- */
+/* --- the script --------------------------------------------------------------------- */
 
 static void expression_of(char *dst, size_t size)
 {
@@ -129,7 +129,7 @@ static void make_script(struct op *ops)
     }
 }
 
-/* --- the store ----------------------------------------------------------------------------------- */
+/* --- the store ---------------------------------------------------------------------- */
 
 struct blob {
     size_t len;
@@ -177,7 +177,7 @@ static void save(struct thresholds_engine *e, struct hale_map *store)
     thresholds_engine_saved(e);
 }
 
-/* --- the test ---------------------------------------------------------------------------------- */
+/* --- the test ----------------------------------------------------------------------- */
 
 static size_t line_bytes(const struct lines *l)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Timing vectors: every tests/vectors/thresholds/ *.txt (format in docs/formats/thresholds.md)
- * must give exactly the states it expects, under its semantics.
+ * Timing vectors: every tests/vectors/thresholds/ *.txt (format in
+ * docs/formats/thresholds.md) must give exactly the states it expects, under its
+ * semantics.
  */
 #include <dirent.h>
 
@@ -29,7 +30,7 @@ struct vector {
 /* "m:ss" or "-28h" to milliseconds after BASE_MS. */
 static int64_t clock_ms(struct hale_str s)
 {
-    int64_t ms, m, sec;
+    int64_t ms, m = 0, sec = 0;
     bool negative = s.len > 0 && s.p[0] == '-';
     struct hale_str rest = {s.p + negative, s.len - negative};
     if (hale_str_duration_ms(rest, &ms) == HALE_OK)
@@ -63,7 +64,8 @@ static void add_point(struct vector *v, int64_t at_ms, int64_t stamp_ms, double 
     v->points[i] = (struct point){at_ms, stamp_ms, value};
 }
 
-/* "20 every 15s from 0:10 to 5:00": at the start, then each step while not beyond the end. */
+/* "20 every 15s from 0:10 to 5:00": at the start, then each step while not beyond the
+ * end. */
 static void read_points(struct vector *v, struct hale_str line)
 {
     int64_t step;

@@ -2,8 +2,8 @@
 #ifndef HALE_TESTS_THRESHOLDS_WORLD_H
 #define HALE_TESTS_THRESHOLDS_WORLD_H
 /*
- * world - what the tests of the engine share: definitions and series from text, and events
- * written down as one line each. Included by exactly one .c of each test program.
+ * world - what the tests of the engine share: definitions and series from text, and
+ * events written down as one line each. Included by exactly one .c of each test program.
  */
 #include <inttypes.h>
 #include <setjmp.h>
@@ -76,7 +76,8 @@ static inline struct hale_definition *make_definition(const char *id,
     return d;
 }
 
-/* dims: "a=1,b=2" sorted by key, or "". Appends the canonical form to out; returns the id. */
+/* dims: "a=1,b=2" sorted by key, or "". Appends the canonical form to out; returns the
+ * id. */
 static inline uint64_t make_series(const char *name, const char *dims,
                                    struct hale_buf *out)
 {
