@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a loop means: its outcome in a word, its stages and its steps in order. Pure functions.
+/**
+ * @typedef {import("./types").Loop} Loop
+ * @typedef {import("./types").JournalRow} JournalRow
+ * @typedef {{code: string, word: string, text: string}} Outcome
+ * @typedef {{t: number, kind: string, word: string, text: string, policy: string, run: string, count: number}} Step
+ * @typedef {{kind: string, word: string, t: number | null, state: "done" | "now" | "bad" | "skipped" | "wait"}} Stage
+ */
+import { span } from "./format.js";
+
+/** A raised alarm without any row after this time has no policy that acts. */
+const NO_POLICY_MS = 3000;
+
+/** @type {Record<string, string>} */
+export const WORDS = {
+  raised: "Raised", triggered: "Decided", suppressed: "Suppressed", observed: "Observed", call: "Call",
+  answer: "Answer", verifying: "Verifying", verified: "Verified", failed: "Failed", cleared: "Cleared",
+  undetermined: "No data", deleted: "Deleted",
+};
+
+/** Rows of the run that counts: the latest one that a guard did not refuse, else the latest. @param {Loop} loop */
+export function mainRun(loop) {
+  /** @type {Map<string, JournalRow[]>} */
+  const runs = new Map();
+  for (const row of loop.rows) {
+    const list = runs.get(row.run_id);
+    if (list) list.push(row);
+    else runs.set(row.run_id, [row]);
+  }
+  const all = [...runs.values()];
+  return all.filter((rows) => rows.at(-1)?.kind !== "suppressed").at(-1) ?? all.at(-1) ?? [];
+}
+
+/** How it went or goes, in a word and a sentence. @param {Loop} loop @param {number} now @returns {Outcome} */
+export function outcome(loop, now) {
+  const rows = mainRun(loop);
+  const last = rows.at(-1);
+  const from = loop.raised_ms ?? rows[0]?.time_ms ?? now;
+  const cleared = loop.cleared;
+  const acted = rows.some((r) => r.kind === "call");
+  if (cleared?.kind === "deleted") return { code: "gone", word: "Deleted", text: "the alarm was deleted while it was raised" };
+  if (last?.kind === "verified" || (cleared && acted && last?.kind !== "failed")) {
+    const end = loop.cleared_ms ?? /** @type {JournalRow} */ (last).time_ms;
+    const verified = last?.kind === "verified";
+    if (!cleared && !verified) return { code: "acting", word: "Acting", text: last?.text ?? "" };
+    if (cleared && !verified) return { code: "healed", word: "Cleared", text: `cleared ${span(end - from)} after it was raised; verification is under way` };
+    return { code: "healed", word: "Healed", text: `cleared ${span(end - from)} after it was raised, verified` };
+  }
+  if (last?.kind === "failed") {
+    if (cleared) return { code: "selfclear", word: "Cleared", text: `the action failed, the alarm cleared all the same: ${last.text}` };
+    return { code: "failed", word: "Not healed", text: last.text };
+  }
+  if (cleared) {
+    const why = last?.kind === "suppressed" ? `; the action was suppressed: ${last.text}` : last?.kind === "observed" ? "; the policy only observes" : "; no action was needed";
+    return { code: "selfclear", word: "Cleared by itself", text: `after ${span(/** @type {number} */ (loop.cleared_ms) - from)}${why}` };
+  }
+  if (!last) {
+    if (now - from < NO_POLICY_MS) return { code: "acting", word: "Raised", text: "waiting for a decision" };
+    return { code: "open", word: "No action", text: "no policy acts on this alarm" };
+  }
+  if (last.kind === "suppressed") return { code: "suppressed", word: "Suppressed", text: last.text };
+  if (last.kind === "observed") return { code: "observed", word: "Observed", text: last.text };
+  return { code: "acting", word: last.kind === "verifying" ? "Verifying" : "Acting", text: last.text };
+}
+
+/** The five stages of a loop with the time each was reached. @param {Loop} loop @returns {Stage[]} */
+export function stages(loop) {
+  const rows = mainRun(loop);
+  const at = (/** @type {string} */ kind) => rows.find((r) => r.kind === kind)?.time_ms ?? null;
+  const last = rows.at(-1);
+  const calls = rows.filter((r) => r.kind === "call");
+  const answered = rows.filter((r) => r.kind === "answer").at(-1);
+  const refused = last?.kind === "suppressed" || last?.kind === "observed";
+  const failed = last?.kind === "failed";
+  const over = loop.cleared !== null;
+  const verified = at("verified");
+  const started = last !== undefined;
+  const stepsDone = at("verifying") !== null || verified !== null;
+  /** @type {Stage[]} */
+  return [
+    { kind: "raised", word: "Raised", t: loop.raised_ms, state: "done" },
+    refused
+      ? { kind: last.kind, word: WORDS[last.kind], t: last.time_ms, state: last.kind === "suppressed" ? "bad" : "done" }
+      : { kind: "triggered", word: "Decided", t: at("triggered"), state: started ? "done" : over ? "skipped" : "wait" },
+    {
+      kind: "action", word: "Acted", t: answered?.time_ms ?? calls[0]?.time_ms ?? null,
+      state: refused || (!started && over) ? "skipped" : failed && !stepsDone ? "bad" : stepsDone ? "done" : calls.length > 0 ? "now" : "wait",
+    },
+    {
+      kind: "cleared", word: "Cleared", t: loop.cleared_ms,
+      state: over ? "done" : failed ? "bad" : stepsDone ? "now" : "wait",
+    },
+    {
+      kind: "verified", word: failed ? "Failed" : "Verified", t: verified ?? (failed ? last.time_ms : null),
+      state: verified !== null ? "done" : failed ? "bad" : refused || (!started && over) ? "skipped" : over && started ? "now" : "wait",
+    },
+  ];
+}
+
+/** All steps in the order of time; repeated polls of an operation are one step with a count. @param {Loop} loop @returns {Step[]} */
+export function steps(loop) {
+  /** @type {Step[]} */
+  const out = [];
+  const add = (/** @type {number} */ t, /** @type {string} */ kind, /** @type {string} */ text, policy = "", run = "") =>
+    out.push({ t, kind, word: WORDS[kind] ?? kind, text, policy, run, count: 1 });
+  if (loop.raised) add(loop.raised.time_ms, "raised", loop.raised.alarm.reason);
+  for (const c of loop.changes) add(c.time_ms, c.alarm.state === "ALARM" ? "raised" : "undetermined", c.alarm.reason);
+  for (const row of loop.rows) add(row.time_ms, row.kind, row.text, row.policy, row.run_id);
+  if (loop.cleared) add(loop.cleared.time_ms, loop.cleared.kind === "deleted" ? "deleted" : "cleared", loop.cleared.kind === "deleted" ? "" : loop.cleared.alarm.reason);
+  const rank = (/** @type {Step} */ s) => ["raised", "triggered", "suppressed", "observed", "call", "answer", "verifying", "cleared", "verified", "failed"].indexOf(s.kind);
+  out.sort((a, b) => a.t - b.t || (a.run === b.run && a.run !== "" ? 0 : rank(a) - rank(b)));
+  return fold(out);
+}
+
+/** @param {Step[]} list */
+function fold(list) {
+  /** @type {Step[]} */
+  const out = [];
+  for (const step of list) {
+    const twin = out.at(-2);
+    const last = out.at(-1);
+    if (last && last.kind === step.kind && last.text === step.text && last.run === step.run && step.run !== "") last.count++;
+    else if (twin && last && step.kind === "call" && last.kind === "answer" && twin.kind === "call" && twin.text === step.text && twin.run === step.run && step.run !== "") twin.count++;
+    else if (last && step.kind === "answer" && last.kind === "answer" && last.run === step.run && step.run !== "") Object.assign(last, { t: step.t, text: step.text, count: last.count + 1 });
+    else out.push(step);
+  }
+  return out;
+}
+
+/** Time from the acceptance of the deciding sample to the logged alarm, in ms; null when unknown. @param {import("./types").LogRecord | null} record */
+export function reaction(record) {
+  const { accepted_us: a = 0, logged_us: l = 0 } = record ?? {};
+  return a > 0 && l >= a ? (l - a) / 1000 : null;
+}
+
+/** Figures of the feed's heading: outcomes counted, median time to heal. @param {Loop[]} loops @param {number} now */
+export function tally(loops, now) {
+  let healed = 0, failed = 0, self = 0, open = 0;
+  /** @type {number[]} */
+  const times = [];
+  for (const loop of loops) {
+    const { code } = outcome(loop, now);
+    if (code === "healed") {
+      healed++;
+      if (loop.raised_ms !== null && loop.cleared_ms !== null) times.push(loop.cleared_ms - loop.raised_ms);
+    } else if (code === "failed") failed++;
+    else if (code === "selfclear" || code === "gone") self++;
+    else open++;
+  }
+  times.sort((a, b) => a - b);
+  const mid = times.length >> 1;
+  const median = times.length === 0 ? null : times.length % 2 ? times[mid] : (times[mid - 1] + times[mid]) / 2;
+  return { total: loops.length, healed, failed, self, open, median };
+}
+
+/** Times to mark in a chart. @param {Loop[]} loops @returns {{t: number, kind: "raised" | "action" | "cleared"}[]} */
+export function marks(loops) {
+  /** @type {{t: number, kind: "raised" | "action" | "cleared"}[]} */
+  const out = [];
+  for (const loop of loops) {
+    if (loop.raised_ms !== null) out.push({ t: loop.raised_ms, kind: "raised" });
+    /** @type {Set<string>} */
+    const seen = new Set();
+    for (const row of loop.rows) {
+      if (row.kind !== "call" || seen.has(row.run_id)) continue;
+      seen.add(row.run_id);
+      out.push({ t: row.time_ms, kind: "action" });
+    }
+    if (loop.cleared_ms !== null) out.push({ t: loop.cleared_ms, kind: "cleared" });
+  }
+  return out.sort((a, b) => a.t - b.t);
+}
