@@ -2,10 +2,10 @@
 #ifndef HALE_ACTUATOR_APP_H
 #define HALE_ACTUATOR_APP_H
 /*
- * app - the running actuator: what loop.c, app_call.c, app_load.c and app_log.c share. Nobody else
- * includes it.
- * Failure:   whatever goes wrong with Redis sets `failed`; the loop then unloads and loads anew, as
- *            after a crash: what is known is what is in Redis.
+ * app - the running actuator: what loop.c, app_call.c, app_load.c and app_log.c share.
+ * Nobody else includes it.
+ * Failure:   whatever goes wrong with Redis sets `failed`; the loop then unloads and
+ *            loads anew, as after a crash: what is known is what is in Redis.
  * Threads:   the main thread.
  */
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 #ifndef HALE_ACTUATOR_CONF_H
 #define HALE_ACTUATOR_CONF_H
 /*
- * conf - one generation of the actuator's configuration, policies included: loaded whole or not at
- * all. docs/man/hale-actuator.8 lists the keys.
+ * conf - one generation of the actuator's configuration, policies included: loaded whole
+ * or not at all. docs/man/hale-actuator.8 lists the keys.
  * Ownership: the caller's; actuator_conf_free. Threads: immutable.
  */
 #include <jansson.h>

@@ -84,7 +84,7 @@ void actuator_engine_set_policies(struct actuator_engine *e,
     e->policies = policies;
 }
 
-/* --- tables --------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------ */
 
 struct actuator_run *engine_find(const struct actuator_engine *e, const char *run_id)
 {
@@ -161,7 +161,7 @@ static bool known(const struct actuator_engine *e, const char *run_id)
            hale_map_get(e->done, hale_str_from(run_id)) != NULL;
 }
 
-/* --- triggers ------------------------------------------------------------------------------- */
+/* --- triggers ---------------------------------------------------------------------- */
 
 static struct actuator_run *new_run(const struct trigger *t)
 {
@@ -411,7 +411,7 @@ void engine_try_again(struct actuator_engine *e, struct actuator_run *r)
     free(alarm_name);
 }
 
-/* --- records -------------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------------- */
 
 static void alarm_changed(struct actuator_engine *e, struct actuator_run *r, bool gone,
                           enum hale_state state, int64_t at_us)
@@ -487,7 +487,7 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
     json_decref(vars);
 }
 
-/* --- the rest of the interface -------------------------------------------------------------- */
+/* --- the rest of the interface ----------------------------------------------------- */
 
 enum hale_rc actuator_engine_load_run(struct actuator_engine *e, struct hale_str json)
 {

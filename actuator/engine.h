@@ -2,16 +2,18 @@
 #ifndef HALE_ACTUATOR_ENGINE_H
 #define HALE_ACTUATOR_ENGINE_H
 /*
- * engine - policies and alarm log records in; commits and calls out. A pure state machine: no
- * socket, no clock, no Redis; what must happen outside goes through struct actuator_engine_io and
- * comes back by _committed and _answered.
+ * engine - policies and alarm log records in; commits and calls out. A pure state
+ * machine: no socket, no clock, no Redis; what must happen outside goes through struct
+ * actuator_engine_io and comes back by _committed and _answered.
  * Exactly once (docs/adr/0009):
- *  1. nothing leaves before the commit that says so has succeeded (run record and journal row);
+ *  1. nothing leaves before the commit that says so has succeeded (run record and
+ *     journal row);
  *  2. nothing is concluded from an answer that is not in a commit;
- *  3. a run that is loaded with a call and no answer asks (vnflcm) or repeats with the same key
- *     (webhook).
+ *  3. a run that is loaded with a call and no answer asks (vnflcm) or repeats with the
+ *     same key (webhook).
  *  So the process may end between any two steps.
- * Units:     now_us is wall time in microseconds; it may not go back far (timers follow it).
+ * Units:     now_us is wall time in microseconds; it may not go back far (timers follow
+ *            it).
  * Limits:    ACTUATOR_RUNS_MAX runs open or waiting; further triggers are suppressed.
  * Threads:   one.
  */
@@ -53,8 +55,8 @@ struct actuator_commit {
 
 struct actuator_engine_io {
     void *arg;
-    /* Starts a commit; the arguments are valid during the call only. Commits take effect in the
-     * order of these calls. */
+    /* Starts a commit; the arguments are valid during the call only. Commits take effect
+     * in the order of these calls. */
     void (*commit)(void *arg, const struct actuator_commit *c);
     /* Starts the request of run's phase. */
     void (*call)(void *arg, const char *run_id, const struct actuator_request *q);
@@ -71,7 +73,7 @@ void actuator_engine_free(struct actuator_engine *e);
 void actuator_engine_set_policies(struct actuator_engine *e,
                                   const struct actuator_policies *policies);
 
-/* --- after a start: everything stored, then _start ---------------------------------------- */
+/* --- after a start: everything stored, then _start --------------------------------- */
 /* A record of the runs hash. HALE_E_INVAL: not a run (skipped). */
 HALE_MUST_CHECK enum hale_rc actuator_engine_load_run(struct actuator_engine *e,
                                                       struct hale_str json);
@@ -86,8 +88,9 @@ void actuator_engine_alarm_now(struct actuator_engine *e, const char *alarm_id, 
                                enum hale_state state, int64_t seq, int64_t changed_us);
 void actuator_engine_start(struct actuator_engine *e, int64_t now_us);
 
-/* --- at work ------------------------------------------------------------------------------ */
-/* superseded: the alarm is known to have left this state since (an old record is read late). */
+/* --- at work ----------------------------------------------------------------------- */
+/* superseded: the alarm is known to have left this state since (an old record is read
+ * late). */
 void actuator_engine_record(struct actuator_engine *e, const struct hale_log_record *rec,
                             bool superseded, int64_t now_us);
 /* holder: HELD: "<token>:<run id>" of the holder; else "". */

@@ -2,8 +2,8 @@
 #ifndef HALE_ACTUATOR_ENGINE_PRIVATE_H
 #define HALE_ACTUATOR_ENGINE_PRIVATE_H
 /*
- * engine_private - what engine.c (records, triggers, registry) and life.c (the life of one run)
- * share. Nobody else includes it.
+ * engine_private - what engine.c (records, triggers, registry) and life.c (the life of
+ * one run) share. Nobody else includes it.
  */
 #include "actuator/engine.h"
 #include "base/map.h"

@@ -2,14 +2,17 @@
 #ifndef HALE_ACTUATOR_GUARD_H
 #define HALE_ACTUATOR_GUARD_H
 /*
- * guard - what may keep a policy from acting now: the target's cooldown and the policy's frequency.
- * (The lease, the mode and the other refusals need no memory; the engine asks them itself.)
- * Purpose:   pure: memory and time in, verdict out. The memory of one target is one JSON object,
- *            stored as a field of hash hale:{m}:guards, so that it survives restarts:
- *            {"v":1,"ended_ms":n,"starts":{"<policy>":[ms, ...]}} (starts ascending, newest last).
- * Rules:     cooldown holds until ended_ms + cooldown, whichever policy's run ended on the target;
- *            frequency refuses when max runs of this policy on this target began within the last
- *            per milliseconds (start > now - per); a time in the future counts as now.
+ * guard - what may keep a policy from acting now: the target's cooldown and the policy's
+ * frequency. (The lease, the mode and the other refusals need no memory; the engine asks
+ * them itself.)
+ * Purpose:   pure: memory and time in, verdict out. The memory of one target is one JSON
+ *            object, stored as a field of hash hale:{m}:guards, so that it survives
+ *            restarts: {"v":1,"ended_ms":n,"starts":{"<policy>":[ms, ...]}} (starts
+ *            ascending, newest last).
+ * Rules:     cooldown holds until ended_ms + cooldown, whichever policy's run ended on
+ *            the target; frequency refuses when max runs of this policy on this target
+ *            began within the last per milliseconds (start > now - per); a time in the
+ *            future counts as now.
  * Units:     wall milliseconds.
  * Threads:   one at a time. Ownership: the caller's.
  */

@@ -14,8 +14,10 @@
 #define FIXED_ARGS  19 /* EVAL, script, 6, keys, ten arguments */
 #define ROWS_MAX    16
 
-/* One commit, all or nothing. Returns {result, new token, holder}: enum actuator_commit_result.
- * KEYS: lease fence runs journal meta guards. ARGV: op id px token run target guard position
+/* One commit, all or nothing. Returns {result, new token, holder}: enum
+ * actuator_commit_result.
+ * KEYS: lease fence runs journal meta guards. ARGV: op id px token run target guard
+ *       position
  * journal-max forget row... */
 static const char SCRIPT[] =
     "local op,id,px,token=ARGV[1],ARGV[2],ARGV[3],ARGV[4]\n"

@@ -2,10 +2,12 @@
 #ifndef HALE_ACTUATOR_LEDGER_H
 #define HALE_ACTUATOR_LEDGER_H
 /*
- * ledger - the actuator's writes to Redis: commits of the engine (one atomic script each, one round
- * trip), cursors, health. Pipelined; replies are taken in order by _drain.
- * Errors:    any I/O error, error reply or a reply that stays out for ACTUATOR_LEDGER_WAIT_MS gives
- *            HALE_E_IO for ever after: what was pending is unknown, so the owner throws the
+ * ledger - the actuator's writes to Redis: commits of the engine (one atomic script
+ * each, one round trip), cursors, health. Pipelined; replies are taken in order by
+ * _drain.
+ * Errors:    any I/O error, error reply or a reply that stays out for
+ *            ACTUATOR_LEDGER_WAIT_MS gives HALE_E_IO for ever after: what was pending is
+ *                    unknown, so the owner throws the
  *            engine away and loads the state anew, as after a crash.
  * Threads:   one.
  */

@@ -160,7 +160,7 @@ void life_check_verify(struct actuator_engine *e, struct actuator_run *r)
     }
 }
 
-/* --- calls ---------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------- */
 
 /* URL for the journal: without query, which may carry secrets. */
 static void show_url(const struct actuator_request *q, char *dst, size_t size)
@@ -322,7 +322,7 @@ void life_answered(struct actuator_engine *e, struct actuator_run *r,
         life_arm(e, r, r->wake_us);
 }
 
-/* --- commits -------------------------------------------------------------------------------- */
+/* --- commits ----------------------------------------------------------------------- */
 
 static void resume(struct actuator_engine *e, struct actuator_run *r)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hale-actuator - everything that leaves the house: notifications and healing or scaling actions,
- * with guards, leases, verification and a journal. README.md in this directory.
+ * hale-actuator - everything that leaves the house: notifications and healing or scaling
+ * actions, with guards, leases, verification and a journal. README.md in this directory.
  */
 #include "actuator/conf.h"
 #include "actuator/loop.h"

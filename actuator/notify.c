@@ -115,7 +115,7 @@ bool actuator_notify_moved(struct actuator_notify *n, unsigned i)
     return moved;
 }
 
-/* --- text ----------------------------------------------------------------------------------- */
+/* --- text -------------------------------------------------------------------------- */
 
 static void add_key(struct hale_buf *out, const char *key, const char *text)
 {
@@ -196,7 +196,7 @@ void actuator_notify_sign(const void *key, size_t key_len, struct hale_str body,
         hale_str_hex(mac, len, dst + 7);
 }
 
-/* --- sending -------------------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------------------- */
 
 static int64_t backoff_us(const struct target *t)
 {
@@ -313,7 +313,7 @@ static void send_next(struct target *t, int64_t now_us)
     }
 }
 
-/* --- records -------------------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------------------- */
 
 static bool concerns(const struct target *t, const struct hale_log_record *rec)
 {

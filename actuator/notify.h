@@ -2,15 +2,17 @@
 #ifndef HALE_ACTUATOR_NOTIFY_H
 #define HALE_ACTUATOR_NOTIFY_H
 /*
- * notify - tells webhook subscribers about alarm transitions (docs/formats/notification.md).
- * Order:     one request at a time per subscriber, by sequence number; subscribers do not wait for
- *            each other.
- * Delivery:  at least once; the cursor (last seq that was answered with 2xx or did not concern
- *            the subscriber) is stored after the answer; X-Hale-Notification is the same for every
- *            try. A failed try is repeated after 0.5 s doubling to 60 s, with jitter, until the
- *            notification is too old.
- * Memory:    at most ACTUATOR_NOTIFY_QUEUE records per subscriber; beyond that it is `behind` and
- *            reads the rest from the log itself when its queue is empty (_wants, _offer).
+ * notify - tells webhook subscribers about alarm transitions
+ * (docs/formats/notification.md).
+ * Order:     one request at a time per subscriber, by sequence number; subscribers do
+ *            not wait for each other.
+ * Delivery:  at least once; the cursor (last seq that was answered with 2xx or did not
+ *            concern the subscriber) is stored after the answer; X-Hale-Notification is
+ *            the same for every try. A failed try is repeated after 0.5 s doubling to 60
+ *            s, with jitter, until the notification is too old.
+ * Memory:    at most ACTUATOR_NOTIFY_QUEUE records per subscriber; beyond that it is
+ *            `behind` and reads the rest from the log itself when its queue is empty
+ *            (_wants, _offer).
  * Threads:   one. Callbacks of the HTTP client run inside its poll.
  */
 #include <stdbool.h>
