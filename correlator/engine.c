@@ -201,7 +201,8 @@ static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_s
 }
 
 /* A new sub-alarm took the place of a less fitting one: the alarm has other series now. */
-static void tell_replaced(struct correlator_engine *e, struct cor_node *n, struct cor_sub *s)
+static void tell_replaced(struct correlator_engine *e, struct cor_node *n,
+                          struct cor_sub *s)
 {
     if (n->alarm == NULL || s->n_metrics == 0 || e->nomem)
         return;
@@ -222,7 +223,7 @@ static void metric_joined(struct correlator_engine *e, struct cor_node *n,
         return;
     uint64_t hash = s->metrics[s->n_metrics - 1].hash;
     for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
-        if (n->bind[i] != NULL && n->bind[i] != s && cor_sub_has_metric(n->bind[i], hash))
+        if (n->bind[i] != NULL && n->bind[i] != s && cor_sub_shows(n, n->bind[i], hash))
             return;
     }
     a->updated_ms = cor_now_ms(e);

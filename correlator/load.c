@@ -45,16 +45,28 @@ static enum hale_rc seq_in_redis(struct correlator_feed *f, int64_t *out)
 
 enum hale_rc correlator_feed_watch(struct correlator_feed *f, bool unwatch)
 {
-    int64_t seq = 0;
     struct hale_reply *reply = NULL;
+    int64_t seq = 0;
     enum hale_rc rc = HALE_OK;
+    /* One round trip for all of them. */
     if (unwatch)
-        rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("UNWATCH"));
+        rc = HALE_REDIS(f->writer, HALE_STR("UNWATCH"));
+    if (rc == HALE_OK)
+        rc = HALE_REDIS(f->writer, HALE_STR("WATCH"), HALE_STR(HALE_KEYS_COR_META),
+                        HALE_STR(HALE_KEYS_ALARMLOG));
+    if (rc == HALE_OK)
+        rc = HALE_REDIS(f->writer, HALE_STR("HGET"), HALE_STR(HALE_KEYS_COR_META),
+                        HALE_STR(SEQ_FIELD));
+    for (unsigned left = unwatch ? 3 : 2; rc == HALE_OK && left > 0; left--) {
+        hale_reply_free(reply);
+        reply = NULL;
+        rc = hale_redis_reply(f->writer, &reply);
+        if (rc == HALE_OK && hale_reply_is_error(reply))
+            rc = HALE_E_IO;
+    }
+    if (rc == HALE_OK)
+        seq = hale_reply_int(reply);
     hale_reply_free(reply);
-    if (rc == HALE_OK)
-        rc = watch(f);
-    if (rc == HALE_OK)
-        rc = seq_in_redis(f, &seq);
     if (rc == HALE_OK && seq != correlator_engine_seq(f->engine)) {
         hale_error(
             "event=second_writer detail=\"another correlator writes the alarm log\" "

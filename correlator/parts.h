@@ -220,5 +220,6 @@ void cor_fault_value(const struct cor_alarm *a, struct hale_buf *out);
 /* False: known already or no room (counted). */
 bool cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
                         const json_t *metric);
-bool cor_sub_has_metric(const struct cor_sub *s, uint64_t hash);
+/* Does the alarm of n, which uses s, show the series through s? */
+bool cor_sub_shows(const struct cor_node *n, const struct cor_sub *s, uint64_t hash);
 #endif

@@ -43,7 +43,7 @@ static void append(struct correlator_engine *e, json_t *array, json_t *v)
 static bool seen_before(const struct cor_node *n, unsigned sub, uint64_t hash)
 {
     for (unsigned i = 0; i < sub; i++) {
-        if (n->bind[i] != NULL && cor_sub_has_metric(n->bind[i], hash))
+        if (n->bind[i] != NULL && cor_sub_shows(n, n->bind[i], hash))
             return true;
     }
     return false;

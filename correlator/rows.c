@@ -12,6 +12,7 @@
  * with a thousand series stays small.
  */
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,18 @@
 
 /* --- series of a sub-alarm ----------------------------------------------------------- */
 
-bool cor_sub_has_metric(const struct cor_sub *s, uint64_t hash)
+static bool among_first(const struct cor_sub *s, uint64_t hash, unsigned n)
 {
-    for (unsigned i = 0; i < s->n_metrics; i++) {
+    for (unsigned i = 0; i < s->n_metrics && i < n; i++) {
         if (s->metrics[i].hash == hash)
             return true;
     }
     return false;
+}
+
+bool cor_sub_shows(const struct cor_node *n, const struct cor_sub *s, uint64_t hash)
+{
+    return among_first(s, hash, s->node == n ? UINT_MAX : COR_SHARED_METRICS);
 }
 
 /* Room for metrics[n]; n may be past the end, the gap is empty. */
@@ -59,7 +65,7 @@ bool cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
     if (cor_got(e, text) == NULL)
         return false;
     uint64_t hash = hale_id_hash64(text, strlen(text));
-    bool known = cor_sub_has_metric(s, hash);
+    bool known = among_first(s, hash, UINT_MAX);
     if (!known && s->n_metrics >= e->limits.max_metrics)
         e->stats.refused_metrics++;
     if (known || s->n_metrics >= e->limits.max_metrics ||
