@@ -8,7 +8,6 @@ import ctypes
 import ctypes.util
 import json
 import random
-import signal
 import struct
 import time
 import uuid
@@ -49,8 +48,13 @@ def batch(samples, accepted_us=None):
 
 
 class Feed:
+    shard = 0
+
     def __init__(self, redis):
         self.redis = redis
+
+    def key(self, what):
+        return "hale:{s%d}:%s" % (self.shard, what)
 
     def define(self, expression, match_by=(), version=1, ident=None, semantics="hale"):
         ident = ident or str(uuid.uuid4())
@@ -73,14 +77,14 @@ class Feed:
     def series(self, name, **dims):
         c = canonical(name, dims)
         ident = series_id(c)
-        self.redis.cmd("HSET", "hale:{s0}:series", struct.pack(">Q", ident), c)
+        self.redis.cmd("HSET", self.key("series"), struct.pack(">Q", ident), c)
         return ident
 
     def post(self, samples, entry_id="*"):
-        return self.redis.cmd("XADD", "hale:{s0}:samples", entry_id, "b", batch(samples))
+        return self.redis.cmd("XADD", self.key("samples"), entry_id, "b", batch(samples))
 
     def records(self):
-        rows = self.redis.cmd("XRANGE", "hale:{s0}:subalarms", "-", "+")
+        rows = self.redis.cmd("XRANGE", self.key("subalarms"), "-", "+")
         return [json.loads(fields[1]) for _, fields in rows]
 
     def states(self, definition=None):
@@ -90,13 +94,13 @@ class Feed:
     def applied(self):
         """Waits until the daemon has applied every control record."""
         last = self.redis.cmd("XREVRANGE", "hale:{m}:control", "+", "-", "COUNT", "1")[0][0]
-        wait_for(lambda: self.redis.cmd("HGET", "hale:{s0}:thr:meta", "control") == last, 10,
+        wait_for(lambda: self.redis.cmd("HGET", self.key("thr:meta"), "control") == last, 10,
                  "the control record")
 
     def processed(self, entry):
         """Waits until the daemon has snapshotted the entry."""
         def done():
-            at = self.redis.cmd("HGET", "hale:{s0}:thr:meta", "snapshot")
+            at = self.redis.cmd("HGET", self.key("thr:meta"), "snapshot")
             return at is not None and tuple(map(int, at.split(b"-"))) >= \
                 tuple(map(int, entry.split(b"-")))
         wait_for(done, 60, "the snapshot")
@@ -216,6 +220,19 @@ def test_term_writes_a_snapshot(stack, feed):
     assert feed.redis.cmd("HGET", "hale:{s0}:thr:meta", "snapshot") != entry
     stack.stop("thresholds")
     assert feed.redis.cmd("HGET", "hale:{s0}:thr:meta", "snapshot") == entry
+
+
+def test_shards_work_side_by_side(stack, feed):
+    start(stack, shards=2)
+    d = feed.define("last(x) > 10")
+    other = Feed(feed.redis)
+    other.shard = 1
+    feed.applied()
+    other.applied()
+    feed.post([(feed.series("x", host="a"), now_ms(), 50.0)])
+    other.post([(other.series("x", host="b"), now_ms(), 5.0)])
+    wait_for(lambda: feed.states(d) == ["ALARM"] and other.states(d) == ["OK"], 5,
+             "a state in each shard")
 
 
 def strip(record):
