@@ -3,11 +3,13 @@
 /**
  * @typedef {import("./types").Loop} Loop
  * @typedef {import("./types").JournalRow} JournalRow
+ * @typedef {import("./types").LogRecord} LogRecord
  * @typedef {{code: string, word: string, text: string}} Outcome
- * @typedef {{t: number, kind: string, word: string, text: string, policy: string, run: string, count: number}} Step
+ * @typedef {{t: number, kind: string, word: string, text: string, full: string, policy: string, run: string, count: number}} Step full: the text as it was recorded
  * @typedef {{kind: string, word: string, t: number | null, state: "done" | "now" | "bad" | "skipped" | "wait"}} Stage
  */
 import { span } from "./format.js";
+import { brief } from "./series.js";
 
 /** A raised alarm without any row after this time has no policy that acts. */
 const NO_POLICY_MS = 3000;
@@ -19,8 +21,8 @@ export const WORDS = {
   undetermined: "No data", deleted: "Deleted",
 };
 
-/** Rows of the run that counts: the latest one that a guard did not refuse, else the latest. @param {Loop} loop */
-export function mainRun(loop) {
+/** Rows of each run, in the order of their beginnings. @param {Loop} loop @returns {JournalRow[][]} */
+function runsOf(loop) {
   /** @type {Map<string, JournalRow[]>} */
   const runs = new Map();
   for (const row of loop.rows) {
@@ -28,7 +30,12 @@ export function mainRun(loop) {
     if (list) list.push(row);
     else runs.set(row.run_id, [row]);
   }
-  const all = [...runs.values()];
+  return [...runs.values()];
+}
+
+/** Rows of the run that counts: the latest one that a guard did not refuse, else the latest. @param {Loop} loop */
+export function mainRun(loop) {
+  const all = runsOf(loop);
   return all.filter((rows) => rows.at(-1)?.kind !== "suppressed").at(-1) ?? all.at(-1) ?? [];
 }
 
@@ -41,11 +48,11 @@ export function outcome(loop, now) {
   const acted = rows.some((r) => r.kind === "call");
   if (cleared?.kind === "deleted") return { code: "gone", word: "Deleted", text: "the alarm was deleted while it was raised" };
   if (last?.kind === "verified" || (cleared && acted && last?.kind !== "failed")) {
-    const end = loop.cleared_ms ?? /** @type {JournalRow} */ (last).time_ms;
     const verified = last?.kind === "verified";
     if (!cleared && !verified) return { code: "acting", word: "Acting", text: last?.text ?? "" };
-    if (cleared && !verified) return { code: "healed", word: "Cleared", text: `cleared ${span(end - from)} after it was raised; verification is under way` };
-    return { code: "healed", word: "Healed", text: `cleared ${span(end - from)} after it was raised, verified` };
+    if (cleared && !verified) return { code: "healed", word: "Cleared", text: "the alarm cleared; the verification is under way" };
+    const { policy, target } = /** @type {JournalRow} */ (last);
+    return { code: "healed", word: "Healed", text: `${policy} acted${target ? ` on ${target}` : ""} and the alarm cleared` };
   }
   if (last?.kind === "failed") {
     if (cleared) return { code: "selfclear", word: "Cleared", text: `the action failed, the alarm cleared all the same: ${last.text}` };
@@ -61,7 +68,9 @@ export function outcome(loop, now) {
   }
   if (last.kind === "suppressed") return { code: "suppressed", word: "Suppressed", text: last.text };
   if (last.kind === "observed") return { code: "observed", word: "Observed", text: last.text };
-  return { code: "acting", word: last.kind === "verifying" ? "Verifying" : "Acting", text: last.text };
+  const failed = runsOf(loop).filter((r) => r !== rows && r.at(-1)?.kind === "failed").length;
+  const again = failed > 0 ? `again, after ${failed} run${failed > 1 ? "s" : ""} that failed: ` : "";
+  return { code: "acting", word: last.kind === "verifying" ? "Verifying" : "Acting", text: again + rowText(last) };
 }
 
 /** The five stages of a loop with the time each was reached. @param {Loop} loop @returns {Stage[]} */
@@ -102,15 +111,30 @@ export function stages(loop) {
 export function steps(loop) {
   /** @type {Step[]} */
   const out = [];
-  const add = (/** @type {number} */ t, /** @type {string} */ kind, /** @type {string} */ text, policy = "", run = "") =>
-    out.push({ t, kind, word: WORDS[kind] ?? kind, text, policy, run, count: 1 });
-  if (loop.raised) add(loop.raised.time_ms, "raised", loop.raised.alarm.reason);
-  for (const c of loop.changes) add(c.time_ms, c.alarm.state === "ALARM" ? "raised" : "undetermined", c.alarm.reason);
-  for (const row of loop.rows) add(row.time_ms, row.kind, row.text, row.policy, row.run_id);
-  if (loop.cleared) add(loop.cleared.time_ms, loop.cleared.kind === "deleted" ? "deleted" : "cleared", loop.cleared.kind === "deleted" ? "" : loop.cleared.alarm.reason);
+  const add = (/** @type {number} */ t, /** @type {string} */ kind, /** @type {string} */ text, full = text, policy = "", run = "") =>
+    out.push({ t, kind, word: WORDS[kind] ?? kind, text, full, policy, run, count: 1 });
+  const log = (/** @type {LogRecord} */ r, /** @type {string} */ kind) => add(r.time_ms, kind, kind === "deleted" ? "" : brief(r.alarm), r.alarm.reason);
+  if (loop.raised) log(loop.raised, "raised");
+  for (const c of loop.changes) log(c, c.alarm.state === "ALARM" ? "raised" : "undetermined");
+  // Of the runs before the last one only the ends are told: the journal has them in full.
+  const runs = runsOf(loop);
+  const rows = runs.length > 2 ? runs.flatMap((r, i) => (i < runs.length - 1 ? r.slice(-1) : r)) : loop.rows;
+  for (const row of rows) add(row.time_ms, row.kind, rowText(row), row.text, row.policy, row.run_id);
+  if (loop.cleared) log(loop.cleared, loop.cleared.kind === "deleted" ? "deleted" : "cleared");
   const rank = (/** @type {Step} */ s) => ["raised", "triggered", "suppressed", "observed", "call", "answer", "verifying", "cleared", "verified", "failed"].indexOf(s.kind);
   out.sort((a, b) => a.t - b.t || (a.run === b.run && a.run !== "" ? 0 : rank(a) - rank(b)));
   return fold(out);
+}
+
+/** Long ids by their beginning; the whole text is in the tooltip and in the journal. @param {string} text */
+const shortIds = (text) => text.replace(/\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, "$1…");
+
+/** What a row tells beyond its kind; a trigger repeats the alarm's reason, its target is news. @param {JournalRow} row */
+function rowText(row) {
+  if (row.kind === "triggered") return row.target ? `acts on ${row.target}` : row.text;
+  if (row.kind === "call") return row.text.replace(/^([A-Z]+) https?:\/\/[^/]+/, "$1 ");
+  if (row.kind === "answer" && typeof row.detail?.status === "number" && row.detail.status > 0) return `${row.detail.status} · ${shortIds(row.text)}`;
+  return shortIds(row.text);
 }
 
 /** @param {Step[]} list */
@@ -120,9 +144,9 @@ function fold(list) {
   for (const step of list) {
     const twin = out.at(-2);
     const last = out.at(-1);
-    if (last && last.kind === step.kind && last.text === step.text && last.run === step.run && step.run !== "") last.count++;
+    if (last && last.kind === step.kind && last.text === step.text && last.policy === step.policy && step.run !== "") Object.assign(last, { t: step.t, count: last.count + 1 });
     else if (twin && last && step.kind === "call" && last.kind === "answer" && twin.kind === "call" && twin.text === step.text && twin.run === step.run && step.run !== "") twin.count++;
-    else if (last && step.kind === "answer" && last.kind === "answer" && last.run === step.run && step.run !== "") Object.assign(last, { t: step.t, text: step.text, count: last.count + 1 });
+    else if (last && step.kind === "answer" && last.kind === "answer" && last.run === step.run && step.run !== "") Object.assign(last, { t: step.t, text: step.text, full: step.full, count: last.count + 1 });
     else out.push(step);
   }
   return out;

@@ -22,6 +22,22 @@ export function describe(s) {
   return `${s.function.toLowerCase()}(${s.metric_name}${period}) ${operator(s.operator)} ${value(s.threshold)}${times}`;
 }
 
+/**
+ * The reason in few words, from the values the state rests on: "dns.load 10 < 15" while it is raised, else
+ * "dns.load 40 (alarm: < 15)". Without values (events, alarms set by hand) the reason as it was given.
+ * @param {Alarm} alarm @param {boolean} [past] the words stand where the present is told: "dns.load was 40 ..."
+ */
+export function brief(alarm, past = false) {
+  const subs = alarm.sub_alarms ?? [];
+  const shown = alarm.state === "ALARM" ? subs.filter((s) => s.sub_alarm_state === "ALARM") : subs;
+  const words = shown.filter((s) => s.current_values?.length > 0).map(({ sub_alarm_expression: e, current_values: v, sub_alarm_state: state }) => {
+    const what = e.function === "LAST" ? e.metric_name : `${e.function.toLowerCase()}(${e.metric_name})`;
+    const limit = `${operator(e.operator)} ${value(e.threshold)}`;
+    return `${what} ${past && alarm.state !== "ALARM" ? "was " : ""}${value(v.at(-1))} ${state === "ALARM" ? limit : `(alarm: ${limit})`}`;
+  });
+  return words.length > 0 && alarm.state !== "UNDETERMINED" ? words.join(" · ") : alarm.reason;
+}
+
 /** The charts of an alarm, one per comparison that has series. @param {Alarm} alarm @returns {Plan[]} */
 export function plan(alarm) {
   /** @type {Plan[]} */

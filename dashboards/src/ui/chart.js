@@ -74,8 +74,9 @@ export class Chart {
   }
 
   get size() {
-    const { rem } = look();
-    return { width: Math.max(160, Math.floor(this.plot.clientWidth)), height: Math.round(rem * 9.5) };
+    // The style sheet decides how high (min-height), the page how wide.
+    const height = parseFloat(getComputedStyle(this.plot).minHeight) || 140;
+    return { width: Math.max(160, Math.floor(this.plot.clientWidth)), height: Math.round(height) };
   }
 
   fit() {
@@ -112,7 +113,7 @@ export class Chart {
     const axis = { stroke: c.text, font, grid: { stroke: c.grid, width: 1 }, ticks: { stroke: c.grid, width: 1, size: 4 } };
     return {
       ...this.size,
-      padding: [Math.round(c.rem * 0.9), Math.round(c.rem * 0.6), 0, 0],
+      padding: [Math.round(c.rem * 0.9), Math.round(c.rem * 1.9), 0, 0],
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true, auto: false }, y: { range: (_u, min, max) => this.span(min, max) } },
@@ -181,7 +182,7 @@ export class Chart {
     for (const m of this.marks) {
       const x = Math.round(u.valToPos(m.t / 1000, "x", true));
       ctx.strokeStyle = ctx.fillStyle = m.kind === "raised" ? c.bad : m.kind === "action" ? c.action : c.ok;
-      ctx.globalAlpha = 0.8;
+      ctx.globalAlpha = m.kind === "action" ? 0.4 : 0.8;
       ctx.beginPath();
       ctx.moveTo(x, top);
       ctx.lineTo(x, top + height);
@@ -190,7 +191,7 @@ export class Chart {
       // Marks of one loop often share a pixel: glyphs stand side by side, lines where they belong.
       const step = c.rem * 0.75 * px;
       taken = Math.max(x, taken + step);
-      if (taken < left + width) ctx.fillText(GLYPHS[m.kind], taken, top - 1);
+      if (taken < left + width + c.rem * 2 * px) ctx.fillText(GLYPHS[m.kind], taken, top - 1);
     }
     ctx.restore();
   }

@@ -6,16 +6,19 @@
  * @typedef {import("../types").JournalRow} JournalRow
  */
 import * as format from "../format.js";
-import { describe } from "../series.js";
+import { brief, describe } from "../series.js";
 import { objectOf } from "../state.js";
-import { $, h, icon, severityIcon, stepIcon, ticking, time } from "./dom.js";
+import { $, h, icon, put, severityIcon, stepIcon, ticking, time } from "./dom.js";
 
 const JOURNAL_SHOWN = 100;
 
 /** Heading of the detail: which alarm, its state, since when. @param {Alarm | null} alarm @param {boolean} pinned @param {number} now */
 export function showTitle(alarm, pinned, now) {
+  const follow = $("follow");
+  put(follow, pinned ? "selected · Esc follows the latest" : "following the latest");
+  follow.title = pinned ? "Esc goes back to following the latest" : "The latest loop is shown as it happens";
   const box = $("title");
-  const sign = alarm ? `${alarm.id}|${alarm.state}|${alarm.severity}|${alarm.state_updated_ms}|${alarm.reason}|${pinned}` : "none";
+  const sign = alarm ? `${alarm.id}|${alarm.state}|${alarm.severity}|${alarm.state_updated_ms}|${alarm.reason}|${alarm.description}` : "none";
   if (box.dataset.sign === sign) return;
   box.dataset.sign = sign;
   if (!alarm) {
@@ -29,10 +32,9 @@ export function showTitle(alarm, pinned, now) {
       h("span", { class: "sev" }, icon(severityIcon(alarm.severity)), h("span", {}, alarm.severity)),
       h("h2", {}, alarm.definition_name),
       h("span", { class: "state" }, alarm.state === "UNDETERMINED" ? "NO DATA" : alarm.state),
-      h("span", { class: "title-since" }, "for ", ticking(alarm.state_updated_ms), " since ", time(alarm.state_updated_ms, now)),
-      h("span", { class: "follow", title: pinned ? "Esc goes back to following the latest" : "The latest loop is shown as it happens" }, pinned ? "selected · Esc follows latest" : "following latest")),
+      h("span", { class: "title-since" }, "for ", ticking(alarm.state_updated_ms), " since ", time(alarm.state_updated_ms, now))),
     h("div", { class: "dims" }, format.pairs(objectOf(alarm)).map(([k, v]) => h("span", { class: "dim" }, h("span", { class: "dim-key" }, k), v))),
-    alarm.reason ? h("p", { class: "title-reason" }, alarm.reason) : "");
+    h("p", { class: "title-reason", title: alarm.reason }, brief(alarm, true), alarm.description ? h("span", { class: "muted" }, ` – ${alarm.description}`) : null));
 }
 
 /** @param {Alarm | null} alarm @param {LogRecord | null} last @param {JournalRow[]} journal @param {number} now */
@@ -72,6 +74,7 @@ function evidence(alarm, last) {
 function facts(alarm, last, now) {
   const us = (/** @type {number | undefined} */ v) => (v ? time(v / 1000, now, { millis: true }) : "–");
   const list = [
+    alarm.reason ? row("Reason", alarm.reason) : null,
     alarm.description ? row("Description", alarm.description) : null,
     last?.evidence?.expression ? row("Expression", h("span", { class: "mono" }, last.evidence.expression)) : null,
     row("Created", time(alarm.created_ms, now)), row("Updated", time(alarm.updated_ms, now)),
@@ -100,8 +103,8 @@ function table(journal, now) {
   const shown = journal.slice(-JOURNAL_SHOWN).reverse();
   return h("details", { open: true }, h("summary", {}, `Journal (${journal.length} rows, latest first)`),
     h("div", { class: "scroll-x" }, h("table", { class: "journal" },
-      h("thead", {}, h("tr", {}, ...["Time", "Kind", "Policy", "Target", "Text"].map((t) => h("th", { scope: "col" }, t)))),
+      h("thead", {}, h("tr", {}, ...["Time", "Kind", "What"].map((t) => h("th", { scope: "col" }, t)))),
       h("tbody", {}, shown.map((r) => h("tr", { class: `k-${r.kind}`, title: `run ${r.run_id}\n${JSON.stringify(r.detail)}` },
         h("td", { class: "num" }, time(r.time_ms, now, { millis: true })), h("td", { class: "step-word" }, icon(stepIcon(r.kind)), r.kind),
-        h("td", {}, r.policy), h("td", {}, r.target), h("td", {}, r.text)))))));
+        h("td", {}, h("b", {}, r.policy), r.kind === "triggered" && r.target ? ` on ${r.target}: ` : ": ", r.text)))))));
 }

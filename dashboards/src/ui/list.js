@@ -7,6 +7,7 @@
  */
 import * as format from "../format.js";
 import { outcome } from "../loops.js";
+import { brief } from "../series.js";
 import { loopsOf, objectOf } from "../state.js";
 import { $, h, icon, outcomeIcon, put, severityIcon } from "./dom.js";
 
@@ -139,10 +140,10 @@ export class List {
     put(parts.sev, alarm.severity);
     put(parts.name, alarm.definition_name);
     put(parts.object, format.pairs(objectOf(alarm)).map(([, v]) => v).join(" · "));
-    const reason = alarm.reason || alarm.description || "";
+    const reason = brief(alarm, true) || alarm.description || "";
     put(parts.reason, reason);
     put(parts.outIcon, recent ? outcomeIcon(recent.code) : "");
-    put(parts.out, recent?.word ?? "");
+    put(parts.out, !recent ? "" : recent.code === "healed" && loop?.raised_ms && loop.cleared_ms ? `${recent.word} ${format.span(loop.cleared_ms - loop.raised_ms)}` : recent.word);
     put(parts.age, format.age(now - alarm.state_updated_ms));
     put(parts.at, format.when(alarm.state_updated_ms, now));
     parts.at.title = format.utc(alarm.state_updated_ms);
@@ -155,7 +156,7 @@ export class List {
     if (el.getAttribute("aria-selected") !== chosen) el.setAttribute("aria-selected", chosen);
     el.setAttribute("aria-posinset", String(i + 1));
     el.setAttribute("aria-setsize", String(this.alarms.length));
-    el.title = `${alarm.definition_name}\n${format.dims(objectOf(alarm))}\n${reason}`;
+    el.title = `${alarm.definition_name}\n${format.dims(objectOf(alarm))}\n${alarm.reason}`;
     const label = `${alarm.state}, ${alarm.severity}, ${alarm.definition_name}, ${format.dims(objectOf(alarm))}, since ${format.when(alarm.state_updated_ms, now)}${recent ? `, Hale: ${recent.word}` : ""}`;
     if (el.getAttribute("aria-label") !== label) el.setAttribute("aria-label", label);
   }

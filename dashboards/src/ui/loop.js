@@ -58,7 +58,7 @@ function list(loop, now) {
   const all = steps(loop);
   const runs = new Set(loop.rows.map((r) => r.run_id)).size;
   return h("table", { class: "steps" },
-    h("caption", {}, `Steps${runs > 1 ? ` of ${runs} runs` : ""}${loop.cut ? `, ${loop.cut} left out` : ""}`),
+    h("caption", {}, `Steps${runs > 2 ? `; of the ${runs - 1} runs before the last one only how they ended` : ""}${loop.cut ? `, ${loop.cut} left out` : ""}`),
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), h("th", { scope: "col" }, "Since raised"), h("th", { scope: "col" }, "Step"), h("th", { scope: "col" }, "What"))),
     h("tbody", {}, all.map((s) => {
       const note = s.kind === "raised" && s.t === from && took !== null ? ` (${format.value(Number(took.toPrecision(3)))} ms after the sample arrived)` : "";
@@ -66,6 +66,6 @@ function list(loop, now) {
         h("td", { class: "num" }, time(s.t, now, { millis: true })),
         h("td", { class: "num" }, format.delta(s.t - from)),
         h("td", { class: "step-word" }, icon(stepIcon(s.kind)), s.word, s.count > 1 ? ` ×${s.count}` : ""),
-        h("td", { class: "step-text" }, s.policy && s.kind !== "call" && s.kind !== "answer" ? h("b", {}, `${s.policy}: `) : null, s.text, note));
+        h("td", { class: "step-text", title: s.full }, s.kind === "triggered" ? h("b", {}, s.policy, " ") : runs > 1 && s.policy && s.kind !== "call" && s.kind !== "answer" ? h("b", {}, `${s.policy}: `) : null, s.text, note));
     })));
 }

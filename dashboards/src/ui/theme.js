@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dark or light: as the system says until somebody chooses; the choice is remembered.
-import { $ } from "./dom.js";
+import { $, h, icon } from "./dom.js";
 
 const KEY = "hale-theme";
 
@@ -11,7 +11,9 @@ export function initTheme(changed) {
     const chosen = localStorage.getItem(KEY);
     const theme = chosen === "light" || chosen === "dark" ? chosen : system.matches ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
-    $("theme").textContent = theme === "dark" ? "☀ Light" : "☾ Dark";
+    const other = theme === "dark" ? "Light" : "Dark";
+    $("theme").replaceChildren(icon(theme === "dark" ? "☀" : "☾"), h("span", { class: "word" }, other));
+    $("theme").setAttribute("aria-label", `${other} colours`);
     changed();
   };
   $("theme").addEventListener("click", () => {
