@@ -98,7 +98,8 @@ static void slide(struct sub *a, int64_t n)
     unsigned clear = n < a->n_slots ? (unsigned)n : a->n_slots;
     for (unsigned i = 0; i < clear; i++)
         *slot_at(a, i) = (struct slot){0, 0};
-    a->head = (uint16_t)((a->head + clear) % a->n_slots);
+    unsigned head = a->head + clear;
+    a->head = (uint16_t)(head >= a->n_slots ? head - a->n_slots : head);
     a->view_end_s += n * a->width_s;
 }
 
