@@ -47,6 +47,7 @@ class Traffic(threading.Thread):
         self.servers = {}
         self.changed = threading.Event()
         self.number = 0
+        self.asked, self.since = 0, time.monotonic()  # all servers, since the last measurement
 
     def run(self):
         turn, due = 0, time.monotonic()
@@ -74,6 +75,7 @@ class Traffic(threading.Thread):
     def ask(self, server):
         self.number = self.number % 65535 + 1
         with self.lock:
+            self.asked += 1
             server.asked_total += 1
             server.open[self.number] = time.monotonic()
         try:
@@ -130,7 +132,6 @@ class Traffic(threading.Thread):
                 dimensions, service="dns", vnf_id=VNF_ID, hostname=host)})
 
         with self.lock:
-            rate = 0.0
             for server in self.servers.values():
                 elapsed = time.monotonic() - server.since
                 if server.asked == 0 or (not all_servers and elapsed > 0.5):
@@ -141,12 +142,14 @@ class Traffic(threading.Thread):
                         vnfc_id=server.id)
                 if all_servers and elapsed > 0.9:
                     add("dns.queries_sec", server.asked / elapsed, vnfc_id=server.id)
-                    rate += server.asked / elapsed
                 if all_servers:
                     server.fresh()
             running = sum(vnfc.running() for vnfc in self.vnf.members())
-            if rate > 0 and running:
-                add("dns.load", rate / running)
+            elapsed = time.monotonic() - self.since
+            if all_servers and elapsed > 0.4:
+                if self.asked and running:
+                    add("dns.load", self.asked / elapsed / running)
+                self.asked, self.since = 0, time.monotonic()
         return out
 
     def state(self):

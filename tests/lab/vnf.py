@@ -115,17 +115,25 @@ class Vnf:
 
     def restart(self, vnfc_id):
         self.run_job(self.restart_now, vnfc_id)
-        self.await_answer(vnfc_id)
+        self.await_answer(self.get(vnfc_id))
 
     def add(self):
-        self.await_answer(self.run_job(self.add_now))
+        """One more VNFC; it becomes a member, and gets traffic, once it answers."""
+        vnfc = self.run_job(self.start_new_now)
+        try:
+            self.await_answer(vnfc)
+        except RuntimeError:
+            self.run_job(self.discard_now, vnfc)
+            raise
+        with self.lock:
+            self.vnfcs[vnfc.id] = vnfc
 
     def remove_last(self):
         return self.run_job(self.remove_now)
 
-    def await_answer(self, vnfc_id):
+    @staticmethod
+    def await_answer(vnfc):
         """Waits until the VNFC answers DNS. RuntimeError when it does not."""
-        vnfc = self.get(vnfc_id)
         end = time.monotonic() + ANSWER_TIMEOUT_S
         while time.monotonic() < end:
             if vnfc.answers():
@@ -133,7 +141,7 @@ class Vnf:
             if not vnfc.running():
                 break
             time.sleep(0.005)
-        raise RuntimeError("VNFC %s does not answer DNS queries" % vnfc_id)
+        raise RuntimeError("VNFC %s does not answer DNS queries" % vnfc.id)
 
     # --- main thread only -----------------------------------------------------------------------
     def start_now(self, vnfc):
@@ -167,20 +175,28 @@ class Vnf:
             self.stop_now(vnfc)
             self.start_now(vnfc)
 
-    def add_now(self):
+    def start_new_now(self):
         with self.lock:
             index = next(i for i in range(1, self.maximum + 1) if "dns-%d" % i not in self.vnfcs)
             vnfc = Vnfc(index, self.first_port + index - 1)
             self.start_now(vnfc)
+            return vnfc
+
+    def discard_now(self, vnfc):
+        os.unlink(os.path.join(self.dir, vnfc.id + ".pid"))
+        self.stop_now(vnfc)
+
+    def add_now(self):
+        """At the start of the lab: without waiting for an answer."""
+        vnfc = self.start_new_now()
+        with self.lock:
             self.vnfcs[vnfc.id] = vnfc
-            return vnfc.id
 
     def remove_now(self):
         with self.lock:
             vnfc = self.members()[-1]
             del self.vnfcs[vnfc.id]  # no more traffic, and not looked for, before it goes
-            os.unlink(os.path.join(self.dir, vnfc.id + ".pid"))
-            self.stop_now(vnfc)
+            self.discard_now(vnfc)
             return vnfc.id
 
     def reap(self):
@@ -193,5 +209,4 @@ class Vnf:
     def stop_all(self):
         with self.lock:
             for vnfc in self.members():
-                os.unlink(os.path.join(self.dir, vnfc.id + ".pid"))
-                self.stop_now(vnfc)
+                self.discard_now(vnfc)
