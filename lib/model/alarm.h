@@ -35,10 +35,10 @@ struct hale_sub_record {
     char *definition_id;
     int64_t definition_version;
     unsigned sub;
-    json_t *group;   /* object string -> string */
+    json_t *group; /* object string -> string */
     enum hale_state state;
-    int64_t at_ms;   /* logical time of the decision */
-    json_t *values;  /* array of reals */
+    int64_t at_ms;  /* logical time of the decision */
+    json_t *values; /* array of reals */
     int64_t window_start_ms, window_end_ms;
     json_t *metrics; /* array of {"name","dimensions"} */
     int64_t accepted_us, decided_us;
@@ -65,8 +65,10 @@ struct hale_event {
     json_t *details;    /* object, free form */
     int64_t accepted_us;
 };
-HALE_MUST_CHECK enum hale_rc hale_event_encode(const struct hale_event *e, struct hale_buf *out);
-HALE_MUST_CHECK enum hale_rc hale_event_decode(struct hale_str json, struct hale_event *out);
+HALE_MUST_CHECK enum hale_rc hale_event_encode(const struct hale_event *e,
+                                               struct hale_buf *out);
+HALE_MUST_CHECK enum hale_rc hale_event_decode(struct hale_str json,
+                                               struct hale_event *out);
 void hale_event_fini(struct hale_event *e);
 
 /*
@@ -98,8 +100,10 @@ struct hale_alarm {
     int64_t created_ms, updated_ms, state_updated_ms;
     int64_t seq;
 };
-HALE_MUST_CHECK enum hale_rc hale_alarm_encode(const struct hale_alarm *a, struct hale_buf *out);
-HALE_MUST_CHECK enum hale_rc hale_alarm_decode(struct hale_str json, struct hale_alarm *out);
+HALE_MUST_CHECK enum hale_rc hale_alarm_encode(const struct hale_alarm *a,
+                                               struct hale_buf *out);
+HALE_MUST_CHECK enum hale_rc hale_alarm_decode(struct hale_str json,
+                                               struct hale_alarm *out);
 void hale_alarm_fini(struct hale_alarm *a);
 
 /*
@@ -116,8 +120,12 @@ void hale_alarm_fini(struct hale_alarm *a);
  * Stamps in wall microseconds: accepted_us (sample or event accepted by the collector; 0 when a
  * timer decided), decided_us (thresholds; for events = accepted_us), logged_us (correlator).
  */
-enum hale_log_kind { HALE_ALARM_CREATED, HALE_ALARM_TRANSITION, HALE_ALARM_UPDATED,
-                     HALE_ALARM_DELETED };
+enum hale_log_kind {
+    HALE_ALARM_CREATED,
+    HALE_ALARM_TRANSITION,
+    HALE_ALARM_UPDATED,
+    HALE_ALARM_DELETED
+};
 struct hale_log_record {
     int64_t seq;
     enum hale_log_kind kind;
@@ -139,17 +147,21 @@ void hale_log_record_fini(struct hale_log_record *r);
  *   {"v":1,"op":"alarm-delete","id":uuid,"definition_id":s,"group":{}}
  *   {"v":1,"op":"alarm-patch","id":uuid,"state":s?,"lifecycle_state":s?,"link":s?}
  */
-enum hale_control_op { HALE_CONTROL_DEFINITION, HALE_CONTROL_ALARM_DELETE,
-                       HALE_CONTROL_ALARM_PATCH };
+enum hale_control_op {
+    HALE_CONTROL_DEFINITION,
+    HALE_CONTROL_ALARM_DELETE,
+    HALE_CONTROL_ALARM_PATCH
+};
 struct hale_control {
     enum hale_control_op op;
     char *id;
-    char *definition_id; /* alarm-delete, else NULL */
-    json_t *group;       /* alarm-delete, else NULL */
+    char *definition_id;                  /* alarm-delete, else NULL */
+    json_t *group;                        /* alarm-delete, else NULL */
     char *state, *lifecycle_state, *link; /* alarm-patch; NULL = keep */
 };
 HALE_MUST_CHECK enum hale_rc hale_control_encode(const struct hale_control *c,
                                                  struct hale_buf *out);
-HALE_MUST_CHECK enum hale_rc hale_control_decode(struct hale_str json, struct hale_control *out);
+HALE_MUST_CHECK enum hale_rc hale_control_decode(struct hale_str json,
+                                                 struct hale_control *out);
 void hale_control_fini(struct hale_control *c);
 #endif

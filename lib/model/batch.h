@@ -32,24 +32,26 @@ unsigned hale_batch_n(const struct hale_batch *b);
  * metas), HALE_E_NOMEM, HALE_E_INVAL if value is not finite or meta not one JSON object (what
  * hale_batch_open would refuse). The batch is unchanged then.
  * O(1) amortised, allocation only on growth. */
-HALE_MUST_CHECK enum hale_rc hale_batch_add(struct hale_batch *b, uint64_t id, int64_t time_ms,
-                                            double value, struct hale_str meta);
+HALE_MUST_CHECK enum hale_rc hale_batch_add(struct hale_batch *b, uint64_t id,
+                                            int64_t time_ms, double value,
+                                            struct hale_str meta);
 /* Appends the encoded form; n must be >= 1. HALE_E_LIMIT when out takes no more. */
-HALE_MUST_CHECK enum hale_rc hale_batch_encode(const struct hale_batch *b, int64_t accepted_us,
-                                               struct hale_buf *out);
+HALE_MUST_CHECK enum hale_rc hale_batch_encode(const struct hale_batch *b,
+                                               int64_t accepted_us, struct hale_buf *out);
 
 /* Reader: a view over entry bytes (which must stay). Access by index without alignment needs. */
 struct hale_batch_view {
     unsigned n;
     unsigned n_metas;
     int64_t accepted_us;
-    const char *ids;    /* use the accessors */
+    const char *ids; /* use the accessors */
     const char *times;
     const char *values;
-    const char *metas;  /* first meta record, or NULL */
+    const char *metas; /* first meta record, or NULL */
     const char *end;
 };
-HALE_MUST_CHECK enum hale_rc hale_batch_open(struct hale_str bytes, struct hale_batch_view *out);
+HALE_MUST_CHECK enum hale_rc hale_batch_open(struct hale_str bytes,
+                                             struct hale_batch_view *out);
 static inline uint64_t hale_batch_id(const struct hale_batch_view *v, unsigned i);
 static inline int64_t hale_batch_time(const struct hale_batch_view *v, unsigned i);
 static inline double hale_batch_value(const struct hale_batch_view *v, unsigned i);

@@ -22,7 +22,8 @@
 
 enum hale_severity { HALE_SEV_LOW, HALE_SEV_MEDIUM, HALE_SEV_HIGH, HALE_SEV_CRITICAL };
 const char *hale_severity_text(enum hale_severity s);
-HALE_MUST_CHECK enum hale_rc hale_severity_parse(struct hale_str text, enum hale_severity *out);
+HALE_MUST_CHECK enum hale_rc hale_severity_parse(struct hale_str text,
+                                                 enum hale_severity *out);
 
 struct hale_strings { /* owned array of owned C strings */
     unsigned n;
@@ -59,11 +60,12 @@ HALE_MUST_CHECK enum hale_rc hale_definition_encode(const struct hale_definition
  * are ignored. */
 HALE_MUST_CHECK enum hale_rc hale_definition_from_api(const json_t *body,
                                                       const struct hale_definition *base,
-                                                      bool partial, struct hale_definition **out,
+                                                      bool partial,
+                                                      struct hale_definition **out,
                                                       struct hale_err *err);
 /* Monasca refuses changes of match_by, of the number of sub-expressions and of their metrics
  * (422 InvalidUpdateException). HALE_E_CONFLICT with the message. */
-HALE_MUST_CHECK enum hale_rc hale_definition_check_update(const struct hale_definition *before,
-                                                          const struct hale_definition *after,
-                                                          struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_definition_check_update(const struct hale_definition *before,
+                             const struct hale_definition *after, struct hale_err *err);
 #endif

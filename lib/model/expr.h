@@ -16,10 +16,20 @@
 #include "base/str.h"
 #include "model/series.h"
 
-enum hale_func { HALE_FUNC_MAX, HALE_FUNC_MIN, HALE_FUNC_AVG, HALE_FUNC_SUM, HALE_FUNC_COUNT,
-                 HALE_FUNC_LAST };
+enum hale_func {
+    HALE_FUNC_MAX,
+    HALE_FUNC_MIN,
+    HALE_FUNC_AVG,
+    HALE_FUNC_SUM,
+    HALE_FUNC_COUNT,
+    HALE_FUNC_LAST
+};
 enum hale_op { HALE_OP_LT, HALE_OP_LTE, HALE_OP_GT, HALE_OP_GTE };
-enum hale_state { HALE_STATE_OK, HALE_STATE_UNDETERMINED, HALE_STATE_ALARM }; /* by rank */
+enum hale_state {
+    HALE_STATE_OK,
+    HALE_STATE_UNDETERMINED,
+    HALE_STATE_ALARM
+}; /* by rank */
 /* HALE: our default; MONASCA: its quirks too (definition key `semantics: monasca`). */
 enum hale_semantics { HALE_SEMANTICS_HALE, HALE_SEMANTICS_MONASCA };
 
@@ -27,9 +37,9 @@ struct hale_subexpr {
     enum hale_func func;
     enum hale_op op;
     bool deterministic;
-    bool bare;          /* written without a function */
-    unsigned period_s;  /* multiple of 60; default 60 */
-    unsigned times;     /* >= 1 */
+    bool bare;         /* written without a function */
+    unsigned period_s; /* multiple of 60; default 60 */
+    unsigned times;    /* >= 1 */
     double threshold;
     struct hale_str name;
     unsigned n_dims;
@@ -39,7 +49,7 @@ struct hale_subexpr {
 enum hale_node_kind { HALE_NODE_SUB, HALE_NODE_AND, HALE_NODE_OR };
 struct hale_node {
     enum hale_node_kind kind;
-    unsigned sub;                /* index into subs, for HALE_NODE_SUB */
+    unsigned sub; /* index into subs, for HALE_NODE_SUB */
     struct hale_node *left, *right;
 };
 
@@ -57,7 +67,8 @@ void hale_expr_free(struct hale_expr *e); /* NULL allowed */
 
 /* State of the whole from the states of the subs (array of n_subs).
  * MONASCA: any UNDETERMINED dominates. HALE: three-valued (Kleene) logic. */
-enum hale_state hale_expr_eval(const struct hale_expr *e, const enum hale_state *sub_states,
+enum hale_state hale_expr_eval(const struct hale_expr *e,
+                               const enum hale_state *sub_states,
                                enum hale_semantics semantics);
 /* Monasca's text of one sub-expression: "avg(x{a=2, b=1}, 120) > 10.0 times 3". */
 void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out);
@@ -69,5 +80,6 @@ const char *hale_func_text(enum hale_func f);   /* "MAX" ... */
 const char *hale_op_text(enum hale_op op);      /* "GT" ... */
 const char *hale_op_symbol(enum hale_op op);    /* ">" ... */
 const char *hale_state_text(enum hale_state s); /* "OK", "UNDETERMINED", "ALARM" */
-HALE_MUST_CHECK enum hale_rc hale_state_parse(struct hale_str text, enum hale_state *out); /* any case */
+HALE_MUST_CHECK enum hale_rc hale_state_parse(struct hale_str text,
+                                              enum hale_state *out); /* any case */
 #endif

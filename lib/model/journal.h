@@ -35,7 +35,7 @@ struct hale_journal_row {
     char *step_type; /* "" when step is -1 */
     int attempt;     /* from 1; 0 when not about a call */
     char *text;
-    json_t *detail;  /* object */
+    json_t *detail; /* object */
 };
 HALE_MUST_CHECK enum hale_rc hale_journal_encode(const struct hale_journal_row *r,
                                                  struct hale_buf *out);

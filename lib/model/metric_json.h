@@ -26,15 +26,22 @@
 #include "base/str.h"
 #include "model/series.h"
 
-enum hale_metric_fault { HALE_METRIC_OK, HALE_METRIC_END, HALE_METRIC_BAD_JSON,
-                         HALE_METRIC_BAD_SCHEMA };
+enum hale_metric_fault {
+    HALE_METRIC_OK,
+    HALE_METRIC_END,
+    HALE_METRIC_BAD_JSON,
+    HALE_METRIC_BAD_SCHEMA
+};
 
 struct hale_metric_view {
-    struct hale_str name_raw; /* source text of the string, without quotes, escapes undecoded */
-    struct hale_str dims_raw; /* source text of the object with braces, or {NULL,0} when absent */
-    struct hale_str meta_raw; /* source text of value_meta object, {NULL,0} when absent/null/{} */
-    int64_t time_ms;          /* floats truncated */
-    double value;             /* finite; true/false give 1/0 */
+    struct hale_str
+        name_raw; /* source text of the string, without quotes, escapes undecoded */
+    struct hale_str
+        dims_raw; /* source text of the object with braces, or {NULL,0} when absent */
+    struct hale_str
+        meta_raw;    /* source text of value_meta object, {NULL,0} when absent/null/{} */
+    int64_t time_ms; /* floats truncated */
+    double value;    /* finite; true/false give 1/0 */
 };
 
 struct hale_metric_parser {
@@ -53,9 +60,9 @@ enum hale_metric_fault hale_metric_parser_next(struct hale_metric_parser *p,
 /* The slow path: decodes and validates name and dimensions into canonical bytes of a series.
  * Appends to out. HALE_E_INVAL (message in err, ends with ": for metric <name>"); HALE_E_LIMIT
  * when out takes no more, HALE_E_NOMEM (not the client's fault, 503). */
-HALE_MUST_CHECK enum hale_rc hale_metric_series(const struct hale_metric_view *v,
-                                                struct hale_str tenant, struct hale_str region,
-                                                struct hale_buf *out, struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_metric_series(const struct hale_metric_view *v, struct hale_str tenant,
+                   struct hale_str region, struct hale_buf *out, struct hale_err *err);
 /* Validates value_meta by Monasca's rules (<= 16 keys, key 1..255, <= 2048 characters as
  * Python's json.dumps would write it). */
 HALE_MUST_CHECK enum hale_rc hale_metric_check_meta(struct hale_str meta_raw,

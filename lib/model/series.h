@@ -37,19 +37,24 @@ struct hale_series {
 
 /* Checks name against Monasca's rules (fact: 1..255 code points, none of <>={}(),"\;& nor blank).
  * HALE_E_INVAL with err->text = "invalid characters in metric name ..." and so on. */
-HALE_MUST_CHECK enum hale_rc hale_series_check_name(struct hale_str name, struct hale_err *err);
-HALE_MUST_CHECK enum hale_rc hale_series_check_dim(struct hale_str key, struct hale_str value,
-                                                   struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc hale_series_check_name(struct hale_str name,
+                                                    struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_series_check_dim(struct hale_str key, struct hale_str value, struct hale_err *err);
 /* Sorts dims in place; HALE_E_INVAL on a duplicate key. */
-HALE_MUST_CHECK enum hale_rc hale_series_sort(struct hale_series *s, struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc hale_series_sort(struct hale_series *s,
+                                              struct hale_err *err);
 /* Appends the canonical form of s (dims sorted). HALE_E_LIMIT over HALE_SERIES_MAX_BYTES, or when
  * out takes no more. */
-HALE_MUST_CHECK enum hale_rc hale_series_encode(const struct hale_series *s, struct hale_buf *out);
+HALE_MUST_CHECK enum hale_rc hale_series_encode(const struct hale_series *s,
+                                                struct hale_buf *out);
 /* Decodes into views of bytes. HALE_E_INVAL on anything that is not exactly a canonical form. */
-HALE_MUST_CHECK enum hale_rc hale_series_decode(struct hale_str bytes, struct hale_series *out);
+HALE_MUST_CHECK enum hale_rc hale_series_decode(struct hale_str bytes,
+                                                struct hale_series *out);
 uint64_t hale_series_id(struct hale_str canonical);
 /* n_shards >= 1 */
-unsigned hale_series_shard(struct hale_str tenant, struct hale_str name, unsigned n_shards);
+unsigned hale_series_shard(struct hale_str tenant, struct hale_str name,
+                           unsigned n_shards);
 /* Value of key or {NULL,0}. */
 struct hale_str hale_series_dim(const struct hale_series *s, struct hale_str key);
 

@@ -22,7 +22,7 @@
 struct hale_http_client;
 
 struct hale_http_call { /* all text is copied by start */
-    const char *method;         /* "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD" */
+    const char *method; /* "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD" */
     const char *url;
     const char *const *headers; /* NULL-terminated "Name: value" lines, or NULL */
     struct hale_str body;       /* {NULL,0} = none */
@@ -35,19 +35,20 @@ struct hale_http_call { /* all text is copied by start */
     bool insecure;              /* no TLS verification */
 };
 struct hale_http_result { /* valid during the callback */
-    enum hale_rc rc;         /* HALE_OK: a status arrived; HALE_E_AGAIN: timed out; HALE_E_IO: no
+    enum hale_rc rc; /* HALE_OK: a status arrived; HALE_E_AGAIN: timed out; HALE_E_IO: no
                                 connection or broken off; HALE_E_LIMIT; HALE_E_INVAL: bad URL */
-    bool sent;               /* the request may have reached the server (connection was made and
+    bool sent;       /* the request may have reached the server (connection was made and
                                 something was written): a repeat needs care */
-    unsigned status;         /* 0 when none */
+    unsigned status; /* 0 when none */
     struct hale_str body;
     struct hale_str headers; /* raw lines of the final response */
     int64_t took_us;
-    const char *error;       /* text for a person when rc != HALE_OK, else "" */
+    const char *error; /* text for a person when rc != HALE_OK, else "" */
 };
 typedef void (*hale_http_done)(const struct hale_http_result *r, void *arg);
 
-struct hale_http_client *hale_http_client_new(unsigned max_calls); /* NULL on memory failure */
+struct hale_http_client *
+hale_http_client_new(unsigned max_calls); /* NULL on memory failure */
 /* Cancels what is under way without calling back. */
 void hale_http_client_free(struct hale_http_client *c);
 /* HALE_E_LIMIT when max_calls are under way. *id_out (may be NULL) is > 0 and unique. */
@@ -60,17 +61,20 @@ void hale_http_client_cancel(struct hale_http_client *c, uint64_t id);
 unsigned hale_http_client_active(const struct hale_http_client *c);
 /* Waits until a call makes progress, an extra descriptor is ready (its revents is set) or
  * timeout_ms has passed (0: does not wait), then runs the callbacks of finished calls. */
-HALE_MUST_CHECK enum hale_rc hale_http_client_poll(struct hale_http_client *c, struct pollfd *extra,
-                                                   unsigned n_extra, int timeout_ms);
+HALE_MUST_CHECK enum hale_rc hale_http_client_poll(struct hale_http_client *c,
+                                                   struct pollfd *extra, unsigned n_extra,
+                                                   int timeout_ms);
 /* Header value of name (any case) in r->headers, trimmed, or {NULL,0}. */
-struct hale_str hale_http_result_header(const struct hale_http_result *r, const char *name);
+struct hale_str hale_http_result_header(const struct hale_http_result *r,
+                                        const char *name);
 
 /* One call, waiting. body_out (initialised by the caller, NULL allowed) gets the body,
  * location_out (NULL allowed, 512 bytes) the Location header. r->body/headers are not valid after.
  * Returns r->rc. */
 HALE_MUST_CHECK enum hale_rc hale_http_call_sync(const struct hale_http_call *call,
                                                  struct hale_http_result *r,
-                                                 struct hale_buf *body_out, char *location_out);
+                                                 struct hale_buf *body_out,
+                                                 char *location_out);
 /* True for an absolute http/https URL with a host. */
 bool hale_http_url_ok(const char *url);
 /* Percent-encodes s for a query value or path segment. */

@@ -28,27 +28,28 @@ struct hale_http_req;
 struct hale_http_stream;
 
 struct hale_http_server_options {
-    const char *listen;        /* "127.0.0.1:8070", "[::1]:0", "0.0.0.0:8070"; port 0 = any */
-    size_t max_body_bytes;     /* default ceiling of a request body */
-    unsigned max_connections;  /* 1..10000 */
-    unsigned idle_timeout_s;   /* 0 = 60 */
+    const char *listen;    /* "127.0.0.1:8070", "[::1]:0", "0.0.0.0:8070"; port 0 = any */
+    size_t max_body_bytes; /* default ceiling of a request body */
+    unsigned max_connections; /* 1..10000 */
+    unsigned idle_timeout_s;  /* 0 = 60 */
     /* Refuses early by answering (then returns false), or returns true to receive the body.
      * NULL = accept all. */
     bool (*head)(struct hale_http_req *req, void *arg);
     void (*handle)(struct hale_http_req *req, void *arg);
     void *arg;
 };
-HALE_MUST_CHECK enum hale_rc hale_http_server_start(const struct hale_http_server_options *o,
-                                                    struct hale_http_server **out,
-                                                    struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_http_server_start(const struct hale_http_server_options *o,
+                       struct hale_http_server **out, struct hale_err *err);
 /* Stops accepting, waits for answered requests to drain (deadline 5 s), closes streams, joins. */
 void hale_http_server_stop(struct hale_http_server *s);
 unsigned hale_http_server_port(const struct hale_http_server *s); /* the bound port */
 
 /* --- request ---------------------------------------------------------------------------- */
-const char *hale_http_method(const struct hale_http_req *req);    /* "GET" ... */
-const char *hale_http_path(const struct hale_http_req *req);      /* decoded, without query */
-const char *hale_http_header(const struct hale_http_req *req, const char *name); /* or NULL */
+const char *hale_http_method(const struct hale_http_req *req); /* "GET" ... */
+const char *hale_http_path(const struct hale_http_req *req); /* decoded, without query */
+const char *hale_http_header(const struct hale_http_req *req,
+                             const char *name); /* or NULL */
 /* First occurrence of a query parameter, percent- and plus-decoded; NULL when absent or without
  * value (Monasca: the first one counts, valueless ones are ignored). */
 const char *hale_http_query(const struct hale_http_req *req, const char *name);
@@ -56,11 +57,13 @@ const char *hale_http_query(const struct hale_http_req *req, const char *name);
 void hale_http_query_each(const struct hale_http_req *req,
                           void (*each)(const char *name, const char *value, void *arg),
                           void *arg);
-const char *hale_http_raw_query(const struct hale_http_req *req); /* as sent, "" when none */
+const char *
+hale_http_raw_query(const struct hale_http_req *req); /* as sent, "" when none */
 struct hale_str hale_http_body(const struct hale_http_req *req);
 /* The peer's address as text ("127.0.0.1"). */
 const char *hale_http_peer(const struct hale_http_req *req);
-int64_t hale_http_started_us(const struct hale_http_req *req); /* wall time of the last body byte */
+int64_t hale_http_started_us(
+    const struct hale_http_req *req); /* wall time of the last body byte */
 /* A pointer of the handler's, kept with the request (head may set what handle reads). free_fn is
  * called when the request ends; NULL allowed. */
 void hale_http_set_user(struct hale_http_req *req, void *user, void (*free_fn)(void *));
@@ -75,15 +78,16 @@ void hale_http_add_header(struct hale_http_req *req, const char *name, const cha
 void hale_http_reply(struct hale_http_req *req, unsigned status, const char *content_type,
                      struct hale_str body);
 /* As above, taking the bytes of b (b is empty after). */
-void hale_http_reply_buf(struct hale_http_req *req, unsigned status, const char *content_type,
-                         struct hale_buf *b);
+void hale_http_reply_buf(struct hale_http_req *req, unsigned status,
+                         const char *content_type, struct hale_buf *b);
 
 /* --- streaming answer (server-sent events) -------------------------------------------------- */
 /* Answers 200 with a body that grows by hale_http_stream_write until hale_http_stream_close or the
  * client leaves. The stream handle is reference-counted by the caller: exactly one
  * hale_http_stream_close per begin. */
 struct hale_http_stream *hale_http_stream_begin(struct hale_http_req *req,
-                                                const char *content_type, size_t max_queued_bytes);
+                                                const char *content_type,
+                                                size_t max_queued_bytes);
 /* Queues bytes. HALE_E_CLOSED: the client has gone, or its queue was full (then the connection is
  * cut: it resumes by Last-Event-ID); the caller closes its handle. Any thread. */
 HALE_MUST_CHECK enum hale_rc hale_http_stream_write(struct hale_http_stream *st,

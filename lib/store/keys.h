@@ -37,9 +37,9 @@
  */
 #include <stdint.h>
 
-#define HALE_KEY_MAX       256
-#define HALE_SHARDS_MAX    64
-#define HALE_KEYS_LOG_MAX  1000000
+#define HALE_KEY_MAX      256
+#define HALE_SHARDS_MAX   64
+#define HALE_KEYS_LOG_MAX 1000000
 
 #define HALE_KEYS_DEFINITIONS "hale:{m}:definitions"
 #define HALE_KEYS_DEFNAMES    "hale:{m}:defnames"

@@ -40,19 +40,21 @@ HALE_MUST_CHECK enum hale_rc hale_redis_append(struct hale_redis *r, unsigned n,
                                                const struct hale_str *args);
 /* The same from a list of struct hale_str: HALE_REDIS(r, HALE_STR("GET"), key). */
 #define HALE_REDIS(r, ...)                                                               \
-    hale_redis_append((r),                                                               \
-                      (unsigned)(sizeof((struct hale_str[]){__VA_ARGS__}) /              \
-                                 sizeof(struct hale_str)),                               \
-                      (const struct hale_str[]){__VA_ARGS__})
+    hale_redis_append(                                                                   \
+        (r),                                                                             \
+        (unsigned)(sizeof((struct hale_str[]){__VA_ARGS__}) / sizeof(struct hale_str)),  \
+        (const struct hale_str[]){__VA_ARGS__})
 /* Sends what is queued as far as the socket takes it; replies flush too. */
 HALE_MUST_CHECK enum hale_rc hale_redis_flush(struct hale_redis *r);
 /* Next reply in order; waits up to the connection's timeout. The caller frees it. */
-HALE_MUST_CHECK enum hale_rc hale_redis_reply(struct hale_redis *r, struct hale_reply **out);
+HALE_MUST_CHECK enum hale_rc hale_redis_reply(struct hale_redis *r,
+                                              struct hale_reply **out);
 /* As above with its own deadline (for XREAD BLOCK: block time + timeout is added by the caller). */
-HALE_MUST_CHECK enum hale_rc hale_redis_reply_wait(struct hale_redis *r, int64_t timeout_ms,
-                                                   struct hale_reply **out);
+HALE_MUST_CHECK enum hale_rc
+hale_redis_reply_wait(struct hale_redis *r, int64_t timeout_ms, struct hale_reply **out);
 /* Next reply if it is complete; HALE_E_NOTFOUND when not yet. Never waits; flushes first. */
-HALE_MUST_CHECK enum hale_rc hale_redis_try_reply(struct hale_redis *r, struct hale_reply **out);
+HALE_MUST_CHECK enum hale_rc hale_redis_try_reply(struct hale_redis *r,
+                                                  struct hale_reply **out);
 /* For poll loops: fills fd and events (POLLIN, and POLLOUT while bytes wait); -1 when closed. */
 void hale_redis_pollfd(const struct hale_redis *r, struct pollfd *out);
 unsigned hale_redis_pending(const struct hale_redis *r); /* replies not taken yet */
@@ -62,15 +64,16 @@ HALE_MUST_CHECK enum hale_rc hale_redis_cmd(struct hale_redis *r, unsigned n,
                                             const struct hale_str *args,
                                             struct hale_reply **out);
 #define HALE_REDIS_CMD(r, out, ...)                                                      \
-    hale_redis_cmd((r),                                                                  \
-                   (unsigned)(sizeof((struct hale_str[]){__VA_ARGS__}) /                 \
-                              sizeof(struct hale_str)),                                  \
-                   (const struct hale_str[]){__VA_ARGS__}, (out))
+    hale_redis_cmd(                                                                      \
+        (r),                                                                             \
+        (unsigned)(sizeof((struct hale_str[]){__VA_ARGS__}) / sizeof(struct hale_str)),  \
+        (const struct hale_str[]){__VA_ARGS__}, (out))
 /* MULTI ... EXEC: begin, append any number (each queues one command), exec waits. The replies of
  * the commands are the elements of *out (NULL allowed). HALE_E_INVAL: Redis refused (text in
  * hale_redis_error; nothing was done), HALE_E_CONFLICT: a WATCH failed, HALE_E_IO: unknown. */
 HALE_MUST_CHECK enum hale_rc hale_redis_begin(struct hale_redis *r);
-HALE_MUST_CHECK enum hale_rc hale_redis_exec(struct hale_redis *r, struct hale_reply **out);
+HALE_MUST_CHECK enum hale_rc hale_redis_exec(struct hale_redis *r,
+                                             struct hale_reply **out);
 /* Gives a begun transaction up instead of exec. After a failed append inside a transaction every
  * further append fails alike until exec (which tells the reason) or discard: commands never slip
  * out of their transaction. Without a transaction it does nothing. */
@@ -80,10 +83,13 @@ void hale_redis_discard(struct hale_redis *r);
 void hale_reply_free(struct hale_reply *p); /* NULL allowed; only for top-level replies */
 bool hale_reply_is_nil(const struct hale_reply *p);
 bool hale_reply_is_error(const struct hale_reply *p);
-struct hale_str hale_reply_str(const struct hale_reply *p); /* string, status or error text */
-int64_t hale_reply_int(const struct hale_reply *p);         /* integer, or number in a string; 0 */
-size_t hale_reply_n(const struct hale_reply *p);            /* elements of an array, else 0 */
-const struct hale_reply *hale_reply_at(const struct hale_reply *p, size_t i); /* NULL if none */
+struct hale_str
+hale_reply_str(const struct hale_reply *p); /* string, status or error text */
+int64_t
+hale_reply_int(const struct hale_reply *p);      /* integer, or number in a string; 0 */
+size_t hale_reply_n(const struct hale_reply *p); /* elements of an array, else 0 */
+const struct hale_reply *hale_reply_at(const struct hale_reply *p,
+                                       size_t i); /* NULL if none */
 
 /* --- streams -------------------------------------------------------------------------------- */
 /* A position in a stream. Text "ms-seq". */
@@ -92,18 +98,20 @@ struct hale_stream_id {
 };
 #define HALE_STREAM_ID_TEXT 42
 const char *hale_stream_id_text(struct hale_stream_id id, char *dst);
-HALE_MUST_CHECK enum hale_rc hale_stream_id_parse(struct hale_str s, struct hale_stream_id *out);
+HALE_MUST_CHECK enum hale_rc hale_stream_id_parse(struct hale_str s,
+                                                  struct hale_stream_id *out);
 int hale_stream_id_cmp(struct hale_stream_id a, struct hale_stream_id b);
 /* Queues XREAD COUNT count [BLOCK block_ms] STREAMS keys.. ids.. (block_ms < 0: no BLOCK). */
 HALE_MUST_CHECK enum hale_rc hale_redis_xread(struct hale_redis *r, unsigned n,
                                               const char *const *keys,
-                                              const struct hale_stream_id *after, unsigned count,
-                                              int64_t block_ms);
+                                              const struct hale_stream_id *after,
+                                              unsigned count, int64_t block_ms);
 /* Calls each for every entry of an XREAD reply (stream = index into keys as given) in order.
  * value is the entry's first field value. Stops when each returns non-zero and returns that. */
 int hale_reply_entries(const struct hale_reply *p, unsigned n, const char *const *keys,
                        int (*each)(unsigned stream, struct hale_stream_id id,
-                                   struct hale_str field, struct hale_str value, void *arg),
+                                   struct hale_str field, struct hale_str value,
+                                   void *arg),
                        void *arg);
 /* The same for the reply of XRANGE/XREVRANGE (one stream: index 0). */
 int hale_reply_range(const struct hale_reply *p,

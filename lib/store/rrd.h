@@ -23,19 +23,23 @@ struct hale_rrd_point {
 };
 /* Adds points in one call; they must ascend. Points not newer than the file's last update are
  * skipped and counted in *skipped_out (NULL allowed). HALE_E_NOTFOUND: no such file. */
-HALE_MUST_CHECK enum hale_rc hale_rrd_update(const char *path, const struct hale_rrd_point *points,
-                                             size_t n, size_t *skipped_out, struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc hale_rrd_update(const char *path,
+                                             const struct hale_rrd_point *points,
+                                             size_t n, size_t *skipped_out,
+                                             struct hale_err *err);
 enum hale_rrd_cf { HALE_RRD_AVERAGE, HALE_RRD_MIN, HALE_RRD_MAX };
 struct hale_rrd_series { /* owned by the caller after fetch; free(values) */
     int64_t start_s;     /* start of the first row's interval */
     int64_t step_s;      /* resolution found: >= the one asked for */
     size_t n;
-    double *values;      /* NaN = unknown */
+    double *values; /* NaN = unknown */
 };
 /* Rows covering [start_s, end_s) at the finest step that covers the span and is >= step_s. */
-HALE_MUST_CHECK enum hale_rc hale_rrd_fetch(const char *path, enum hale_rrd_cf cf, int64_t start_s,
-                                            int64_t end_s, int64_t step_s,
-                                            struct hale_rrd_series *out, struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc hale_rrd_fetch(const char *path, enum hale_rrd_cf cf,
+                                            int64_t start_s, int64_t end_s,
+                                            int64_t step_s, struct hale_rrd_series *out,
+                                            struct hale_err *err);
 /* Time of the last update, seconds. */
-HALE_MUST_CHECK enum hale_rc hale_rrd_last(const char *path, int64_t *out_s, struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc hale_rrd_last(const char *path, int64_t *out_s,
+                                           struct hale_err *err);
 #endif
