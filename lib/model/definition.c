@@ -218,7 +218,8 @@ struct request {
 
 static enum hale_rc no_memory(const struct request *r)
 {
-    return hale_err_set(r->err, HALE_E_NOMEM, "out of memory");
+    (void)hale_err_set(r->err, HALE_E_NOMEM, "out of memory");
+    return HALE_E_NOMEM;
 }
 
 static enum hale_rc copy_text(const struct request *r, const char *text, char **out)

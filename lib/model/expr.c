@@ -138,7 +138,7 @@ static int shortest_digits(double d, char digits[24])
 /* As Java's Double.toString: plain from 10^-3 up to 10^7, else "d.dddE<n>"; always a fraction. */
 static void add_java_double(struct hale_buf *out, double d)
 {
-    char digits[24];
+    char digits[24] = "";
     if (signbit(d))
         hale_buf_add_char(out, '-');
     d = fabs(d);
