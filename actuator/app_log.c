@@ -12,9 +12,9 @@
 
 #define READ_COUNT    256
 #define READ_BLOCK_MS 1000
-#define READ_WAIT_US  6000000 /* of a blocked read without reply: the connection is dead */
+#define READ_WAIT_US  6000000 /* a blocked read without reply: a dead connection */
 #define REFILL_COUNT  128
-#define LATE_MS       2000 /* a record older than this is checked against the alarm's state */
+#define LATE_MS       2000 /* older records are checked against the alarm as it is now */
 
 static bool superseded(struct app *app, const struct hale_log_record *rec, int64_t now_us)
 {

@@ -29,11 +29,11 @@
 #define ACTUATOR_LEASE_MS  30000
 
 enum actuator_op {
-    ACTUATOR_OP_BIRTH, /* takes the lease (or finds it held), writes run, rows, guards, position */
-    ACTUATOR_OP_TAKE, /* after a restart: the run's own lease, with a new token */
-    ACTUATOR_OP_KEEP, /* run and rows while the lease is ours; renews it */
-    ACTUATOR_OP_END,  /* the same, then gives the lease back */
-    ACTUATOR_OP_NOTE  /* a run that never held a lease: run, rows, position; once */
+    ACTUATOR_OP_BIRTH, /* takes the lease or finds it held; run, rows, guards, position */
+    ACTUATOR_OP_TAKE,  /* after a restart: the run's own lease, with a new token */
+    ACTUATOR_OP_KEEP,  /* run and rows while the lease is ours; renews it */
+    ACTUATOR_OP_END,   /* the same, then gives the lease back */
+    ACTUATOR_OP_NOTE   /* a run that never held a lease: run, rows, position; once */
 };
 enum actuator_commit_result {
     ACTUATOR_COMMITTED,

@@ -2,14 +2,16 @@
 #ifndef HALE_ACTUATOR_POLICY_H
 #define HALE_ACTUATOR_POLICY_H
 /*
- * policy - what to do about which alarms (docs/formats/policies.md), and which of them an alarm
- * selects. A file is read whole and strictly: the first mistake refuses it with file, line and fix.
- * Plan:      a policy's steps with every variable filled in, as JSON. A run carries its own plan, so
- *            that a reload never changes a run under way:
- *            [{"type":"vnflcm","url","operation":"heal"|"scale","vnf","body":{},"auth":"bearer"|
- *              "x-auth-token","token_file":s,"timeout_ms","poll_ms","retries"},
- *             {"type":"webhook","url","method","headers":{},"body":any|null,"auth","token_file",
- *              "timeout_ms","retries"}]
+ * policy - what to do about which alarms (docs/formats/policies.md), and which of them
+ * an alarm selects. A file is read whole and strictly: the first mistake refuses it with
+ * file, line and fix.
+ * Plan:      a policy's steps with every variable filled in, as JSON. A run carries its
+ *            own plan, so that a reload never changes a run under way:
+ *            [{"type":"vnflcm","url","operation":"heal"|"scale","vnf","body":{},
+ *              "auth":"bearer"|"x-auth-token","token_file":s,"timeout_ms","poll_ms",
+ *              "retries"},
+ *             {"type":"webhook","url","method","headers":{},"body":any,"auth",
+ *              "token_file","timeout_ms","retries"}]
  * Ownership: a set owns all it points to. Threads: immutable after loading.
  */
 #include <jansson.h>
@@ -40,8 +42,8 @@ struct actuator_step {
     /* webhook */
     char *method;
     json_t *headers; /* object of strings, or NULL */
-    json_t *
-        body; /* vnflcm: the request's; webhook: any JSON or NULL; strings are templates */
+    json_t
+        *body; /* vnflcm: an object; webhook: any JSON or NULL; strings are templates */
 };
 struct actuator_policy {
     char *name;
@@ -75,13 +77,15 @@ const struct actuator_policy *actuator_policies_find(const struct actuator_polic
                                                      const char *name);
 void actuator_policy_step_fini(struct actuator_step *s);
 
-/* Variables of an alarm: every dimension that has one value in the group and all metrics, then
- * alarm.id, alarm.name, alarm.state, alarm.old_state, alarm.severity, alarm.reason, alarm.seq,
- * alarm.time, tenant. The caller adds policy, target, run.id. NULL on memory failure. */
+/* Variables of an alarm: every dimension that has one value in the group and all
+ * metrics, then alarm.id, alarm.name, alarm.state, alarm.old_state, alarm.severity,
+ * alarm.reason, alarm.seq, alarm.time, tenant. The caller adds policy, target, run.id.
+ * NULL on memory failure. */
 json_t *actuator_policy_vars(const struct hale_log_record *rec);
 bool actuator_policy_selects(const struct actuator_policy *p,
                              const struct hale_log_record *rec, const json_t *vars);
-/* A new JSON array. HALE_E_NOTFOUND with the variable's name in missing (ACTUATOR_NAME_MAX). */
+/* A new JSON array. HALE_E_NOTFOUND with the variable's name in missing
+ * (ACTUATOR_NAME_MAX). */
 HALE_MUST_CHECK enum hale_rc actuator_policy_plan(const struct actuator_policy *p,
                                                   const json_t *vars, json_t **out,
                                                   char *missing);

@@ -2,7 +2,8 @@
 #ifndef HALE_ACTUATOR_READ_H
 #define HALE_ACTUATOR_READ_H
 /*
- * read - pieces of YAML that policies and configuration share. Errors name file, line and fix.
+ * read - pieces of YAML that policies and configuration share. Errors name file, line
+ * and fix.
  * Threads: stateless.
  */
 #include <jansson.h>
@@ -10,7 +11,8 @@
 #include "base/rc.h"
 #include "model/yaml.h"
 
-/* One scalar or a non-empty list of scalars: calls each with every one, stops at a failure. */
+/* One scalar or a non-empty list of scalars: calls each with every one, stops at a
+ * failure. */
 HALE_MUST_CHECK enum hale_rc
 actuator_read_each(const struct hale_yaml_node *node, const char *key,
                    struct hale_err *err,
@@ -23,8 +25,8 @@ HALE_MUST_CHECK enum hale_rc actuator_read_mask(const struct hale_yaml_node *nod
                                                 const char *const *words,
                                                 unsigned fallback, unsigned *out,
                                                 struct hale_err *err);
-/* A map of scalars as a JSON object (new; also set on failure). as_text: every value is text; else
- * true, false and numbers that are not quoted become JSON's. */
+/* A map of scalars as a JSON object (new; also set on failure). as_text: every value is
+ * text; else true, false and numbers that are not quoted become JSON's. */
 HALE_MUST_CHECK enum hale_rc actuator_read_map(const struct hale_yaml_node *map,
                                                const char *what, bool as_text,
                                                json_t **out, struct hale_err *err);

@@ -3,14 +3,15 @@
 #define HALE_ACTUATOR_RUN_H
 /*
  * run - one life of one policy for one trigger, and its record in hash hale:{m}:runs
- * (docs/formats/run.md). The record is written before every effect, so that whoever reads it after
- * a crash knows what may have happened and what has to be asked.
- * Identity:  uuid of (policy, alarm id, alarm seq [, n]): the same trigger is the same run. n counts
- *            the repeats of a policy with `repeat: while_alarm`, 0 is left out.
+ * (docs/formats/run.md). The record is written before every effect, so that whoever
+ * reads it after a crash knows what may have happened and what has to be asked.
+ * Identity:  uuid of (policy, alarm id, alarm seq [, n]): the same trigger is the same
+ *            run. n counts the repeats of a policy with `repeat: while_alarm`, 0 is left
+ *            out.
  * Phases of a step:
  *   WAIT      nothing is out; at wake_us the next call is written down and made
- *   CALL      the call row is written; the request may have left (webhook: may be repeated with
- *             the same key; vnflcm: ASK before repeating)
+ *   CALL      the call row is written; the request may have left (webhook: may be
+ *             repeated with the same key; vnflcm: ASK before repeating)
  *   ASK       the VNFM is asked whether it knows of our call
  *   CONFLICT  it refused with 409; waiting until no other operation is open
  *   POLL      the operation occurrence op_occ is followed to its end

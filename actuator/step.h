@@ -2,8 +2,9 @@
 #ifndef HALE_ACTUATOR_STEP_H
 #define HALE_ACTUATOR_STEP_H
 /*
- * step - what one step sends and how an answer is understood: pure functions of (run, answer, now).
- * Two kinds: webhook (step.c) and SOL003 VNF lifecycle management (vnflcm.c).
+ * step - what one step sends and how an answer is understood: pure functions of (run,
+ * answer, now). Two kinds: webhook (step.c) and SOL003 VNF lifecycle management
+ * (vnflcm.c).
  * Threads:   stateless.
  */
 #include <stdbool.h>
@@ -47,18 +48,19 @@ struct actuator_decision {
     char text[ACTUATOR_TEXT_MAX];
 };
 
-/* The request of the run's phase (CALL, ASK, CONFLICT, POLL, SETTLE). HALE_E_LIMIT, HALE_E_NOMEM. */
+/* The request of the run's phase (CALL, ASK, CONFLICT, POLL, SETTLE). HALE_E_LIMIT,
+ * HALE_E_NOMEM. */
 HALE_MUST_CHECK enum hale_rc actuator_step_request(const struct actuator_run *r,
                                                    int64_t now_us,
                                                    struct actuator_request *out);
 void actuator_request_fini(struct actuator_request *q);
-/* What the answer to that request means. May write r->op_occ, r->settled, r->queries. taken: says
- * whether another run follows the operation occurrence already. */
+/* What the answer to that request means. May write r->op_occ, r->settled, r->queries.
+ * taken: says whether another run follows the operation occurrence already. */
 void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *a,
                           int64_t now_us, bool (*taken)(const char *op_id, void *arg),
                           void *arg, struct actuator_decision *out);
-/* Back-off before try number k (from 1): 200 ms doubling to 10 s, with jitter of half, the same for
- * the same run. */
+/* Back-off before try number k (from 1): 200 ms doubling to 10 s, with jitter of half,
+ * the same for the same run. */
 int64_t actuator_step_backoff_us(const struct actuator_run *r, int64_t k);
 int64_t actuator_step_deadline_us(const struct actuator_run *r);
 
@@ -74,7 +76,8 @@ void actuator_decide_fail(struct actuator_decision *d, const char *fmt, ...)
     HALE_PRINTF(2, 3);
 /* Retry-After in microseconds (seconds form, at most one hour), else fallback_us. */
 int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us);
-/* ": detail" of a ProblemDetails or any "detail"/"title"/"message" in a JSON body, or "". */
+/* ": detail" of a ProblemDetails or any "detail"/"title"/"message" in a JSON body, or
+ * "". */
 const char *actuator_problem_text(const struct actuator_answer *a, char *dst,
                                   size_t size);
 #endif

@@ -3,11 +3,12 @@
 #define HALE_ACTUATOR_TEMPLATE_H
 /*
  * template - text with ${name} in it, filled from an object of strings.
- * Syntax:    ${name}, name of 1..255 bytes without '}', '$', '{', blanks and control bytes; "$${"
- *            stands for a literal "${"; a lone '$' is itself. Values are never expanded again.
- * Safety:    where a value goes decides how it is written: percent-encoded in URLs, without
- *            control bytes in headers; JSON bodies are expanded in the parsed tree, so that a
- *            value can never leave its string.
+ * Syntax:    ${name}, name of 1..255 bytes without '}', '$', '{', blanks and control
+ *            bytes; "$${" stands for a literal "${"; a lone '$' is itself. Values are
+ *            never expanded again.
+ * Safety:    where a value goes decides how it is written: percent-encoded in URLs,
+ *            without control bytes in headers; JSON bodies are expanded in the parsed
+ *            tree, so that a value can never leave its string.
  * Threads:   stateless.
  */
 #include <jansson.h>

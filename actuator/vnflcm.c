@@ -2,7 +2,7 @@
 /*
  * vnflcm - the SOL003 VNF lifecycle management step (declared in step.h).
  * ETSI GS NFV-SOL 003 clause 5, SOL 002 for vnfcInstanceId. Rules:
- *  - a call is repeated only when the VNFM cannot have it, or has been asked and does not know it;
+ *  - a call is repeated only when the VNFM cannot have it, or was asked and does not know;
  *  - 409 means another operation holds the VNF: wait until it ends, then call again;
  *  - the operation occurrence alone says how it ended; 202 says nothing.
  */
@@ -170,7 +170,8 @@ static void on_call(struct actuator_run *r, const struct actuator_answer *a,
     }
 }
 
-/* An unlucky question: asked again with growing pauses, unreadable answers only a few times. */
+/* An unlucky question: asked again with growing pauses, unreadable answers only a few
+ * times. */
 static void ask_again(struct actuator_run *r, const struct actuator_answer *a,
                       const char *what, struct actuator_decision *d)
 {
@@ -207,8 +208,8 @@ static const char *text_of(const json_t *o, const char *key)
     return text != NULL ? text : "";
 }
 
-/* True when op can be what our call began: same kind, begun since, not somebody else's by its
- * parameters, and not followed by another run. */
+/* True when op can be what our call began: same kind, begun since, not somebody else's
+ * by its parameters, and not followed by another run. */
 static bool may_be_ours(const struct actuator_run *r, const json_t *op,
                         bool (*taken)(const char *op_id, void *arg), void *arg)
 {

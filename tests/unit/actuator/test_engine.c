@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine against a model of Redis and of a VNFM, in simulated time. The process is killed at
- * every single point of a run, with what is in flight lost or delivered: the effect on the VNFM must
- * be exactly one operation, and the journal must tell one story.
+ * The engine against a model of Redis and of a VNFM, in simulated time. The process is
+ * killed at every single point of a run, with what is in flight lost or delivered: the
+ * effect on the VNFM must be exactly one operation, and the journal must tell one story.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,7 +117,7 @@ static void event_fini(struct event *ev)
         free(ev->row[i]);
 }
 
-/* --- what the engine asks for ---------------------------------------------------------------- */
+/* --- what the engine asks for ------------------------------------------------------ */
 
 static void io_commit(void *arg, const struct actuator_commit *c)
 {
@@ -147,7 +147,7 @@ static void io_cancel(void *arg, const char *run_id)
     (void)arg, (void)run_id;
 }
 
-/* --- Redis: the ledger's script --------------------------------------------------------------- */
+/* --- Redis: the ledger's script ---------------------------------------------------- */
 
 static enum actuator_commit_result apply_lease(struct world *w, const struct event *ev,
                                                int64_t *token)
@@ -200,7 +200,7 @@ static void apply(struct world *w, const struct event *ev, bool reply)
                    result == ACTUATOR_HELD ? w->lease : "");
 }
 
-/* --- the VNFM ----------------------------------------------------------------------------------- */
+/* --- the VNFM ---------------------------------------------------------------------- */
 
 static void feed(struct world *w, enum hale_state state)
 {
@@ -346,7 +346,7 @@ static void serve(struct world *w, const struct event *ev, bool reply)
     back->location = location;
 }
 
-/* --- running, killing, restarting ---------------------------------------------------------------- */
+/* --- running, killing, restarting -------------------------------------------------- */
 
 static const char POLICY[] =
     "policies:\n"

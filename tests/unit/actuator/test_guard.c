@@ -57,8 +57,8 @@ static void test_table(void **state)
     }
 }
 
-/* Whatever is tried whenever: never more than max starts within any window, never a start within
- * the cooldown; and what was refused until T is allowed at T. */
+/* Whatever is tried whenever: never more than max starts within any window, never a
+ * start within the cooldown; and what was refused until T is allowed at T. */
 static void test_property(void **state)
 {
     (void)state;
