@@ -312,7 +312,7 @@ static bool sig_add(struct correlator_engine *e, struct cor_node *n)
 static void sig_remove(struct correlator_engine *e, struct cor_node *n)
 {
     struct cor_sig *sig = sig_of(e, n->def, n->mask);
-    HALE_ASSERT(sig != NULL && sig->nodes[n->sig_pos] == n);
+    HALE_ASSERT(sig != NULL && sig->nodes != NULL && sig->nodes[n->sig_pos] == n);
     sig->nodes[n->sig_pos] = sig->nodes[--sig->n];
     sig->nodes[n->sig_pos]->sig_pos = n->sig_pos;
 }
@@ -344,6 +344,27 @@ static struct cor_node *node_alloc(struct correlator_engine *e, struct cor_def *
     return n;
 }
 
+/* Makes the union of two nodes that agree. False: enough, a ceiling or no memory. */
+static bool join_two(struct correlator_engine *e, const struct cor_node *n,
+                     const struct cor_node *other)
+{
+    const char *values[COR_KEYS_MAX] = {NULL};
+    for (unsigned k = 0; k < n->def->n_keys; k++)
+        values[k] = n->values[k] != NULL ? n->values[k] : other->values[k];
+    if (cor_node_find(e, n->def, values) != NULL)
+        return true;
+    if (e->n_joined >= COR_JOINS_MAX) {
+        e->stats.refused_subs++;
+        return false;
+    }
+    struct cor_node *u = cor_node_make(e, n->def, values);
+    if (u == NULL)
+        return false;
+    u->joined = true;
+    e->n_joined++;
+    return true;
+}
+
 /* Makes the joined nodes of n with every other group that overlaps it. Recursion through
  * cor_node_make ends because each union has more keys than its parts. */
 static void join_others(struct correlator_engine *e, struct cor_node *n)
@@ -357,22 +378,8 @@ static void join_others(struct correlator_engine *e, struct cor_node *n)
             continue;
         for (size_t j = 0; j < def->sigs[i].n; j++) {
             const struct cor_node *other = def->sigs[i].nodes[j];
-            const char *values[COR_KEYS_MAX] = {NULL};
-            if (!agree(n, other, mask & n->mask))
-                continue;
-            for (unsigned k = 0; k < def->n_keys; k++)
-                values[k] = n->values[k] != NULL ? n->values[k] : other->values[k];
-            if (cor_node_find(e, def, values) != NULL)
-                continue;
-            if (e->n_joined >= COR_JOINS_MAX) {
-                e->stats.refused_subs++;
+            if (agree(n, other, mask & n->mask) && !join_two(e, n, other))
                 return;
-            }
-            struct cor_node *u = cor_node_make(e, def, values);
-            if (u == NULL)
-                return;
-            u->joined = true;
-            e->n_joined++;
         }
     }
 }
