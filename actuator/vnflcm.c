@@ -2,7 +2,7 @@
 /*
  * vnflcm - the SOL003 VNF lifecycle management step (declared in step.h).
  * ETSI GS NFV-SOL 003 clause 5, SOL 002 for vnfcInstanceId. Rules:
- *  - a call is repeated only when the VNFM cannot have it, or was asked and does not know;
+ *  - a call is repeated only when the VNFM cannot have it, or was asked and denies it;
  *  - 409 means another operation holds the VNF: wait until it ends, then call again;
  *  - the operation occurrence alone says how it ended; 202 says nothing.
  */
