@@ -252,7 +252,8 @@ static void end_flush(struct collector_hot *h)
     for (unsigned s = 0; s < h->n_shards; s++) {
         for (struct collector_tail *next, *t = h->flushing[s]; t != NULL; t = next) {
             next = t->next;
-            hale_buf_reset(&t->flushing);
+            hale_buf_fini(&t->flushing); /* idle series keep no memory */
+            hale_buf_init(&t->flushing, TAIL_MAX_BYTES);
             t->dirty = false;
             if (t->pending.len > 0) {
                 t->dirty = true;

@@ -137,36 +137,64 @@ static enum verdict add_miss(struct collector_ingest *in, uint64_t hash,
                       hale_series_shard(in->tenant, text.name, in->n_shards), v);
 }
 
+#define WINDOW 32 /* samples whose look-ups overlap */
+
+struct window {
+    unsigned n;
+    struct hale_metric_view views[WINDOW];
+    uint64_t hashes[WINDOW];
+    struct collector_spelling *found[WINDOW];
+};
+
+static enum verdict take_sample(struct collector_ingest *in, const struct window *w,
+                                unsigned i, struct hale_err *err)
+{
+    const struct hale_metric_view *v = &w->views[i];
+    struct collector_spelling *s = w->found[i];
+
+    if (v->meta_raw.p != NULL && hale_metric_check_meta(v->meta_raw, err) != HALE_OK)
+        return BAD_SCHEMA;
+    if (s == NULL || !collector_spellings_is(s, v, in->tenant))
+        return add_miss(in, w->hashes[i], v, err);
+    if (!s->stored)
+        collector_series_list_add(&in->job->series, s->series);
+    return add_sample(in, s->id, s->shard, v);
+}
+
+static enum verdict take_window(struct collector_ingest *in, struct window *w,
+                                struct hale_err *err)
+{
+    enum verdict verdict = GOOD;
+
+    for (unsigned i = 0; i < w->n; i++)
+        w->found[i] = collector_spellings_peek(in->spellings, w->hashes[i]);
+    for (unsigned i = 0; verdict == GOOD && i < w->n; i++)
+        verdict = take_sample(in, w, i, err);
+    w->n = 0;
+    return verdict;
+}
+
 static enum verdict parse(struct collector_ingest *in, struct hale_str body,
                           struct hale_err *err)
 {
     struct hale_metric_parser p;
-    struct hale_metric_view v;
+    struct window w;
     enum hale_metric_fault fault;
     enum verdict verdict = GOOD;
-    int64_t hits = 0;
 
+    w.n = 0;
     hale_metric_parser_init(&p, body);
-    while ((fault = hale_metric_parser_next(&p, &v)) == HALE_METRIC_OK) {
+    while ((fault = hale_metric_parser_next(&p, &w.views[w.n])) == HALE_METRIC_OK) {
         if (verdict != GOOD)
             continue; /* a body that is not JSON further on is 400, not 422 */
-        if (v.meta_raw.p != NULL && hale_metric_check_meta(v.meta_raw, err) != HALE_OK) {
-            verdict = BAD_SCHEMA;
-            continue;
-        }
-        uint64_t hash = collector_spellings_hash(&v, in->tenant_seed);
-        struct collector_spelling *s =
-            collector_spellings_get(in->spellings, hash, &v, in->tenant);
-        if (s == NULL) {
-            verdict = add_miss(in, hash, &v, err);
-            continue;
-        }
-        hits++;
-        if (!s->stored)
-            collector_series_list_add(&in->job->series, s->series);
-        verdict = add_sample(in, s->id, s->shard, &v);
+        w.hashes[w.n] = collector_spellings_hash(&w.views[w.n], in->tenant_seed);
+        collector_spellings_prefetch(in->spellings, w.hashes[w.n]);
+        if (++w.n == WINDOW)
+            verdict = take_window(in, &w, err);
     }
-    collector_count(CACHE_HITS, hits);
+    if (verdict == GOOD && w.n > 0)
+        verdict = take_window(in, &w, err);
+    collector_count(CACHE_HITS, in->job->n_samples - in->n_misses);
     collector_count(CACHE_MISSES, in->n_misses);
     if (fault == HALE_METRIC_BAD_JSON ||
         (fault == HALE_METRIC_BAD_SCHEMA && verdict == GOOD)) {

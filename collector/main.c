@@ -126,6 +126,7 @@ static int run(struct hale_daemon *d, void *conf)
     enum hale_rc rc = prepare(&c, &err);
     if (rc == HALE_OK)
         rc = start_threads(&c, &err);
+    atomic_store(&c.redis_ok, rc == HALE_OK); /* the catalogue has just come from it */
     if (rc == HALE_OK)
         rc = collector_server_start(&c, &server, &err);
     if (rc == HALE_OK) {

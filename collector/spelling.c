@@ -77,25 +77,41 @@ uint64_t collector_spellings_hash(const struct hale_metric_view *v, uint64_t ten
     return hale_id_hash64_seed(v->dims_raw.p, v->dims_raw.len, h);
 }
 
-struct collector_spelling *collector_spellings_get(struct collector_spellings *c,
-                                                   uint64_t hash,
-                                                   const struct hale_metric_view *v,
-                                                   struct hale_str tenant)
+void collector_spellings_prefetch(const struct collector_spellings *c, uint64_t hash)
+{
+    hale_u64map_prefetch(c->map, hash);
+}
+
+struct collector_spelling *collector_spellings_peek(const struct collector_spellings *c,
+                                                    uint64_t hash)
 {
     struct entry *e = hale_u64map_get(c->map, hash);
 
-    if (e == NULL || e->name_len != v->name_raw.len || e->dims_len != v->dims_raw.len ||
-        e->tenant_len != tenant.len)
+    if (e == NULL)
         return NULL;
+    __builtin_prefetch(e);
+    __builtin_prefetch((const char *)e + 64);
+    __builtin_prefetch((const char *)e + 128);
+    return &e->s;
+}
+
+bool collector_spellings_is(struct collector_spelling *s,
+                            const struct hale_metric_view *v, struct hale_str tenant)
+{
+    struct entry *e = (struct entry *)(void *)s; /* its first member */
+
+    if (e->name_len != v->name_raw.len || e->dims_len != v->dims_raw.len ||
+        e->tenant_len != tenant.len)
+        return false;
     if (memcmp(e->text, v->name_raw.p, e->name_len) != 0 ||
         (e->dims_len > 0 &&
          memcmp(e->text + e->name_len, v->dims_raw.p, e->dims_len) != 0) ||
         memcmp(e->text + e->name_len + e->dims_len, tenant.p, tenant.len) != 0)
-        return NULL;
-    if (!e->s.stored)
-        e->s.stored = atomic_load_explicit(&e->s.series->state, memory_order_acquire) ==
-                      COLLECTOR_SERIES_STORED;
-    return &e->s;
+        return false;
+    if (!s->stored)
+        s->stored = atomic_load_explicit(&s->series->state, memory_order_acquire) ==
+                    COLLECTOR_SERIES_STORED;
+    return true;
 }
 
 static struct entry *allocate(struct collector_spellings *c, size_t text_len)

@@ -31,11 +31,14 @@ void collector_spellings_free(struct collector_spellings *c);
 uint64_t collector_spellings_hash(const struct hale_metric_view *v, uint64_t tenant_seed);
 uint64_t collector_spellings_seed(const struct collector_spellings *c,
                                   struct hale_str tenant);
-/* NULL: not there. Valid until the next add. */
-struct collector_spelling *collector_spellings_get(struct collector_spellings *c,
-                                                   uint64_t hash,
-                                                   const struct hale_metric_view *v,
-                                                   struct hale_str tenant);
+/* A look-up in three steps, so that a caller with many can overlap their cache misses:
+ * _prefetch asks for the slot, _peek reads it (NULL: not there) and asks for the entry,
+ * _is compares the text. Pointers are valid until the next add. */
+void collector_spellings_prefetch(const struct collector_spellings *c, uint64_t hash);
+struct collector_spelling *collector_spellings_peek(const struct collector_spellings *c,
+                                                    uint64_t hash);
+bool collector_spellings_is(struct collector_spelling *s,
+                            const struct hale_metric_view *v, struct hale_str tenant);
 /* Remembers; failure to allocate only means a miss the next time. */
 void collector_spellings_add(struct collector_spellings *c, uint64_t hash,
                              const struct hale_metric_view *v, struct hale_str tenant,

@@ -10,10 +10,18 @@
 #include "collector/stats.h"
 
 #define SLOTS_MAX 600
+#define MARKS     12 /* read positions remembered: more than SEAL_MS of the shortest turns */
+#define SEAL_MS                                                                          \
+    (COLLECTOR_ROLL_AHEAD_MS + COLLECTOR_ROLL_STEP_S * 1000 + COLLECTOR_ROLL_GRACE_MS)
 
 struct slot {
     struct collector_tail **v;
     size_t n, cap;
+};
+
+struct mark {      /* what had been read at a turn's start */
+    int64_t at_ms; /* monotonic */
+    struct hale_stream_id read[HALE_SHARDS_MAX];
 };
 
 struct collector_store_archive {
@@ -21,13 +29,11 @@ struct collector_store_archive {
     unsigned n_shards;
     unsigned n_slots;
     struct slot slots[SLOTS_MAX];
-    struct slot owed;    /* due, but the archive's queue was full */
-    int64_t second;      /* of the wheel; 0: not started */
-    bool failed;         /* an update of this turn was refused or failed */
-    int64_t moved_at_ms; /* monotonic: the checkpoint's last move */
-    struct hale_stream_id start[HALE_SHARDS_MAX]; /* read position at the turn's start */
-    struct hale_stream_id
-        start_before[HALE_SHARDS_MAX];            /* at the start of the one before */
+    struct slot owed;         /* due, but the archive's queue was full */
+    int64_t second;           /* of the wheel; 0: not started */
+    bool failed;              /* an update of this turn was refused or failed */
+    int64_t moved_at_ms;      /* monotonic: the checkpoint's last move */
+    struct mark marks[MARKS]; /* newest first: marks[0] is the start of this turn */
     struct hale_stream_id done[HALE_SHARDS_MAX];  /* cp:archive */
     struct hale_stream_id found[HALE_SHARDS_MAX]; /* cp:archive at start */
 };
@@ -41,6 +47,8 @@ struct collector_store_archive *collector_store_archive_new(struct collector *c)
     a->n_slots = (unsigned)(c->conf->archive_interval_ms / 1000);
     HALE_ASSERT(a->n_slots >= 1 && a->n_slots <= SLOTS_MAX);
     a->moved_at_ms = hale_clock_mono_ms();
+    for (unsigned i = 0; i < MARKS; i++)
+        a->marks[i].at_ms = a->moved_at_ms;
     return a;
 }
 
@@ -57,7 +65,9 @@ void collector_store_archive_free(struct collector_store_archive *a)
 void collector_store_archive_set(struct collector_store_archive *a, unsigned shard,
                                  struct hale_stream_id id)
 {
-    a->done[shard] = a->found[shard] = a->start[shard] = a->start_before[shard] = id;
+    a->done[shard] = a->found[shard] = id;
+    for (unsigned i = 0; i < MARKS; i++)
+        a->marks[i].read[shard] = id;
 }
 
 struct hale_stream_id
@@ -156,23 +166,31 @@ static void hand_over_owed(struct collector_store_archive *a, int64_t now_ms)
         a->owed.n--;
 }
 
+/* Newest position that was read SEAL_MS before this turn began. */
+static const struct mark *sealed_mark(const struct collector_store_archive *a)
+{
+    unsigned i = 1;
+
+    while (i < MARKS - 1 && a->marks[i].at_ms + SEAL_MS > a->marks[0].at_ms)
+        i++;
+    return &a->marks[i];
+}
+
 static void end_turn(struct collector_store_archive *a, const struct hale_stream_id *read)
 {
-    size_t bytes = a->n_shards * sizeof(read[0]);
     struct collector_archive_job *barrier = calloc(1, sizeof(*barrier));
 
-    if (barrier == NULL)
-        return;
-    memcpy(barrier->position, a->start_before, bytes);
-    if (a->owed.n > 0)
-        barrier->rc = HALE_E_AGAIN;
-    if (collector_archive_submit(a->app->archive, barrier) != HALE_OK) {
-        free(barrier); /* full: this turn does not count; its failures stay noted */
-        a->failed = true;
-        return;
+    if (barrier != NULL) {
+        memcpy(barrier->position, sealed_mark(a)->read, sizeof(barrier->position));
+        barrier->rc = a->owed.n > 0 ? HALE_E_AGAIN : HALE_OK;
+        if (collector_archive_submit(a->app->archive, barrier) != HALE_OK) {
+            free(barrier); /* full: this turn does not count */
+            a->failed = true;
+        }
     }
-    memcpy(a->start_before, a->start, bytes);
-    memcpy(a->start, read, bytes);
+    memmove(&a->marks[1], &a->marks[0], (MARKS - 1) * sizeof(a->marks[0]));
+    a->marks[0].at_ms = hale_clock_mono_ms();
+    memcpy(a->marks[0].read, read, a->n_shards * sizeof(read[0]));
 }
 
 static void commit(struct collector_store_archive *a, struct hale_redis *redis,

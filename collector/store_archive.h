@@ -4,11 +4,11 @@
 /*
  * store_archive - when each series goes to its RRD file, and how far the archive is.
  * Purpose:   a wheel with one slot per second: every series has its slot and is handed to
- *            the archive thread once per turn (archive_interval) in one update. After a
- *            turn in which every update succeeded, all samples taken before the turn
- *            before it are in files (steps are sealed within COLLECTOR_ROLL_AHEAD +
- *            GRACE + one step = 50 s, less than the least turn but one): that position
- *            becomes the checkpoint. Replay from it is harmless: RRD skips old points.
+ *            the archive thread once per turn (archive_interval) in one update. A sample's
+ *            step is sealed at most AHEAD + one step + GRACE = 50 s after the sample was
+ *            taken. So after a turn in which every update succeeded, all samples taken
+ *            50 s before its start are in files: that position becomes the checkpoint.
+ *            Replay from it is harmless: RRD skips old points.
  * Threads:   the store thread.
  */
 #include "collector/app.h"

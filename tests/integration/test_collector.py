@@ -1090,3 +1090,46 @@ def test_two_collectors_share_one_redis(stack, tmp_path_factory):
     finally:
         faults = second.finish()
     assert not faults, faults
+
+
+# --- archive -----------------------------------------------------------------------------------------
+
+def counter(stack, name):
+    text = stack.http("GET", "/metrics", role=None).body.decode()
+    return sum(float(v) for v in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.M))
+
+
+def test_archive_answers_for_what_is_no_longer_hot(stack):
+    conf = {"hot_retention": "10m", "hot_flush": "200ms", "archive_interval": "10s"}
+    stack.start("collector", conf)
+    start = (now_ms() // 600000 - 18) * 600000  # three hours ago
+    body = [sample("old", f"h{h}", h * 100 + i, start + 10000 * i + 5000)
+            for i in range(120) for h in range(3)]
+    body += [sample("old", f"h{h}", h, now_ms()) for h in range(3)]  # closes the last step
+    assert stack.http("POST", "/v2.0/metrics", body).status == 204
+    wait_for(lambda: counter(stack, "hale_collector_archive_points_total") >= 360, 40, "archive")
+    assert len(list(stack.state.glob("rrd/0/*/*.rrd"))) == 3
+
+    def raw(n):
+        return measurements(stack, n, name="old", dimensions="hostname:h1", start_time=iso(start),
+                            end_time=iso(start + 3600000))[0]["measurements"]
+    assert [m[1] for m in raw(120)] == [100.0 + i for i in range(120)]
+    # The raw samples expire; the same range now comes from the files.
+    wait_for(lambda: stack.redis.cmd("GET", "hale:{s0}:cp:hot"), 10, "flush")
+    for key in stack.redis.cmd("KEYS", "hale:{s0}:hot:*"):
+        stack.redis.cmd("DEL", key)
+    rows = raw(100)
+    assert rows[0] == [iso(start), 100.0, {}] and rows[-1][1] == 219.0 and len(rows) == 120
+    e = stack.http("GET", q("/v2.0/metrics/statistics", name="old", start_time=iso(start),
+                            end_time=iso(start + 1200000), statistics="avg,min,max,count", period=60,
+                            dimensions="hostname:h1")).json["elements"]
+    assert len(e[0]["statistics"]) == 20
+    assert e[0]["statistics"][0] == [iso(start)[:-5] + "Z", 102.5, 100.0, 105.0, 6]
+    e = stack.http("GET", q("/v2.0/metrics/statistics", name="old", start_time=iso(start),
+                            end_time=iso(start + 1200000), statistics="avg", period=600,
+                            merge_metrics="true")).json["elements"]
+    assert abs(e[0]["statistics"][0][1] - 129.5) < 1e-6
+    # A crash and a replay change nothing.
+    stack.kill9("collector")
+    stack.restart("collector")
+    assert raw(100) == rows
