@@ -11,7 +11,7 @@
       "Samples that were not finite.")                                                   \
     X(dropped_sink, COUNTER, "samples_overflow_total", "Samples lost to a full sink.")   \
     X(dropped_spool, COUNTER, "spool_dropped_batches_total",                             \
-      "Batches lost to the spool's cap.")                                                \
+      "Batches lost to the spool's cap or to damage.")                                   \
     X(refused, COUNTER, "samples_refused_total", "Samples the collector refused (4xx).") \
     X(posts, COUNTER, "posts_total", "POST requests sent.")                              \
     X(post_failures, COUNTER, "post_failures_total",                                     \

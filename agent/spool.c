@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,7 +24,8 @@
 
 struct segment {
     uint64_t number;
-    size_t bytes; /* file size as far as it is sound */
+    size_t bytes;   /* file size as far as it is sound */
+    size_t records; /* not taken yet, as far as this life knows */
 };
 
 struct agent_spool {
@@ -32,6 +34,7 @@ struct agent_spool {
     size_t total_bytes;
     struct segment *segments; /* ascending; [0] is read, [n-1] is written */
     size_t n, cap;
+    int lock_fd;           /* the directory, locked: one agent per spool */
     int read_fd, write_fd; /* -1 = closed; write_fd belongs to segments[n-1] */
     size_t read_pos;       /* in segments[0] */
     size_t peeked;         /* bytes of the record last peeked with its header, 0 = none */
@@ -83,27 +86,32 @@ static size_t record_at(int fd, size_t pos, size_t end, struct hale_buf *body)
     return sound ? header[0] : 0;
 }
 
-/* Bytes of a file up to the first unsound record. */
-static size_t sound_bytes(const struct agent_spool *s, uint64_t number)
+/* A file of a former life up to its first unsound record. HALE_E_* when it cannot be read. */
+static enum hale_rc inspect(const struct agent_spool *s, struct segment *g)
 {
     char path[PATH_BYTES];
     struct stat st;
-    size_t pos = 0, n;
-    segment_path(s, number, path);
+    size_t n;
+    segment_path(s, g->number, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    if (fstat(fd, &st) == 0)
-        while ((n = record_at(fd, pos, (size_t)st.st_size, NULL)) > 0)
-            pos += HEADER_BYTES + n;
-    if (pos < (size_t)st.st_size)
-        hale_warn("event=spool_torn file=%s kept_bytes=%zu lost_bytes=%zu", path, pos,
-                  (size_t)st.st_size - pos);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        enum hale_rc rc = hale_rc_from_errno(errno);
+        if (fd >= 0)
+            (void)close(fd);
+        return rc;
+    }
+    while ((n = record_at(fd, g->bytes, (size_t)st.st_size, NULL)) > 0) {
+        g->bytes += HEADER_BYTES + n;
+        g->records++;
+    }
+    if (g->bytes < (size_t)st.st_size)
+        hale_warn("event=spool_torn file=%s kept_bytes=%zu lost_bytes=%zu", path,
+                  g->bytes, (size_t)st.st_size - g->bytes);
     (void)close(fd);
-    return pos;
+    return HALE_OK;
 }
 
-static enum hale_rc add_segment(struct agent_spool *s, uint64_t number, size_t bytes)
+static enum hale_rc add_segment(struct agent_spool *s, struct segment g)
 {
     if (s->n == s->cap) {
         size_t cap = s->cap == 0 ? 16 : s->cap * 2;
@@ -113,8 +121,8 @@ static enum hale_rc add_segment(struct agent_spool *s, uint64_t number, size_t b
         s->segments = grown;
         s->cap = cap;
     }
-    s->segments[s->n++] = (struct segment){number, bytes};
-    s->total_bytes += bytes;
+    s->segments[s->n++] = g;
+    s->total_bytes += g.bytes;
     return HALE_OK;
 }
 
@@ -155,16 +163,21 @@ static enum hale_rc scan(struct agent_spool *s, struct hale_err *err)
     struct dirent *entry;
     enum hale_rc rc = HALE_OK;
     while (rc == HALE_OK && (entry = readdir(dir)) != NULL) {
-        uint64_t number;
+        struct segment g = {0};
         struct hale_str name = hale_str_from(entry->d_name);
         if (name.len != 26 || strcmp(entry->d_name + 20, ".spool") != 0 ||
-            hale_str_u64((struct hale_str){name.p, 20}, &number) != HALE_OK)
+            hale_str_u64((struct hale_str){name.p, 20}, &g.number) != HALE_OK)
             continue;
-        rc = add_segment(s, number, sound_bytes(s, number));
+        rc = inspect(s, &g);
+        if (rc != HALE_OK)
+            rc = hale_err_set(err, rc, "cannot read the spool file %s/%s: %s", s->dir,
+                              entry->d_name, hale_rc_text(rc));
+        else if ((rc = add_segment(s, g)) != HALE_OK)
+            rc = hale_err_set(err, rc, "out of memory");
     }
     (void)closedir(dir);
     if (rc != HALE_OK)
-        return hale_err_set(err, rc, "out of memory");
+        return rc;
     if (s->n > 0)
         qsort(s->segments, s->n, sizeof(*s->segments), by_number);
     while (s->n > 0 && s->segments[0].bytes == 0)
@@ -186,7 +199,17 @@ enum hale_rc agent_spool_open(const char *dir, size_t cap_bytes, struct agent_sp
     }
     s->cap_bytes = cap_bytes;
     s->read_fd = s->write_fd = -1;
-    rc = scan(s, err);
+    s->lock_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->lock_fd < 0)
+        rc = hale_err_set(err, hale_rc_from_errno(errno),
+                          "cannot open the spool directory %s", dir);
+    else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        rc = hale_err_set(err, HALE_E_CONFLICT,
+                          "another hale-agent uses the spool directory %s: give each its "
+                          "own spool_dir",
+                          dir);
+    if (rc == HALE_OK)
+        rc = scan(s, err);
     if (rc != HALE_OK) {
         agent_spool_close(s);
         return rc;
@@ -206,6 +229,8 @@ void agent_spool_close(struct agent_spool *s)
     }
     if (s->read_fd >= 0)
         (void)close(s->read_fd);
+    if (s->lock_fd >= 0)
+        (void)close(s->lock_fd);
     free(s->segments);
     free(s->dir);
     free(s);
@@ -219,6 +244,11 @@ bool agent_spool_empty(const struct agent_spool *s)
 size_t agent_spool_bytes(const struct agent_spool *s)
 {
     return s->total_bytes;
+}
+
+void agent_spool_set_cap(struct agent_spool *s, size_t cap_bytes)
+{
+    s->cap_bytes = cap_bytes;
 }
 
 /* A file to write to with room for n bytes: never one of a former life, which may be torn. */
@@ -237,7 +267,7 @@ static enum hale_rc open_writer(struct agent_spool *s, size_t n)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return hale_rc_from_errno(errno);
-    enum hale_rc rc = add_segment(s, number, 0);
+    enum hale_rc rc = add_segment(s, (struct segment){.number = number});
     if (rc != HALE_OK) {
         (void)close(fd);
         (void)unlink(path);
@@ -250,9 +280,9 @@ static enum hale_rc open_writer(struct agent_spool *s, size_t n)
 static void make_room(struct agent_spool *s, size_t n)
 {
     while (s->n > 0 && s->total_bytes + n > s->cap_bytes) {
-        hale_warn("event=spool_full dropped_bytes=%zu cap_bytes=%zu",
-                  s->segments[0].bytes, s->cap_bytes);
-        hale_counter_add(&agent_counter_dropped_spool, 1);
+        hale_warn("event=spool_full dropped_batches=%zu dropped_bytes=%zu cap_bytes=%zu",
+                  s->segments[0].records, s->segments[0].bytes, s->cap_bytes);
+        hale_counter_add(&agent_counter_dropped_spool, (int64_t)s->segments[0].records);
         drop_first(s);
     }
 }
@@ -279,8 +309,8 @@ enum hale_rc agent_spool_push(struct agent_spool *s, struct hale_str record)
         ssize_t w = write(s->write_fd, bytes.p + done, n - done);
         if (w < 0 && errno == EINTR)
             continue;
-        if (w <
-            0) { /* disk full: take the torn tail back so that later records stay readable */
+        if (w < 0) {
+            /* Disk full: take the torn tail back so that later records stay readable. */
             rc = hale_rc_from_errno(errno);
             if (ftruncate(s->write_fd, (off_t)s->segments[s->n - 1].bytes) != 0 ||
                 lseek(s->write_fd, 0, SEEK_END) < 0) {
@@ -295,6 +325,7 @@ enum hale_rc agent_spool_push(struct agent_spool *s, struct hale_str record)
     if (done < n)
         return rc;
     s->segments[s->n - 1].bytes += n;
+    s->segments[s->n - 1].records++;
     s->total_bytes += n;
     hale_counter_set(&agent_counter_spool_bytes, (int64_t)s->total_bytes);
     return HALE_OK;
@@ -315,7 +346,12 @@ enum hale_rc agent_spool_peek(struct agent_spool *s, struct hale_buf *out)
             s->peeked = HEADER_BYTES + n;
             return HALE_OK;
         }
-        drop_first(s); /* read to its end, or unreadable */
+        if (s->segments[0].records > 0) { /* damaged since it was written or inspected */
+            hale_error("event=spool_unreadable lost_batches=%zu", s->segments[0].records);
+            hale_counter_add(&agent_counter_dropped_spool,
+                             (int64_t)s->segments[0].records);
+        }
+        drop_first(s);
     }
     return HALE_E_NOTFOUND;
 }
@@ -326,6 +362,7 @@ void agent_spool_take(struct agent_spool *s)
         return;
     s->read_pos += s->peeked;
     s->peeked = 0;
+    s->segments[0].records--;
     if (s->read_pos >= s->segments[0].bytes)
         drop_first(s);
 }

@@ -23,13 +23,16 @@
 
 struct agent_spool;
 
-/* Creates dir if need be and finds what a former life left. */
+/* Creates dir if need be, locks it and finds what a former life left. HALE_E_CONFLICT: another process
+ * has it. */
 HALE_MUST_CHECK enum hale_rc agent_spool_open(const char *dir, size_t cap_bytes,
                                               struct agent_spool **out,
                                               struct hale_err *err);
 void agent_spool_close(struct agent_spool *s); /* syncs; NULL allowed */
 bool agent_spool_empty(const struct agent_spool *s);
 size_t agent_spool_bytes(const struct agent_spool *s);
+void agent_spool_set_cap(struct agent_spool *s,
+                         size_t cap_bytes); /* from the next push on */
 HALE_MUST_CHECK enum hale_rc agent_spool_push(struct agent_spool *s,
                                               struct hale_str record);
 /* Appends the oldest record to out without taking it. HALE_E_NOTFOUND when empty. */
