@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/queue.h"
 
-#define NAMES_MAX 4096
+#define NAMES_MAX        4096
+#define STOP_PATIENCE_MS 1000
 
 /* A look-up on its way to the worker and back; owned by whoever holds it. */
 struct job {
@@ -125,15 +127,26 @@ struct agent_resolver *agent_resolver_new(struct agent_loop *loop)
     return r;
 }
 
+static bool worker_ended(struct agent_resolver *r)
+{
+    int64_t end_ms = hale_clock_wall_ms() + STOP_PATIENCE_MS;
+    const struct timespec end = {.tv_sec = end_ms / 1000,
+                                 .tv_nsec = end_ms % 1000 * 1000000};
+    return pthread_timedjoin_np(r->worker, NULL, &end) == 0;
+}
+
 void agent_resolver_free(struct agent_resolver *r)
 {
     if (r == NULL)
         return;
+    struct job *j;
+    while (r->jobs != NULL && (j = hale_queue_pop(r->jobs, 0)) != NULL)
+        job_free(j);
     if (r->jobs != NULL)
         hale_queue_close(r->jobs);
-    if (r->running)
-        (void)pthread_join(r->worker, NULL);
     agent_loop_unwatch(r->loop, &r->watch);
+    if (r->running && !worker_ended(r))
+        return; /* a name server does not answer: the end of the process ends the worker */
     hale_queue_free(r->jobs);
     hale_queue_free(r->answers);
     while (r->names != NULL) {
@@ -163,7 +176,8 @@ struct agent_name *agent_resolver_name(struct agent_resolver *r, const char *hos
     struct agent_name *n = r->names;
     while (n != NULL && (n->port != port || strcmp(n->host, host) != 0))
         n = n->next;
-    if (n != NULL) /* shared by the checks that ask for it, and by the next configuration */
+    if (n !=
+        NULL) /* shared by the checks that ask for it, and by the next configuration */
         return n;
     n = calloc(1, sizeof(*n));
     if (n == NULL || r->n_names == NAMES_MAX || (n->host = strdup(host)) == NULL) {

@@ -20,6 +20,7 @@ struct agent_name; /* a name under watch */
 
 struct agent_resolver *
 agent_resolver_new(struct agent_loop *loop); /* NULL: no memory or thread */
+/* Waits at most a second for a look-up under way; then its memory is left to the end of the process. */
 void agent_resolver_free(struct agent_resolver *r);
 /* Registers host (looked up with the numeric port). NULL on memory failure. */
 struct agent_name *agent_resolver_name(struct agent_resolver *r, const char *host,
