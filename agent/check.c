@@ -56,6 +56,12 @@ void agent_check_emit(struct agent_check *c, const struct agent_dim *extra,
     agent_sink_add(c->ctx->sink, &c->dims, extra, n_extra, name, time_ms, value, error);
 }
 
+const char *agent_check_errno(int error)
+{
+    const char *text = strerrordesc_np(error);
+    return text != NULL ? text : "unknown error";
+}
+
 static const struct agent_check_type *find_type(const struct hale_yaml_node *map,
                                                 struct hale_err *err)
 {
@@ -123,13 +129,18 @@ enum hale_rc agent_check_new(struct agent_context *ctx, const struct agent_dims 
     c->ctx = ctx;
     c->timer.fire = fire;
     c->timer.arg = c;
-    enum hale_rc rc = agent_dims_copy(&c->dims, common);
+    c->state = calloc(1, type->state_bytes);
+    enum hale_rc rc = c->state == NULL ? HALE_E_NOMEM : agent_dims_copy(&c->dims, common);
     if (rc != HALE_OK)
-        (void)hale_yaml_error(map, err, "too many dimensions");
+        (void)hale_err_set(err, rc, "out of memory");
     if (rc == HALE_OK)
         rc = read_interval(c, map, err);
     if (rc == HALE_OK)
+        rc = hale_conf_read(map, type->fields, type->n_fields, c->state, err);
+    if (rc == HALE_OK && type->create != NULL) {
+        c->created = true;
         rc = type->create(c, map, err);
+    }
     if (rc == HALE_OK)
         rc = read_dimensions(c, map, err); /* the operator's word comes last */
     if (rc != HALE_OK) {
@@ -145,7 +156,11 @@ void agent_check_free(struct agent_check *c)
     if (c == NULL)
         return;
     agent_loop_disarm(c->ctx->loop, &c->timer);
-    c->type->destroy(c);
+    if (c->created && c->type->destroy != NULL)
+        c->type->destroy(c);
+    if (c->state != NULL)
+        hale_conf_fini(c->type->fields, c->type->n_fields, c->state);
+    free(c->state);
     agent_dims_fini(&c->dims);
     free(c);
 }

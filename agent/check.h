@@ -5,12 +5,15 @@
  * check - what the scheduler knows of a check: a table of four functions per type and the context
  * it runs in. One file per type, everything in it static but the table entry.
  * Contract of a type:
- *   create  reads its own keys from the configuration map (strictly: the common keys type, interval
- *           and dimensions are allowed besides) and builds its state; errors name file and line.
+ *   state   of state_bytes, zeroed, then its keys are read from the configuration map by the table
+ *           `fields` (strictly: the common keys type, interval and dimensions are allowed besides).
+ *   create  (NULL: nothing to do) checks the keys further and builds what the state needs besides;
+ *           errors name file and line. Without ctx->resolver the configuration is only being tried.
  *   start   begins one run at wall time now_ms. A check that is finished when start returns says so
  *           by returning true; one that waits for the network returns false and calls
  *           agent_check_done later, after at most its own timeout.
- *   destroy frees everything, also in the middle of a run.
+ *   destroy (NULL: nothing to do) frees what create and start made, also in the middle of a run and
+ *           when create failed half-way; the keys and the state itself are not its business.
  * Manners: no forks, nothing that can block for more than a few ms (statvfs is only asked of local
  *   block devices); a failing probe emits a status sample, never nothing.
  * Threads: the loop's, except that the resolver works on its own.
@@ -31,11 +34,13 @@ struct agent_context { /* shared by all checks; owned by main */
     struct agent_sink *sink;
     struct agent_resolver *resolver;
     const char *hostname;
+    struct hale_buf text; /* what start reads into; free again when start returns */
 };
 
 struct agent_check_type {
     const char *name; /* "cpu" */
     const char *help; /* one line for the man page: what it emits */
+    size_t state_bytes;
     const struct hale_conf_field *fields;
     size_t n_fields;
     enum hale_rc (*create)(struct agent_check *c, const struct hale_yaml_node *map,
@@ -51,7 +56,7 @@ struct agent_check {
     int64_t interval_ms;
     int64_t due_ms; /* monotonic */
     struct agent_timer timer;
-    bool running;
+    bool created, running;
     void *state; /* the type's */
 };
 
@@ -81,6 +86,8 @@ HALE_MUST_CHECK enum hale_rc agent_dims_read(struct agent_dims *d,
     {                                                                                    \
         .key = "dimensions", .type = HALE_CONF_NODE, .offset = offsetof(STATE, ignored)  \
     }
+/* Text of an errno value; never NULL. */
+const char *agent_check_errno(int error);
 /* Emits one sample with the check's dimensions plus extra. */
 void agent_check_emit(struct agent_check *c, const struct agent_dim *extra,
                       unsigned n_extra, const char *name, int64_t time_ms, double value,

@@ -20,7 +20,6 @@ struct state {
     bool known; /* there is a former reading */
     struct ticks total;
     struct ticks core[CORES_MAX];
-    struct hale_buf text;
 };
 
 static const struct hale_conf_field fields[] = {
@@ -31,25 +30,6 @@ static const struct hale_conf_field fields[] = {
      .fallback = "false",
      .help = "also cpu.core.* with dimension core"},
 };
-
-static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
-                           struct hale_err *err)
-{
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    hale_buf_init(&s->text, AGENT_PROCFS_MAX_BYTES);
-    c->state = s;
-    return hale_conf_read(map, fields, sizeof(fields) / sizeof(fields[0]), s, err);
-}
-
-static void destroy(struct agent_check *c)
-{
-    struct state *s = c->state;
-    if (s != NULL)
-        hale_buf_fini(&s->text);
-    free(s);
-}
 
 static struct ticks read_ticks(struct hale_str *rest)
 {
@@ -117,9 +97,9 @@ static bool start(struct agent_check *c, int64_t now_ms)
 {
     struct state *s = c->state;
     unsigned cores = 0;
-    if (!agent_procfs_read(&s->text, "/proc/stat"))
+    if (!agent_procfs_read(&c->ctx->text, "/proc/stat"))
         return true;
-    struct hale_str rest = hale_buf_str(&s->text);
+    struct hale_str rest = hale_buf_str(&c->ctx->text);
     while (rest.p != NULL) {
         struct hale_str line = hale_str_split(&rest, '\n');
         struct hale_str word = agent_procfs_word(&line);
@@ -153,8 +133,7 @@ const struct agent_check_type agent_check_cpu = {
     .name = "cpu",
     .help = "cpu.{idle,wait,stolen,system,user}_perc, cpu.percent, cpu.*_time, "
             "cpu.total_logical_cores; with per_core cpu.core.*_perc{core}",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = sizeof(fields) / sizeof(fields[0]),
-    .create = create,
-    .start = start,
-    .destroy = destroy};
+    .start = start};

@@ -27,7 +27,6 @@ struct state {
     char *exclude; /* extended regular expression on the mount point, or NULL */
     bool has_exclude;
     regex_t exclude_re;
-    struct hale_buf text;
     int64_t last_ms; /* monotonic, 0 = no former reading */
     unsigned n_io;
     struct io io[DEVICES_MAX];
@@ -44,31 +43,21 @@ static const struct hale_conf_field fields[] = {
 static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
                            struct hale_err *err)
 {
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    hale_buf_init(&s->text, AGENT_PROCFS_MAX_BYTES);
-    c->state = s;
-    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, s, err);
-    if (rc == HALE_OK && s->exclude != NULL) {
-        if (regcomp(&s->exclude_re, s->exclude, REG_EXTENDED | REG_NOSUB) != 0)
-            return hale_yaml_error(hale_yaml_get(map, "exclude"), err,
-                                   "'%s' is not a regular expression", s->exclude);
-        s->has_exclude = true;
-    }
-    return rc;
+    struct state *s = c->state;
+    if (s->exclude == NULL)
+        return HALE_OK;
+    if (regcomp(&s->exclude_re, s->exclude, REG_EXTENDED | REG_NOSUB) != 0)
+        return hale_yaml_error(hale_yaml_get(map, "exclude"), err,
+                               "'%s' is not a regular expression", s->exclude);
+    s->has_exclude = true;
+    return HALE_OK;
 }
 
 static void destroy(struct agent_check *c)
 {
     struct state *s = c->state;
-    if (s == NULL)
-        return;
     if (s->has_exclude)
         regfree(&s->exclude_re);
-    hale_conf_fini(fields, N_FIELDS, s);
-    hale_buf_fini(&s->text);
-    free(s);
 }
 
 /* A word of /proc/mounts as text: \040 and friends decoded. False when too long. */
@@ -122,9 +111,9 @@ static void emit_mounts(struct agent_check *c, struct state *s, int64_t now_ms)
     unsigned n_seen = 0;
     double total_mb = 0, used_mb = 0;
 
-    if (!agent_procfs_read(&s->text, "/proc/mounts"))
+    if (!agent_procfs_read(&c->ctx->text, "/proc/mounts"))
         return;
-    struct hale_str rest = hale_buf_str(&s->text);
+    struct hale_str rest = hale_buf_str(&c->ctx->text);
     while (rest.p != NULL && n_seen < DEVICES_MAX) {
         char mount[NAME_BYTES];
         bool again = false;
@@ -181,9 +170,9 @@ static void emit_io(struct agent_check *c, struct state *s, int64_t now_ms)
     unsigned n = 0;
     int64_t mono_ms = hale_clock_mono_ms();
 
-    if (!agent_procfs_read(&s->text, "/proc/diskstats"))
+    if (!agent_procfs_read(&c->ctx->text, "/proc/diskstats"))
         return;
-    struct hale_str rest = hale_buf_str(&s->text);
+    struct hale_str rest = hale_buf_str(&c->ctx->text);
     while (rest.p != NULL && n < DEVICES_MAX) {
         struct hale_str line = hale_str_split(&rest, '\n');
         (void)agent_procfs_word(&line); /* major */
@@ -224,6 +213,7 @@ const struct agent_check_type agent_check_disk = {
     .name = "disk",
     .help = "disk.{space,inode}_used_perc{device,mount_point}, disk.total_space_mb, "
             "disk.total_used_space_mb, io.{read,write}_{req,kbytes,time}_sec{device}",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = N_FIELDS,
     .create = create,

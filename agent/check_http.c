@@ -52,13 +52,7 @@ static const struct hale_conf_field fields[] = {
 static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
                            struct hale_err *err)
 {
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    c->state = s;
-    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, s, err);
-    if (rc != HALE_OK)
-        return rc;
+    struct state *s = c->state;
     if (!hale_http_url_ok(s->url))
         return hale_yaml_error(hale_yaml_get(map, "url"), err,
                                "'%s' is not an http or https URL with a host", s->url);
@@ -76,14 +70,10 @@ static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *m
 static void destroy(struct agent_check *c)
 {
     struct state *s = c->state;
-    if (s == NULL)
-        return;
     if (s->call != 0)
         hale_http_client_cancel(agent_loop_http(c->ctx->loop), s->call);
     if (s->has_match)
         regfree(&s->match_re);
-    hale_conf_fini(fields, N_FIELDS, s);
-    free(s);
 }
 
 static bool matches(const struct state *s, struct hale_str body)
@@ -104,7 +94,8 @@ static void done(const struct hale_http_result *r, void *arg)
 
     s->call = 0;
     if (r->rc != HALE_OK)
-        (void)snprintf(why, sizeof(why), "%s", r->error);
+        (void)snprintf(why, sizeof(why), "%s",
+                       r->error[0] != '\0' ? r->error : hale_rc_text(r->rc));
     else if (r->status >= 400)
         (void)snprintf(why, sizeof(why), "HTTP %u", r->status);
     else if (!matches(s, r->body))
@@ -128,17 +119,20 @@ static bool start(struct agent_check *c, int64_t now_ms)
                                         .timeout_ms = s->timeout_ms,
                                         .max_response_bytes = ANSWER_MAX_BYTES};
     s->started_ms = now_ms;
-    if (hale_http_client_start(agent_loop_http(c->ctx->loop), &call, done, c, &s->call) ==
-        HALE_OK)
+    enum hale_rc rc =
+        hale_http_client_start(agent_loop_http(c->ctx->loop), &call, done, c, &s->call);
+    if (rc == HALE_OK)
         return false;
     s->call = 0;
-    agent_check_emit(c, NULL, 0, "http_status", now_ms, 1, "too many calls under way");
+    agent_check_emit(c, NULL, 0, "http_status", now_ms, 1,
+                     rc == HALE_E_LIMIT ? "too many calls under way" : hale_rc_text(rc));
     return true;
 }
 
 const struct agent_check_type agent_check_http = {
     .name = "http",
     .help = "http_status{url} (0 up, 1 down), http_response_time{url} in s",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = N_FIELDS,
     .create = create,

@@ -31,7 +31,7 @@ struct state {
     struct agent_timer timeout;
     int64_t started_us, sample_ms;
     int family;
-    bool raw;
+    bool raw, looked_up; /* looked_up: its address was asked for */
     uint16_t ident, seq;
     uint64_t cookie; /* in the payload: tells our echo from anybody's */
 };
@@ -121,7 +121,7 @@ static void readable(void *arg, short revents)
     }
     if (errno != EAGAIN &&
         errno != EINTR) { /* unreachable and the like, told by the kernel */
-        finish(c, strerrordesc_np(errno));
+        finish(c, agent_check_errno(errno));
         agent_check_done(c);
     }
 }
@@ -137,17 +137,11 @@ static void timed_out(void *arg, int64_t now_ms)
 static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
                            struct hale_err *err)
 {
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    c->state = s;
+    struct state *s = c->state;
     s->watch =
         (struct agent_watch){.fd = -1, .events = POLLIN, .ready = readable, .arg = c};
     s->timeout = (struct agent_timer){.fire = timed_out, .arg = c};
     hale_id_random(&s->ident, sizeof(s->ident));
-    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, s, err);
-    if (rc != HALE_OK)
-        return rc;
     if (agent_dims_set(&c->dims, "hostname", s->host) != HALE_OK ||
         agent_dims_set(&c->dims, "observer_host", c->ctx->hostname) != HALE_OK ||
         agent_dims_set(&c->dims, "test_type", "ping") != HALE_OK)
@@ -161,14 +155,10 @@ static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *m
 static void destroy(struct agent_check *c)
 {
     struct state *s = c->state;
-    if (s == NULL)
-        return;
     agent_loop_unwatch(c->ctx->loop, &s->watch);
     agent_loop_disarm(c->ctx->loop, &s->timeout);
     if (s->watch.fd >= 0)
         (void)close(s->watch.fd);
-    hale_conf_fini(fields, N_FIELDS, s);
-    free(s);
 }
 
 static bool open_socket(struct state *s)
@@ -198,7 +188,7 @@ static const char *send_echo(struct state *s, const struct sockaddr_storage *add
     s->started_us = hale_clock_mono_us();
     if (connect(s->watch.fd, (const struct sockaddr *)addr, len) != 0 ||
         send(s->watch.fd, &e, sizeof(e), 0) < 0)
-        return strerrordesc_np(errno);
+        return agent_check_errno(errno);
     return NULL;
 }
 
@@ -212,16 +202,20 @@ static bool start(struct agent_check *c, int64_t now_ms)
 
     s->sample_ms = now_ms;
     enum hale_rc rc = agent_resolver_get(s->name, mono_ms, &addr, &len, &why);
-    if (rc == HALE_E_AGAIN)
-        return true; /* the first look-up is under way: the next run tells */
+    if (rc == HALE_E_AGAIN && !s->looked_up) {
+        s->looked_up = true;
+        return true; /* the first look-up has just begun: the next run tells */
+    }
     if (rc != HALE_OK) {
         finish(c, why);
         return true;
     }
     s->family = addr.ss_family;
     if (!open_socket(s))
-        why = "no ICMP socket: give the agent CAP_NET_RAW or widen "
-              "net.ipv4.ping_group_range";
+        why = errno == EPERM || errno == EACCES
+                  ? "no ICMP socket: give the agent CAP_NET_RAW or widen "
+                    "net.ipv4.ping_group_range"
+                  : agent_check_errno(errno);
     else if ((why = send_echo(s, &addr, len)) == NULL &&
              agent_loop_watch(c->ctx->loop, &s->watch) != HALE_OK)
         why = "too many descriptors under watch";
@@ -237,6 +231,7 @@ const struct agent_check_type agent_check_icmp = {
     .name = "icmp",
     .help = "host_alive_status{hostname,observer_host,test_type=ping} (0 up, 1 down), "
             "icmp.response_time in s when up",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = N_FIELDS,
     .create = create,

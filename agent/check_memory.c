@@ -8,7 +8,6 @@
 
 struct state {
     const struct hale_yaml_node *ignored;
-    struct hale_buf text;
 };
 static const struct hale_conf_field fields[] = {AGENT_CHECK_COMMON_FIELDS(struct state)};
 
@@ -28,25 +27,6 @@ static const char *const keys[N_KEYS] = {
     "MemTotal:", "MemFree:", "MemAvailable:", "Buffers:", "Cached:",
     "Shmem:",    "Slab:",    "SwapTotal:",    "SwapFree:"};
 
-static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
-                           struct hale_err *err)
-{
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    hale_buf_init(&s->text, AGENT_PROCFS_MAX_BYTES);
-    c->state = s;
-    return hale_conf_read(map, fields, sizeof(fields) / sizeof(fields[0]), s, err);
-}
-
-static void destroy(struct agent_check *c)
-{
-    struct state *s = c->state;
-    if (s != NULL)
-        hale_buf_fini(&s->text);
-    free(s);
-}
-
 static void mb(struct agent_check *c, const char *name, int64_t now_ms, uint64_t kb)
 {
     agent_check_emit(c, NULL, 0, name, now_ms, floor((double)kb / 1024), NULL);
@@ -62,11 +42,11 @@ static void perc(struct agent_check *c, const char *name, int64_t now_ms, uint64
 
 static bool start(struct agent_check *c, int64_t now_ms)
 {
-    struct state *s = c->state;
+    struct hale_buf *text = &c->ctx->text;
     uint64_t kb[N_KEYS] = {0};
-    if (!agent_procfs_read(&s->text, "/proc/meminfo"))
+    if (!agent_procfs_read(text, "/proc/meminfo"))
         return true;
-    struct hale_str rest = hale_buf_str(&s->text);
+    struct hale_str rest = hale_buf_str(text);
     while (rest.p != NULL) {
         struct hale_str line = hale_str_split(&rest, '\n');
         struct hale_str key = agent_procfs_word(&line);
@@ -97,8 +77,7 @@ const struct agent_check_type agent_check_memory = {
     .help = "mem.{total,free,usable,used_real,used_slab}_mb, mem.usable_perc, "
             "mem.used_{buffers,cache,shared}, mem.swap_{total,free,used}_mb, "
             "mem.swap_free_perc",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = sizeof(fields) / sizeof(fields[0]),
-    .create = create,
-    .start = start,
-    .destroy = destroy};
+    .start = start};

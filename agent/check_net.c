@@ -32,7 +32,7 @@ struct state {
     char *exclude;
     bool has_exclude;
     regex_t exclude_re;
-    struct hale_buf text, link;
+    struct hale_buf link;
     int64_t last_ms;
     unsigned n;
     struct device devices[DEVICES_MAX];
@@ -50,33 +50,23 @@ static const struct hale_conf_field fields[] = {
 static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
                            struct hale_err *err)
 {
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    hale_buf_init(&s->text, AGENT_PROCFS_MAX_BYTES);
+    struct state *s = c->state;
     hale_buf_init(&s->link, 4096);
-    c->state = s;
-    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, s, err);
-    if (rc == HALE_OK && s->exclude != NULL && s->exclude[0] != '\0') {
-        if (regcomp(&s->exclude_re, s->exclude, REG_EXTENDED | REG_NOSUB) != 0)
-            return hale_yaml_error(hale_yaml_get(map, "exclude"), err,
-                                   "'%s' is not a regular expression", s->exclude);
-        s->has_exclude = true;
-    }
-    return rc;
+    if (s->exclude[0] == '\0')
+        return HALE_OK;
+    if (regcomp(&s->exclude_re, s->exclude, REG_EXTENDED | REG_NOSUB) != 0)
+        return hale_yaml_error(hale_yaml_get(map, "exclude"), err,
+                               "'%s' is not a regular expression", s->exclude);
+    s->has_exclude = true;
+    return HALE_OK;
 }
 
 static void destroy(struct agent_check *c)
 {
     struct state *s = c->state;
-    if (s == NULL)
-        return;
     if (s->has_exclude)
         regfree(&s->exclude_re);
-    hale_conf_fini(fields, N_FIELDS, s);
-    hale_buf_fini(&s->text);
     hale_buf_fini(&s->link);
-    free(s);
 }
 
 /* 0 up, 1 down (Monasca's net.int_status); interfaces without a carrier notion count as up. */
@@ -120,9 +110,9 @@ static bool start(struct agent_check *c, int64_t now_ms)
     static struct device fresh[DEVICES_MAX]; /* one thread; too large for the stack */
     unsigned n = 0;
 
-    if (!agent_procfs_read(&s->text, "/proc/net/dev"))
+    if (!agent_procfs_read(&c->ctx->text, "/proc/net/dev"))
         return true;
-    struct hale_str rest = hale_buf_str(&s->text);
+    struct hale_str rest = hale_buf_str(&c->ctx->text);
     while (rest.p != NULL && n < DEVICES_MAX) {
         struct device *d = &fresh[n];
         if (!read_device(hale_str_split(&rest, '\n'), d))
@@ -149,6 +139,7 @@ const struct agent_check_type agent_check_net = {
     .name = "net",
     .help = "net.{in,out}_{bytes,packets,errors,packets_dropped}_sec{device}, "
             "net.int_status{device} (0 up, 1 down)",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = N_FIELDS,
     .create = create,

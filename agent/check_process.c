@@ -21,6 +21,7 @@
 #include "agent/check.h"
 #include "agent/procfs.h"
 #include "base/clock.h"
+#include "model/series.h"
 
 #define KNOWN_MAX  4096
 #define PATH_BYTES 512
@@ -33,7 +34,7 @@ struct state {
     const struct hale_yaml_node *ignored;
     char *name, *pid_file, *pid_files, *pid_file_dimension;
     bool detailed;
-    struct hale_buf text;
+    struct hale_buf *text; /* the context's */
     int64_t last_ms;
     unsigned n_known, n_fresh;
     struct known known[KNOWN_MAX], fresh[KNOWN_MAX];
@@ -75,33 +76,22 @@ struct usage {
 static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *map,
                            struct hale_err *err)
 {
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    hale_buf_init(&s->text, 65536);
-    c->state = s;
-    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, s, err);
-    if (rc != HALE_OK)
-        return rc;
+    struct state *s = c->state;
+    struct hale_err why = {0};
+    s->text = &c->ctx->text;
     if (s->name == NULL && s->pid_file == NULL && s->pid_files == NULL)
         return hale_yaml_error(map, err,
                                "a process check needs name, pid_file or pid_files");
     if (s->pid_file != NULL && s->pid_files != NULL)
         return hale_yaml_error(map, err, "pid_file and pid_files exclude each other");
+    if (hale_series_check_dim(hale_str_from(s->pid_file_dimension), HALE_STR("x"),
+                              &why) != HALE_OK)
+        return hale_yaml_error(hale_yaml_get(map, "pid_file_dimension"), err, "%s",
+                               why.text);
     const char *shown = s->name != NULL ? s->name : s->pid_file;
     if (shown != NULL && agent_dims_set(&c->dims, "process_name", shown) != HALE_OK)
         return hale_yaml_error(map, err, "too many dimensions");
     return HALE_OK;
-}
-
-static void destroy(struct agent_check *c)
-{
-    struct state *s = c->state;
-    if (s == NULL)
-        return;
-    hale_conf_fini(fields, N_FIELDS, s);
-    hale_buf_fini(&s->text);
-    free(s);
 }
 
 static unsigned count_fds(int64_t pid, bool *known)
@@ -136,10 +126,10 @@ static void add_process(struct state *s, int64_t pid, const char *name, struct u
 {
     char path[PATH_BYTES];
     (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
-    if (!agent_procfs_read(&s->text, path))
+    if (!agent_procfs_read(s->text, path))
         return;
     /* pid (comm) S ppid ...: comm may hold anything, so look for the last ')'. */
-    const char *open = strchr(s->text.p, '('), *close = strrchr(s->text.p, ')');
+    const char *open = strchr(s->text->p, '('), *close = strrchr(s->text->p, ')');
     if (open == NULL || close == NULL || close < open)
         return;
     struct hale_str comm = {open + 1, (size_t)(close - open - 1)};
@@ -186,8 +176,8 @@ static void emit(struct agent_check *c, const struct usage *u,
 static void add_pid_file(struct state *s, const char *path, struct usage *u)
 {
     int64_t pid;
-    if (agent_procfs_read(&s->text, path) &&
-        hale_str_i64(hale_str_trim(hale_buf_str(&s->text)), &pid) == HALE_OK && pid > 0)
+    if (agent_procfs_read(s->text, path) &&
+        hale_str_i64(hale_str_trim(hale_buf_str(s->text)), &pid) == HALE_OK && pid > 0)
         add_process(s, pid, s->name, u);
 }
 
@@ -209,9 +199,9 @@ static void add_by_name(struct state *s, struct usage *u)
 static void run_pid_files(struct agent_check *c, int64_t elapsed_ms, int64_t now_ms)
 {
     struct state *s = c->state;
-    glob_t found;
-    if (glob(s->pid_files, 0, NULL, &found) != 0)
-        return;
+    glob_t found = {0};
+    /* What was found before an error counts. */
+    (void)glob(s->pid_files, 0, NULL, &found);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         struct usage u = {0};
         char id[PATH_BYTES];
@@ -255,8 +245,8 @@ const struct agent_check_type agent_check_process = {
     .name = "process",
     .help = "process.pid_count{process_name}; detailed: process.{thread_count,cpu_perc,"
             "open_file_descriptors}, process.mem.rss_mbytes",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = N_FIELDS,
     .create = create,
-    .start = start,
-    .destroy = destroy};
+    .start = start};

@@ -21,6 +21,7 @@ struct state {
     struct agent_watch watch;
     struct agent_timer timeout;
     int64_t started_us, sample_ms;
+    bool looked_up; /* its address was asked for */
 };
 static const struct hale_conf_field fields[] = {
     AGENT_CHECK_COMMON_FIELDS(struct state),
@@ -70,7 +71,7 @@ static void connected(void *arg, short revents)
     (void)revents;
     if (getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         error = errno;
-    finish(c, error == 0 ? NULL : strerrordesc_np(error));
+    finish(c, error == 0 ? NULL : agent_check_errno(error));
     agent_check_done(c);
 }
 
@@ -86,15 +87,9 @@ static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *m
                            struct hale_err *err)
 {
     char url[300];
-    struct state *s = calloc(1, sizeof(*s));
-    if (s == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    c->state = s;
+    struct state *s = c->state;
     s->watch = (struct agent_watch){.fd = -1, .ready = connected, .arg = c};
     s->timeout = (struct agent_timer){.fire = timed_out, .arg = c};
-    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, s, err);
-    if (rc != HALE_OK)
-        return rc;
     (void)snprintf(url, sizeof(url),
                    strchr(s->host, ':') != NULL ? "[%.250s]:%lld" : "%.250s:%lld",
                    s->host, (long long)s->port);
@@ -109,14 +104,10 @@ static enum hale_rc create(struct agent_check *c, const struct hale_yaml_node *m
 static void destroy(struct agent_check *c)
 {
     struct state *s = c->state;
-    if (s == NULL)
-        return;
     agent_loop_unwatch(c->ctx->loop, &s->watch);
     agent_loop_disarm(c->ctx->loop, &s->timeout);
     if (s->watch.fd >= 0)
         (void)close(s->watch.fd);
-    hale_conf_fini(fields, N_FIELDS, s);
-    free(s);
 }
 
 static bool start(struct agent_check *c, int64_t now_ms)
@@ -129,8 +120,10 @@ static bool start(struct agent_check *c, int64_t now_ms)
 
     s->sample_ms = now_ms;
     enum hale_rc rc = agent_resolver_get(s->name, mono_ms, &addr, &len, &why);
-    if (rc == HALE_E_AGAIN)
-        return true; /* the first look-up is under way: the next run tells */
+    if (rc == HALE_E_AGAIN && !s->looked_up) {
+        s->looked_up = true;
+        return true; /* the first look-up has just begun: the next run tells */
+    }
     if (rc != HALE_OK) {
         finish(c, why);
         return true;
@@ -139,7 +132,7 @@ static bool start(struct agent_check *c, int64_t now_ms)
     s->watch.fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->watch.fd < 0 || (connect(s->watch.fd, (struct sockaddr *)&addr, len) != 0 &&
                             errno != EINPROGRESS)) {
-        finish(c, strerrordesc_np(errno));
+        finish(c, agent_check_errno(errno));
         return true;
     }
     s->watch.events = POLLOUT;
@@ -155,6 +148,7 @@ const struct agent_check_type agent_check_tcp = {
     .name = "tcp",
     .help = "network.tcp.status{url} (0 up, 1 down), network.tcp.response_time{url} in s "
             "when up",
+    .state_bytes = sizeof(struct state),
     .fields = fields,
     .n_fields = N_FIELDS,
     .create = create,

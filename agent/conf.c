@@ -79,6 +79,14 @@ static const struct hale_conf_field fields[] = {
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
+static bool is_token(struct hale_str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~')
+            return false;
+    return true;
+}
+
 static enum hale_rc read_token(struct agent_conf *c, struct hale_err *err)
 {
     struct hale_buf text;
@@ -89,6 +97,10 @@ static enum hale_rc read_token(struct agent_conf *c, struct hale_err *err)
         if (token.len == 0)
             rc = hale_err_at(err, HALE_E_INVAL, c->token_file, 0, 0,
                              "the token file is empty");
+        else if (!is_token(token))
+            rc =
+                hale_err_at(err, HALE_E_INVAL, c->token_file, 0, 0,
+                            "a token is one line of printable characters without blanks");
         else if ((c->token = strndup(token.p, token.len)) == NULL)
             rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     }
@@ -125,12 +137,15 @@ static enum hale_rc try_checks(const struct agent_conf *c, struct hale_err *err)
                                        : agent_conf_dims(c, &dims, err);
     if (rc == HALE_OK && hale_yaml_kind(c->checks) != HALE_YAML_LIST)
         rc = hale_yaml_error(c->checks, err, "checks is a list, like `- type: cpu`");
+    if (rc == HALE_OK && hale_yaml_count(c->checks) > AGENT_CHECKS_MAX)
+        rc = hale_yaml_error(c->checks, err, "at most %d checks", AGENT_CHECKS_MAX);
     for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(c->checks); i++) {
         struct agent_check *check = NULL;
         rc = agent_check_new(&ctx, &dims, hale_yaml_item(c->checks, i), &check, err);
         agent_check_free(check);
     }
     agent_dims_fini(&dims);
+    hale_buf_fini(&ctx.text);
     agent_loop_free(ctx.loop);
     return rc;
 }

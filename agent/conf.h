@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "model/yaml.h"
 
+#define AGENT_CHECKS_MAX 10000
+
 struct agent_conf {
     char *listen;    /* own metrics and health; NULL = none */
     char *collector; /* URL without a slash at the end */

@@ -54,16 +54,6 @@ static void retry_fire(void *arg, int64_t now_ms)
     send_next(s);
 }
 
-enum hale_rc agent_sender_set_token(struct agent_sender *s, const char *token)
-{
-    char *header = NULL;
-    if (asprintf(&header, "X-Auth-Token: %s", token) < 0)
-        return HALE_E_NOMEM;
-    free(s->token_header);
-    s->token_header = header;
-    return HALE_OK;
-}
-
 struct agent_sender *agent_sender_new(struct agent_loop *loop, struct agent_spool *spool,
                                       const struct agent_sender_options *o)
 {
@@ -76,14 +66,16 @@ struct agent_sender *agent_sender_new(struct agent_loop *loop, struct agent_spoo
     s->max_batch = o->max_batch;
     s->retry.fire = retry_fire;
     s->retry.arg = s;
-    hale_buf_init(&s->batch.lines, AGENT_SINK_MAX_BYTES + 1);
+    hale_buf_init(&s->batch.lines, AGENT_SINK_MAX_BYTES);
     hale_buf_init(&s->body, AGENT_SINK_MAX_BYTES + 16);
     if (asprintf(&s->url, "%s/v2.0/metrics", o->collector) < 0)
         s->url = NULL;
+    if (asprintf(&s->token_header, "X-Auth-Token: %s", o->token) < 0)
+        s->token_header = NULL;
     if (o->ca_file != NULL)
         s->ca_file = strdup(o->ca_file);
-    if (s->url == NULL || (o->ca_file != NULL && s->ca_file == NULL) ||
-        agent_sender_set_token(s, o->token) != HALE_OK) {
+    if (s->url == NULL || s->token_header == NULL ||
+        (o->ca_file != NULL && s->ca_file == NULL)) {
         agent_sender_free(s);
         return NULL;
     }
@@ -98,31 +90,69 @@ static size_t count_lines(struct hale_str s)
     return n;
 }
 
-/* The unsettled rest of a batch that is not in the spool goes there. */
-static void spool_rest(struct agent_sender *s)
+/* The unsettled rest of a batch that came from memory goes to the spool, where it is the oldest
+ * record: batches are taken from memory only while the spool is empty. */
+static enum hale_rc spool_rest(struct agent_sender *s)
 {
     struct batch *b = &s->batch;
-    struct hale_str rest = {b->lines.p + b->pos, b->lines.len - b->pos};
-    if (!b->from_spool && rest.len > 0) {
-        enum hale_rc rc = agent_spool_push(s->spool, rest);
-        if (rc != HALE_OK) {
-            hale_error("event=spool_write_failed error=\"%s\" lost_samples=%zu",
-                       hale_rc_text(rc), b->left);
-            hale_counter_add(&agent_counter_dropped_spool, 1);
-        }
+    if (b->from_spool || b->pos == b->lines.len)
+        return HALE_OK;
+    enum hale_rc rc = agent_spool_push(
+        s->spool, (struct hale_str){b->lines.p + b->pos, b->lines.len - b->pos});
+    if (rc != HALE_OK)
+        hale_error("event=spool_write_failed error=\"%s\" samples=%zu", hale_rc_text(rc),
+                   b->left);
+    return rc;
+}
+
+static void forget_batch(struct agent_sender *s)
+{
+    s->batch.active = false;
+    hale_buf_reset(&s->batch.lines);
+}
+
+/* The request under way goes on, but its batch waits on disk from now on, so that newer samples
+ * can go behind it. */
+static enum hale_rc park_batch(struct agent_sender *s)
+{
+    struct batch *b = &s->batch;
+    struct hale_buf copy;
+    if (b->from_spool)
+        return HALE_OK;
+    enum hale_rc rc = spool_rest(s);
+    if (rc != HALE_OK)
+        return rc;
+    hale_buf_init(&copy, AGENT_SINK_MAX_BYTES);
+    rc = agent_spool_peek(s->spool, &copy); /* so that settling takes it off again */
+    hale_buf_fini(&copy);
+    b->from_spool = true;
+    return rc;
+}
+
+void agent_sender_stop(struct agent_sender *s, struct agent_sink *sink)
+{
+    size_t lost = 0;
+    if (s->call != 0)
+        hale_http_client_cancel(agent_loop_http(s->loop), s->call);
+    s->call = 0;
+    if (s->batch.active && spool_rest(s) != HALE_OK)
+        lost += s->batch.left;
+    forget_batch(s);
+    if (sink != NULL && sink->n > 0) {
+        if (agent_spool_push(s->spool, hale_buf_str(&sink->lines)) != HALE_OK)
+            lost += sink->n;
+        agent_sink_clear(sink);
     }
-    b->active = false;
-    hale_buf_reset(&b->lines);
+    if (lost > 0)
+        hale_error("event=samples_lost samples=%zu reason=\"the spool takes nothing\"",
+                   lost);
 }
 
 void agent_sender_free(struct agent_sender *s)
 {
     if (s == NULL)
         return;
-    if (s->call != 0)
-        hale_http_client_cancel(agent_loop_http(s->loop), s->call);
-    if (s->batch.active)
-        spool_rest(s);
+    agent_sender_stop(s, NULL);
     agent_loop_disarm(s->loop, &s->retry);
     hale_buf_fini(&s->batch.lines);
     hale_buf_fini(&s->body);
@@ -142,8 +172,8 @@ static void begin_batch(struct agent_sender *s, bool from_spool)
     b->active = true;
 }
 
-/* "[" line "," line "]" of the next chunk lines into body. */
-static void render_body(struct agent_sender *s)
+/* "[" line "," line "]" of the next chunk lines into body. False when memory is out. */
+static bool render_body(struct agent_sender *s)
 {
     struct batch *b = &s->batch;
     size_t pos = b->pos;
@@ -160,7 +190,7 @@ static void render_body(struct agent_sender *s)
     }
     hale_buf_add_char(&s->body, ']');
     b->sent_len = pos - b->pos;
-    HALE_ASSERT(!s->body.failed);
+    return !s->body.failed;
 }
 
 static void back_off(struct agent_sender *s, int64_t at_least_ms)
@@ -192,13 +222,13 @@ static void settle(struct agent_sender *s)
     }
     if (b->from_spool)
         agent_spool_take(s->spool);
-    b->active = false;
-    hale_buf_reset(&b->lines);
+    forget_batch(s);
 }
 
 static void refused(struct agent_sender *s, const struct hale_http_result *r)
 {
     struct batch *b = &s->batch;
+    hale_counter_add(&agent_counter_post_failures, 1);
     if (b->sent_n > 1) {
         b->chunk = b->sent_n / 2;
         return;
@@ -211,6 +241,15 @@ static void refused(struct agent_sender *s, const struct hale_http_result *r)
               hale_log_quote(text, why, sizeof(why)));
     hale_counter_add(&agent_counter_refused, 1);
     settle(s);
+}
+
+/* Later. What is in memory goes to disk meanwhile; while the disk takes nothing it stays. */
+static void postpone(struct agent_sender *s, int64_t at_least_ms)
+{
+    hale_counter_add(&agent_counter_post_failures, 1);
+    if (spool_rest(s) == HALE_OK)
+        forget_batch(s);
+    back_off(s, at_least_ms);
 }
 
 static void unavailable(struct agent_sender *s, const struct hale_http_result *r)
@@ -226,11 +265,10 @@ static void unavailable(struct agent_sender *s, const struct hale_http_result *r
                        r->status);
     else
         (void)snprintf(s->trouble, sizeof(s->trouble), "no answer: %s", r->error);
-    hale_counter_add(&agent_counter_post_failures, 1);
-    hale_warn("event=collector_away reason=\"%s\" spool_bytes=%zu", s->trouble,
-              agent_spool_bytes(s->spool));
-    spool_rest(s);
-    back_off(s, retry_ms);
+    char why[sizeof(s->trouble) * 2];
+    hale_warn("event=collector_away reason=%s spool_bytes=%zu",
+              hale_log_quote(s->trouble, why, sizeof(why)), agent_spool_bytes(s->spool));
+    postpone(s, retry_ms);
 }
 
 static void done(const struct hale_http_result *r, void *arg)
@@ -269,7 +307,11 @@ static void send_next(struct agent_sender *s)
             return;
         begin_batch(s, true);
     }
-    render_body(s);
+    if (!render_body(s)) {
+        (void)snprintf(s->trouble, sizeof(s->trouble), "out of memory");
+        postpone(s, 0);
+        return;
+    }
     const char *const headers[] = {s->token_header, "Content-Type: application/json",
                                    NULL};
     const struct hale_http_call call = {.method = "POST",
@@ -279,37 +321,37 @@ static void send_next(struct agent_sender *s)
                                         .ca_file = s->ca_file,
                                         .timeout_ms = s->timeout_ms};
     s->started_us = hale_clock_mono_us();
-    hale_counter_add(&agent_counter_posts, 1);
-    if (hale_http_client_start(agent_loop_http(s->loop), &call, done, s, &s->call) !=
-        HALE_OK) {
-        s->call = 0;
-        (void)snprintf(s->trouble, sizeof(s->trouble), "cannot start a request");
-        spool_rest(s);
-        back_off(s, 0);
+    enum hale_rc rc =
+        hale_http_client_start(agent_loop_http(s->loop), &call, done, s, &s->call);
+    if (rc == HALE_OK) {
+        hale_counter_add(&agent_counter_posts, 1);
+        return;
     }
+    s->call = 0;
+    (void)snprintf(s->trouble, sizeof(s->trouble), "cannot start a request: %s",
+                   hale_rc_text(rc));
+    postpone(s, 0);
 }
 
 void agent_sender_flush(struct agent_sender *s, struct agent_sink *sink)
 {
-    /* While a request is under way the sink waits for its end: the next turn brings it here. */
+    struct batch *b = &s->batch;
     bool healthy = agent_spool_empty(s->spool) && !s->waiting;
-    if (healthy && s->batch.active && sink->lines.len < SINK_PATIENCE_BYTES)
-        return;
-    if (sink->n > 0) {
-        if (healthy && !s->batch.active) {
-            hale_buf_reset(&s->batch.lines);
-            hale_buf_add_str(&s->batch.lines, hale_buf_str(&sink->lines));
-            begin_batch(s, false);
-        } else {
-            enum hale_rc rc = agent_spool_push(s->spool, hale_buf_str(&sink->lines));
-            if (rc != HALE_OK) {
-                hale_error("event=spool_write_failed error=\"%s\" lost_samples=%zu",
-                           hale_rc_text(rc), sink->n);
-                hale_counter_add(&agent_counter_dropped_spool, 1);
-            }
-        }
-        hale_buf_reset(&sink->lines);
-        sink->n = 0;
+    if (healthy && b->active && sink->lines.len < SINK_PATIENCE_BYTES)
+        return; /* waits for the end of the request; the next turn brings it here */
+    if (sink->n > 0 && healthy && !b->active) {
+        struct hale_buf empty = b->lines;
+        b->lines = sink->lines;
+        sink->lines = empty;
+        begin_batch(s, false);
+        agent_sink_clear(sink);
+    } else if (sink->n > 0 && (!b->active || park_batch(s) == HALE_OK)) {
+        enum hale_rc rc = agent_spool_push(s->spool, hale_buf_str(&sink->lines));
+        if (rc == HALE_OK)
+            agent_sink_clear(sink);
+        else /* the sink keeps them, and drops and counts what does not fit */
+            hale_error("event=spool_write_failed error=\"%s\" samples=%zu",
+                       hale_rc_text(rc), sink->n);
     }
     send_next(s);
 }

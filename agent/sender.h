@@ -28,15 +28,16 @@ struct agent_sender_options {
 /* spool and loop stay the caller's and must outlive the sender. NULL on memory failure. */
 struct agent_sender *agent_sender_new(struct agent_loop *loop, struct agent_spool *spool,
                                       const struct agent_sender_options *o);
-/* Puts what is under way back into the spool (it may arrive twice: harmless). */
+/* Ends the request under way; its batch (it may arrive twice: harmless), then what sink holds (NULL
+ * allowed) go to the spool. The sender may only be freed after that. */
+void agent_sender_stop(struct agent_sender *s, struct agent_sink *sink);
+/* Stops it first. NULL allowed. */
 void agent_sender_free(struct agent_sender *s);
-/* Takes all samples out of sink. Call once per turn of the loop. */
+/* Takes what it can out of sink; what stays (a request is under way, the disk takes nothing) comes with
+ * the next turn. Call once per turn of the loop. */
 void agent_sender_flush(struct agent_sender *s, struct agent_sink *sink);
 /* True when the collector acknowledged the latest request, or none was needed yet. */
 bool agent_sender_ok(const struct agent_sender *s);
 /* Why not, for a person; "" when ok. */
 const char *agent_sender_trouble(const struct agent_sender *s);
-/* Another token (after a reload). HALE_E_NOMEM. */
-HALE_MUST_CHECK enum hale_rc agent_sender_set_token(struct agent_sender *s,
-                                                    const char *token);
 #endif

@@ -85,6 +85,12 @@ void agent_sink_init(struct agent_sink *s)
     s->n = 0;
 }
 
+void agent_sink_clear(struct agent_sink *s)
+{
+    hale_buf_reset(&s->lines);
+    s->n = 0;
+}
+
 void agent_sink_fini(struct agent_sink *s)
 {
     hale_buf_fini(&s->lines);
@@ -97,6 +103,28 @@ static void add_dim(struct hale_buf *b, bool first, const char *key, const char 
     hale_buf_add_json(b, hale_str_from(key));
     hale_buf_add_char(b, ':');
     hale_buf_add_json(b, hale_str_from(value));
+}
+
+/* A key stands once: what tells a check's series apart wins over what was configured. */
+static void add_dims(struct hale_buf *b, const struct agent_dims *dims,
+                     const struct agent_dim *extra, unsigned n_extra)
+{
+    bool first = true;
+    for (unsigned i = 0; i < dims->n; i++) {
+        bool replaced = false;
+        for (unsigned k = 0; k < n_extra && !replaced; k++)
+            replaced = strcmp(dims->keys[i], extra[k].key) == 0;
+        if (replaced)
+            continue;
+        add_dim(b, first, dims->keys[i], dims->values[i]);
+        first = false;
+    }
+    for (unsigned i = 0; i < n_extra; i++) {
+        char *clean = clean_value(extra[i].value);
+        add_dim(b, first, extra[i].key, clean != NULL ? clean : "-");
+        free(clean);
+        first = false;
+    }
 }
 
 static void add_error(struct hale_buf *b, const char *error)
@@ -123,13 +151,7 @@ void agent_sink_add(struct agent_sink *s, const struct agent_dims *dims,
     hale_buf_add_c(b, "{\"name\":");
     hale_buf_add_json(b, hale_str_from(name));
     hale_buf_add_c(b, ",\"dimensions\":{");
-    for (unsigned i = 0; i < dims->n; i++)
-        add_dim(b, i == 0, dims->keys[i], dims->values[i]);
-    for (unsigned i = 0; i < n_extra; i++) {
-        char *clean = clean_value(extra[i].value);
-        add_dim(b, dims->n + i == 0, extra[i].key, clean != NULL ? clean : "-");
-        free(clean);
-    }
+    add_dims(b, dims, extra, n_extra);
     hale_buf_printf(b, "},\"timestamp\":%" PRId64 ",\"value\":", time_ms);
     hale_buf_add_double(b, value);
     if (error != NULL)

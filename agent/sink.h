@@ -42,7 +42,8 @@ struct agent_sink {
 };
 void agent_sink_init(struct agent_sink *s);
 void agent_sink_fini(struct agent_sink *s);
-/* Adds a sample. extra: dimensions beyond dims (n_extra, may replace none of them). value must be
+void agent_sink_clear(struct agent_sink *s); /* forgets the samples, keeps the memory */
+/* Adds a sample. extra: dimensions besides dims; they replace those of the same key. value must be
  * finite, else the sample is dropped and counted. error: text for value_meta.error, or NULL. */
 void agent_sink_add(struct agent_sink *s, const struct agent_dims *dims,
                     const struct agent_dim *extra, unsigned n_extra, const char *name,
