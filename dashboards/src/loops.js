@@ -56,7 +56,8 @@ export function outcome(loop, now) {
   }
   if (last?.kind === "failed") {
     if (cleared) return { code: "selfclear", word: "Cleared", text: `the action failed, the alarm cleared all the same: ${last.text}` };
-    return { code: "failed", word: "Not healed", text: last.text };
+    const n = runsOf(loop).filter((r) => r.at(-1)?.kind === "failed").length;
+    return { code: "failed", word: "Not healed", text: (n > 1 ? `${n} runs failed, the last one: ` : "") + last.text };
   }
   if (cleared) {
     const why = last?.kind === "suppressed" ? `; the action was suppressed: ${last.text}` : last?.kind === "observed" ? "; the policy only observes" : "; no action was needed";
@@ -98,7 +99,7 @@ export function stages(loop) {
     },
     {
       kind: "cleared", word: "Cleared", t: loop.cleared_ms,
-      state: over ? "done" : failed ? "bad" : stepsDone ? "now" : "wait",
+      state: over ? "done" : failed ? "wait" : stepsDone ? "now" : "wait",
     },
     {
       kind: "verified", word: failed ? "Failed" : "Verified", t: verified ?? (failed ? last.time_ms : null),

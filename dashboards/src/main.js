@@ -45,6 +45,8 @@ class Page {
     this.status = null;
     this.filter = "";
     this.pinned = false;
+    /** Also loops without any action stand in the feed. */
+    this.feedAll = false;
     this.alarmId = "";
     this.loopKey = "";
     /** @type {{id: string, seq: number, last: any, journal: any[]} | null} answer of GET /v1/alarms/{id} */
@@ -215,6 +217,14 @@ class Page {
     this.list.reveal();
   }
 
+  /** What is followed: the latest loop in which Hale acts, or that is critical; else the first of the list. @param {import("./types").Loop[]} loops */
+  selectLatest(loops) {
+    const { alarms } = this.context.state;
+    const loop = loops.find((l) => l.rows.length > 0 || (l.severity === "CRITICAL" && l.cleared === null));
+    if (loop) this.select(loop.alarm_id, loop.key);
+    else if (!alarms.has(this.alarmId)) this.select([...alarms.values()].sort(order)[0]?.id ?? "", "");
+  }
+
   // --- drawing ------------------------------------------------------------------------------
 
   schedule() {
@@ -244,8 +254,7 @@ class Page {
     const { state } = context;
     const now = (context.nowMs = context.now());
     const loops = latest(state);
-    if (!this.pinned && loops.length > 0) this.select(loops[0].alarm_id, loops[0].key);
-    else if (!this.pinned && !state.alarms.has(this.alarmId)) this.select([...state.alarms.values()].sort(order)[0]?.id ?? "", "");
+    if (!this.pinned) this.selectLatest(loops);
     const passes = compile(this.filter);
     const shown = [...state.alarms.values()].filter(passes).sort(order);
     const counts = count(state.alarms.values());
@@ -254,7 +263,7 @@ class Page {
     put($("shown"), shown.length === state.alarms.size ? `${state.alarms.size}` : `${shown.length} of ${state.alarms.size}`);
     this.emptyWords(shown.length, counts.states.ALARM);
     this.drawDetail(now);
-    showFeed(loops, this.loopKey || loopsOf(state, this.alarmId).at(-1)?.key || "", now, (l) => this.chooseLoop(l));
+    showFeed(this.feedAll ? loops : loops.filter((l) => l.rows.length > 0), this.loopKey || loopsOf(state, this.alarmId).at(-1)?.key || "", now, (l) => this.chooseLoop(l));
     for (const el of document.querySelectorAll("[data-since]")) {
       const { since, prefix } = /** @type {HTMLElement} */ (el).dataset;
       put(el, `${prefix}${format.age(now - Number(since))}`);
@@ -333,6 +342,11 @@ class Page {
       else put($("signin-problem"), "A token consists of visible ASCII characters.");
     });
     $("signout").addEventListener("click", () => this.signOut());
+    $("feed-all").addEventListener("click", () => {
+      this.feedAll = !this.feedAll;
+      $("feed-all").setAttribute("aria-pressed", String(this.feedAll));
+      this.draw();
+    });
     $("back").addEventListener("click", () => this.follow());
     $("banner-retry").addEventListener("click", () => this.live?.hurry());
     $("keys-close").addEventListener("click", () => /** @type {HTMLDialogElement} */ ($("keys")).close());

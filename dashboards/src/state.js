@@ -160,8 +160,14 @@ function addLoop(s, alarm, seq) {
   list.sort((a, b) => a.raised_seq - b.raised_seq);
   s.by_alarm.set(alarm.id, list);
   if (list.length > LIMITS.perAlarm) drop(s, list[0]);
-  if (s.loops.size > LIMITS.loops) drop(s, /** @type {Loop} */ (s.loops.values().next().value));
+  if (s.loops.size > LIMITS.loops) drop(s, leastTelling(s, loop));
   return loop;
+}
+
+/** What goes when there are too many: the oldest loop without an action, so that a flood of alarms does not hide what Hale did. @param {State} s @param {Loop} keep */
+function leastTelling(s, keep) {
+  for (const loop of s.loops.values()) if (loop.rows.length === 0 && loop !== keep) return loop;
+  return /** @type {Loop} */ (s.loops.values().next().value);
 }
 
 /** @param {State} s @param {Loop} loop */

@@ -190,8 +190,11 @@ export class Chart {
       ctx.globalAlpha = 1;
       // Marks of one loop often share a pixel: glyphs stand side by side, lines where they belong.
       const step = c.rem * 0.75 * px;
-      taken = Math.max(x, taken + step);
-      if (taken < left + width + c.rem * 2 * px) ctx.fillText(GLYPHS[m.kind], taken, top - 1);
+      const place = Math.max(x, taken + step);
+      if (place - x < 3 * step && place < left + width + c.rem * 2 * px) {
+        ctx.fillText(GLYPHS[m.kind], place, top - 1);
+        taken = place;
+      }
     }
     ctx.restore();
   }

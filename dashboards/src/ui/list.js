@@ -74,7 +74,7 @@ export class List {
     if (anchor) {
       const at = this.index.get(anchor.id);
       if (at !== undefined) this.box.scrollTop = at * height + (scrolled % height);
-      const first = Math.floor(this.box.scrollTop / height);
+      const first = Math.min(alarms.length, Math.floor(this.box.scrollTop / height));
       for (let i = 0; i < first; i++) if (!before.has(alarms[i].id) && alarms[i].state === "ALARM") this.unseen++;
     }
     this.paint();
@@ -101,7 +101,7 @@ export class List {
   paint() {
     if (!this.context) return;
     const height = this.rowHeight;
-    const first = Math.max(0, Math.floor(this.box.scrollTop / height) - SPARE);
+    const first = Math.max(0, Math.min(this.alarms.length, Math.floor(this.box.scrollTop / height)) - SPARE);
     const end = Math.min(this.alarms.length, Math.ceil((this.box.scrollTop + this.box.clientHeight) / height) + SPARE);
     const wanted = new Set(this.alarms.slice(first, end).map((a) => a.id));
     for (const [id, row] of this.rows) {
@@ -118,8 +118,9 @@ export class List {
         row.id = alarm.id;
         row.el.id = `alarm-${alarm.id}`;
         this.rows.set(alarm.id, row);
-        this.spacer.append(row.el);
       }
+      // Screen readers go by the order in the document.
+      if (this.spacer.children[i - first] !== row.el) this.spacer.insertBefore(row.el, this.spacer.children[i - first] ?? null);
       row.el.style.transform = `translateY(${i * height}px)`;
       this.fill(row, alarm, i);
     }
