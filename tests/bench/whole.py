@@ -34,7 +34,7 @@ policies:
   alarm: {definition: vnfc.down, source: event}
   target: vnf/${vnf_id}/${vnfc_id}
   cooldown: 10ms
-  frequency: {max: 10000, per: 10m}
+  frequency: {max: 1000, per: 1s}
   steps:
   - vnflcm: {url: "@LAB_URL@", operation: heal, vnf_instance_id: "${vnf_id}",
              vnfc_instance_id: ["${vnfc_id}"], timeout: 20s, poll: 10ms}
