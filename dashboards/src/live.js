@@ -52,7 +52,7 @@ export class Live {
         problem = "the stream ended";
       } catch (e) {
         if (e instanceof ApiError && e.status === 401) {
-          this.set({ phase: "refused", since_ms: Date.now(), problem: e.message });
+          this.refuse(e.message);
           return;
         }
         problem = e instanceof Error ? e.message : String(e);
@@ -73,6 +73,12 @@ export class Live {
     this.stopped = true;
     this.abort?.abort();
     this.wake?.();
+  }
+
+  /** The token is not taken (any more): ends the connection until somebody signs in. @param {string} problem */
+  refuse(problem) {
+    this.stop();
+    this.set({ phase: "refused", since_ms: Date.now(), problem });
   }
 
   /** Tries at once instead of waiting (network came back, page shown again). */
@@ -190,7 +196,12 @@ class Intake {
 
   /** @param {import("./sse.js").SseEvent} e */
   apply(e) {
-    this.live.handlers.event(e.event, JSON.parse(e.data));
+    try {
+      this.live.handlers.event(e.event, JSON.parse(e.data));
+    } catch (problem) {
+      // One record that cannot be shown must not stop the others: resuming would meet it again for ever.
+      console.error(`event ${e.event} ${e.id} left out`, problem);
+    }
     if (parsePosition(e.id)) this.live.position = e.id;
   }
 }

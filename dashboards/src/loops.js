@@ -61,7 +61,7 @@ export function outcome(loop, now) {
   }
   if (cleared) {
     const why = last?.kind === "suppressed" ? `; the action was suppressed: ${last.text}` : last?.kind === "observed" ? "; the policy only observes" : "; no action was needed";
-    return { code: "selfclear", word: "Cleared by itself", text: `after ${span(/** @type {number} */ (loop.cleared_ms) - from)}${why}` };
+    return { code: "selfclear", word: "Self-cleared", text: `after ${span(/** @type {number} */ (loop.cleared_ms) - from)}${why}` };
   }
   if (!last) {
     if (now - from < NO_POLICY_MS) return { code: "acting", word: "Raised", text: "waiting for a decision" };

@@ -2,7 +2,7 @@
 // The page: token, connection, state, selection, keyboard; draws when something changed.
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { Api } from "./api.js";
+import { Api, ApiError } from "./api.js";
 import { compile, count, order } from "./filter.js";
 import * as format from "./format.js";
 import { Live } from "./live.js";
@@ -148,8 +148,9 @@ class Page {
       // Half the way there and back is the error; small differences are not worth jumping.
       const skew = status.time_ms - (before + after) / 2;
       if (Math.abs(skew - this.context.skew) > Math.max(50, after - before)) this.context.skew = skew;
-    } catch {
+    } catch (e) {
       this.status = null;
+      if (e instanceof ApiError && e.status === 401 && api === this.context.api) this.live?.refuse(e.message);
     }
     showDaemons(this.status, this.live?.connection.phase === "live");
   }

@@ -110,7 +110,7 @@ for (const [name, rows, code, word] of OUTCOMES) {
   });
 }
 test("outcome: cleared without an action, and after a failed one", () => {
-  assert.equal(outcome(only(after(log(2, "OK", "ALARM", 1), log(3, "ALARM", "OK", 500))), 1000).word, "Cleared by itself");
+  assert.equal(outcome(only(after(log(2, "OK", "ALARM", 1), log(3, "ALARM", "OK", 500))), 1000).word, "Self-cleared");
   const o = outcome(only(after(log(2, "OK", "ALARM", 1), row("3-0", "call"), row("4-0", "failed"), log(3, "ALARM", "OK", 500))), 1000);
   assert.equal(o.code, "selfclear");
   assert.equal(outcome(only(after(log(2, "OK", "ALARM", 1), log(3, "ALARM", "ALARM", 2, {}, "deleted"))), 9).code, "gone");

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rare states of the connection, made by a stand-in for the collector.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { bundle } from "../../build.mjs";
+import { launch, noBrowser, open, text } from "../support/browser.mjs";
+import { healed, log, row } from "../support/records.mjs";
+import { StandIn } from "../support/standin.mjs";
+
+describe("rare states", { skip: noBrowser || false }, () => {
+  /** @type {import("playwright-core").Browser} */ let browser;
+  /** @type {string} */ let files;
+  /** @type {StandIn} */ let server;
+  /** @type {string} */ let url;
+  before(async () => {
+    files = mkdtempSync(join(tmpdir(), "hale-dist-"));
+    [browser] = await Promise.all([launch(), bundle(join(files, "dist"))]);
+  });
+  after(async () => {
+    await browser?.close();
+    if (files) rmSync(files, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    server = new StandIn(join(files, "dist"));
+    url = await server.listen();
+  });
+  afterEach(() => server.close());
+  const quiet = /404|401|Failed to load|ERR_/;
+
+  test("events between hello and the snapshot are neither lost nor applied twice", async () => {
+    const t = Date.now() - 60_000;
+    const h = healed(t);
+    server.position = "1.0-0";
+    // The log and the journal are read when half of the loop is in them; the stream brings all of it meanwhile.
+    server.before = (path) => {
+      if (path === "/v1/alarm-log") {
+        server.log = h.log.slice(0, 2);
+        server.send("alarm", h.log[1]);
+        server.send("action", h.journal[0]);
+        server.send("action", h.journal[1]);
+      }
+      if (path === "/v1/journal") {
+        server.journal = h.journal.slice(0, 1);
+        return new Promise((r) => setTimeout(r, 300));
+      }
+    };
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".steps", "Call");
+    for (const e of h.journal.slice(2, 4)) server.send("action", e);
+    server.send("alarm", h.log[2]);
+    server.send("action", h.journal[4]);
+    await text(page, ".verdict", "Healed");
+    const kinds = await page.locator(".steps tbody tr").evaluateAll((l) => l.map((e) => e.className.slice(2)));
+    assert.deepEqual(kinds, ["raised", "triggered", "call", "answer", "verifying", "cleared", "verified"]);
+    await check();
+  });
+
+  test("a cut stream resumes at the last event; positions that went back mean a new snapshot", async () => {
+    const t = Date.now() - 60_000;
+    server.log = healed(t).log.slice(0, 2);
+    server.position = "2.5-0";
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".row", "dns-vnfc-down");
+    server.send("action", row("7-1", "suppressed", { text: "cooldown until later" }));
+    await text(page, ".verdict", "cooldown until later");
+    server.cut();
+    await text(page, "#connection-word", "Live");
+    await page.waitForFunction(() => !document.body.classList.contains("stale"));
+    await assertSoon(() => assert.deepEqual(server.resumed, ["", "2.7-1"]));
+    server.send("alarm", log(3, "ALARM", "OK", t + 9000));
+    await text(page, ".row .state", "OK");
+    // The server lost its data: what is shown must be what it has now.
+    server.position = "1.1-0";
+    server.log = [log(1, "UNDETERMINED", "UNDETERMINED", t, { id: "other", definition_name: "after-loss" })];
+    server.journal = [];
+    server.cut();
+    await text(page, ".row", "after-loss");
+    assert.equal(await page.locator(".row").count(), 1);
+    await check();
+  });
+
+  test("the token is refused while the page is open: stale, a form, and in again", async () => {
+    const t = Date.now();
+    server.log = [log(1, "OK", "OK", t)];
+    server.position = "1.0-0";
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".row", "dns-vnfc-down");
+    server.token = "new";
+    server.cut();
+    await text(page, "#connection-word", "Token refused");
+    await text(page, "#banner-text", "STALE DATA");
+    assert.equal(await page.locator(".row").isVisible(), true);
+    await page.locator("#token").fill("new");
+    await page.keyboard.press("Enter");
+    await text(page, "#connection-word", "Live");
+    assert.equal(await page.locator("#banner").isVisible(), false);
+    assert.equal(await page.locator("#signin").isVisible(), false);
+    await check();
+  });
+
+  test("a record that cannot be shown is left out, the next one is shown", async () => {
+    server.log = [log(1, "OK", "OK", Date.now())];
+    server.position = "1.0-0";
+    const { page, check } = await open(browser, url, { expected: /404|left out/ });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".row .state", "OK");
+    server.send("alarm", { seq: 2, alarm: null });
+    server.send("alarm", log(3, "OK", "ALARM", Date.now()));
+    await text(page, ".row .state", "ALARM");
+    assert.deepEqual(server.resumed, [""]);
+    await check();
+  });
+
+  test("a silent daemon is named", async () => {
+    server.daemons = ["collector", "thresholds", "actuator"];
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, "#daemons", "correlator silent");
+    assert.equal(await page.locator(".d-ok").count(), 3);
+    await check();
+  });
+
+  test("answers that are not what they should be: no crash, tried again", async () => {
+    let bad = true;
+    server.before = (path) => {
+      if (path === "/v1/alarm-log" && bad) {
+        bad = false;
+        server.log = /** @type {any} */ ("garbage");
+      } else server.log = [log(1, "OK", "OK", Date.now())];
+    };
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".row", "dns-vnfc-down");
+    assert.ok(server.resumed.length >= 2);
+    await check();
+  });
+});
+
+/** @param {() => void} assertion */
+async function assertSoon(assertion, ms = 5000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    try {
+      return assertion();
+    } catch (e) {
+      if (Date.now() > end) throw e;
+      await new Promise((r) => setTimeout(r, 20));
+    }
+  }
+}
