@@ -57,6 +57,7 @@ struct collector_table *collector_table_new(size_t history_max)
     struct collector_table *t = hale_xcalloc(1, sizeof(*t));
     pthread_condattr_t attr;
 
+    HALE_ASSERT(history_max > 0);
     t->ring_max = history_max;
     t->ring = hale_xcalloc(history_max, sizeof(t->ring[0]));
     t->alarms = hale_map_new(ALARMS_MAX, alarm_drop);
@@ -134,6 +135,7 @@ static uint64_t id_hash(const char *id)
 
 static void add_transition(struct collector_table *t, struct collector_transition row)
 {
+    HALE_ASSERT(t->ring_max > 0);
     if (t->n > 0 && t->ring[(t->first + t->n - 1) % t->ring_max].seq >= row.seq)
         return;
     if (t->n == t->ring_max) {
@@ -147,6 +149,7 @@ bool collector_table_load_transition(struct collector_table *t,
                                      const struct hale_log_record *r)
 {
     (void)pthread_mutex_lock(&t->lock);
+    HALE_ASSERT(t->ring_max > 0);
     bool room = t->n < t->ring_max;
     if (room && (t->n == 0 || r->seq < t->ring[t->first].seq)) {
         t->first = (t->first + t->ring_max - 1) % t->ring_max;
@@ -250,8 +253,8 @@ void collector_table_counts(struct collector_table *t, const char *tenant,
 }
 
 size_t collector_table_transitions(struct collector_table *t,
-                                   const struct collector_alarm_list *l, int64_t start_ms,
-                                   int64_t end_ms, int64_t after_ms,
+                                   const struct collector_alarm_list *l,
+                                   const struct collector_period *p,
                                    struct collector_transition *out, size_t max)
 {
     static int present;
@@ -264,8 +267,8 @@ size_t collector_table_transitions(struct collector_table *t,
     (void)pthread_mutex_lock(&t->lock);
     for (size_t i = 0; good && i < t->n && n < max; i++) {
         const struct collector_transition *row = &t->ring[(t->first + i) % t->ring_max];
-        if (row->time_ms >= start_ms && row->time_ms <= end_ms &&
-            row->time_ms > after_ms && hale_u64map_get(wanted, row->alarm) != NULL)
+        if (row->time_ms >= p->start_ms && row->time_ms <= p->end_ms &&
+            row->time_ms > p->after_ms && hale_u64map_get(wanted, row->alarm) != NULL)
             out[n++] = *row;
     }
     (void)pthread_mutex_unlock(&t->lock);

@@ -65,11 +65,15 @@ void collector_table_list(struct collector_table *t, const char *tenant,
                           struct collector_alarm_list *out);
 void collector_table_counts(struct collector_table *t, const char *tenant,
                             struct collector_alarm_counts *out);
-/* Transitions with start <= time <= end of the alarms in l (all of them), oldest first,
- * time > after. Returns the number written to out (at most max; allocated by the caller). */
+struct collector_period {
+    int64_t start_ms, end_ms; /* both inclusive */
+    int64_t after_ms;         /* exclusive */
+};
+/* Transitions in the period of the alarms in l (all of them), oldest first. Returns the
+ * number written to out (at most max; allocated by the caller). */
 size_t collector_table_transitions(struct collector_table *t,
-                                   const struct collector_alarm_list *l, int64_t start_ms,
-                                   int64_t end_ms, int64_t after_ms,
+                                   const struct collector_alarm_list *l,
+                                   const struct collector_period *p,
                                    struct collector_transition *out, size_t max);
 /* Waits until done(alarm or NULL, arg) or the time is over; false then. Called with the
  * lock held: it must only look. */

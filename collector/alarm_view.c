@@ -87,6 +87,18 @@ static enum hale_rc last_id(struct collector_view *v, struct hale_str key,
     return HALE_OK;
 }
 
+static void load_row(struct collector_view *v, struct hale_str json)
+{
+    struct hale_alarm a = {0};
+
+    if (hale_alarm_decode(json, &a) != HALE_OK ||
+        collector_table_load(v->table, &a) != HALE_OK) {
+        collector_count(LOG_BAD, 1);
+        hale_warn("event=alarm_unreadable");
+    }
+    hale_alarm_fini(&a);
+}
+
 static enum hale_rc load_alarms(struct collector_view *v)
 {
     char cursor[32] = "0";
@@ -99,16 +111,8 @@ static enum hale_rc load_alarms(struct collector_view *v)
         if (rc != HALE_OK)
             return rc;
         const struct hale_reply *rows = hale_reply_at(reply, 1);
-        for (size_t i = 1; rows != NULL && i < hale_reply_n(rows); i += 2) {
-            struct hale_alarm a = {0};
-            if (hale_alarm_decode(hale_reply_str(hale_reply_at(rows, i)), &a) !=
-                    HALE_OK ||
-                collector_table_load(v->table, &a) != HALE_OK) {
-                collector_count(LOG_BAD, 1);
-                hale_warn("event=alarm_unreadable");
-            }
-            hale_alarm_fini(&a);
-        }
+        for (size_t i = 1; rows != NULL && i < hale_reply_n(rows); i += 2)
+            load_row(v, hale_reply_str(hale_reply_at(rows, i)));
         struct hale_str next = hale_reply_str(hale_reply_at(reply, 0));
         memset(cursor, 0, sizeof(cursor));
         if (next.len < sizeof(cursor))
@@ -200,7 +204,7 @@ static void take_log(struct collector_view *v, struct hale_stream_id id,
     collector_count(LOG_RECORDS, 1);
     if (hale_log_record_decode(json, &r) == HALE_OK) {
         if (strlen(r.alarm.tenant) < sizeof(tenant))
-            strcpy(tenant, r.alarm.tenant);
+            memcpy(tenant, r.alarm.tenant, strlen(r.alarm.tenant) + 1);
         collector_table_apply(v->table, &r);
     } else {
         collector_count(LOG_BAD, 1);

@@ -201,8 +201,9 @@ struct collector_archive_job *collector_archive_done(struct collector_archive *a
 
 enum hale_rc collector_archive_fetch(struct collector_archive *a,
                                      const struct collector_series *s,
-                                     enum hale_rrd_cf cf, int64_t start_s, int64_t end_s,
-                                     int64_t step_s, struct hale_rrd_series *out)
+                                     enum hale_rrd_cf cf,
+                                     const struct collector_archive_span *span,
+                                     struct hale_rrd_series *out)
 {
     char path[PATH_MAX];
     struct hale_err err = {0};
@@ -212,7 +213,8 @@ enum hale_rc collector_archive_fetch(struct collector_archive *a,
     if (stat(path, &st) != 0)
         return HALE_E_NOTFOUND;
     (void)pthread_mutex_lock(stripe(a, s));
-    enum hale_rc rc = hale_rrd_fetch(path, cf, start_s, end_s, step_s, out, &err);
+    enum hale_rc rc =
+        hale_rrd_fetch(path, cf, span->start_s, span->end_s, span->step_s, out, &err);
     (void)pthread_mutex_unlock(stripe(a, s));
     if (rc != HALE_OK && rc != HALE_E_NOTFOUND)
         hale_warn("event=archive_unreadable path=%s detail=\"%s\"", path, err.text);

@@ -38,10 +38,12 @@ HALE_MUST_CHECK enum hale_rc collector_archive_submit(struct collector_archive *
                                                       struct collector_archive_job *j);
 /* Next finished job, or NULL; never waits. The caller frees points and job. */
 struct collector_archive_job *collector_archive_done(struct collector_archive *a);
-/* Rows of a series' file (hale_rrd_fetch). HALE_E_NOTFOUND: no file yet. */
-HALE_MUST_CHECK enum hale_rc collector_archive_fetch(struct collector_archive *a,
-                                                     const struct collector_series *s,
-                                                     enum hale_rrd_cf cf, int64_t start_s,
-                                                     int64_t end_s, int64_t step_s,
-                                                     struct hale_rrd_series *out);
+struct collector_archive_span { /* as in hale_rrd_fetch */
+    int64_t start_s, end_s, step_s;
+};
+/* Rows of a series' file. HALE_E_NOTFOUND: no file yet. */
+HALE_MUST_CHECK enum hale_rc
+collector_archive_fetch(struct collector_archive *a, const struct collector_series *s,
+                        enum hale_rrd_cf cf, const struct collector_archive_span *span,
+                        struct hale_rrd_series *out);
 #endif

@@ -75,8 +75,9 @@ void collector_buckets_settle(struct collector_buckets *b)
 {
     size_t n = 0;
 
-    if (b->n > 1)
-        qsort(b->v, b->n, sizeof(b->v[0]), by_start);
+    if (b->v == NULL)
+        return;
+    qsort(b->v, b->n, sizeof(b->v[0]), by_start);
     for (size_t i = 0; i < b->n; i++) {
         if (n > 0 && b->v[n - 1].start_s == b->v[i].start_s)
             fold(&b->v[n - 1], &b->v[i]);
@@ -88,19 +89,16 @@ void collector_buckets_settle(struct collector_buckets *b)
 
 void collector_buckets_add(struct collector_buckets *b, const struct collector_points *p)
 {
-    size_t own = b->n; /* buckets of this series start here */
+    struct collector_bucket *last = NULL; /* of this series */
 
     for (size_t i = 0; i < p->n && !b->failed; i++) {
         const struct collector_point *q = &p->v[i];
         struct collector_bucket one = {start_of(q->time_ms, b->period_s), q->weight,
                                        q->value * q->weight, q->min, q->max};
-        if (b->n > own && b->v[b->n - 1].start_s == one.start_s) {
-            fold(&b->v[b->n - 1], &one);
-        } else {
-            struct collector_bucket *new = append(b);
-            if (new != NULL)
-                *new = one;
-        }
+        if (last != NULL && last->start_s == one.start_s)
+            fold(last, &one);
+        else if ((last = append(b)) != NULL)
+            *last = one;
     }
     if (b->n > b->compact_at) {
         collector_buckets_settle(b);

@@ -144,27 +144,26 @@ static enum hale_rc read_filter(struct hale_http_req *req, struct filter *f,
     return rc;
 }
 
+static bool sub_has(const struct hale_subexpr *s, const struct collector_dim_filter *f)
+{
+    for (unsigned m = 0; m < s->n_dims; m++) {
+        if (hale_str_eq(s->dims[m].key, f->key))
+            return collector_alternative(f->value, s->dims[m].value);
+    }
+    return false;
+}
+
 /* All of the filter's dimensions are literally in one sub-expression. */
 static bool dims_in(const struct collector_dims *f, const struct hale_definition *d)
 {
-    if (f->n == 0)
-        return true;
     for (unsigned i = 0; i < d->expr->n_subs; i++) {
-        const struct hale_subexpr *s = &d->expr->subs[i];
-        unsigned found = 0;
-        for (unsigned k = 0; k < f->n; k++) {
-            for (unsigned m = 0; m < s->n_dims; m++) {
-                if (hale_str_eq(s->dims[m].key, f->v[k].key) &&
-                    collector_alternative(f->v[k].value, s->dims[m].value)) {
-                    found++;
-                    break;
-                }
-            }
-        }
-        if (found == f->n)
+        unsigned k = 0;
+        while (k < f->n && sub_has(&d->expr->subs[i], &f->v[k]))
+            k++;
+        if (k == f->n)
             return true;
     }
-    return false;
+    return f->n == 0;
 }
 
 static int compare_field(unsigned field, const struct hale_definition *a,

@@ -226,11 +226,11 @@ enum hale_rc collector_event_form_read(struct hale_str body, const char *tenant,
     else if (n > COLLECTOR_EVENTS_MAX)
         rc = hale_err_set(err, HALE_E_INVAL, "more than %d events", COLLECTOR_EVENTS_MAX);
     if (rc == HALE_OK) {
-        out->v = calloc(n, sizeof(out->v[0]));
+        out->v = calloc(n > 0 ? n : 1, sizeof(out->v[0]));
         if (out->v == NULL)
             rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     }
-    for (size_t i = 0; rc == HALE_OK && i < n; i++)
+    for (size_t i = 0; rc == HALE_OK && out->v != NULL && i < n; i++)
         rc = add_event(json_is_array(events) ? json_array_get(events, i) : events, tenant,
                        now_us, out, err);
     if (rc != HALE_OK)

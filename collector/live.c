@@ -324,7 +324,7 @@ void collector_live_get(struct collector *c, struct hale_redis *redis,
                               "the event id must be <seq>.<journal id>, such as 0.0-0");
         return;
     }
-    strcpy(client->tenant, collector_request_of(req)->tenant);
+    memcpy(client->tenant, collector_request_of(req)->tenant, sizeof(client->tenant));
     hale_http_add_header(req, "Cache-Control", "no-store");
     hale_http_add_header(req, "X-Accel-Buffering", "no");
     hale_http_add_header(req, "X-Openstack-Request-Id",

@@ -84,7 +84,7 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
 static void bound(char *dst, bool given, struct hale_stream_id id, const char *open_end)
 {
     if (!given) {
-        strcpy(dst, open_end);
+        memcpy(dst, open_end, strlen(open_end) + 1);
         return;
     }
     dst[0] = '(';

@@ -90,7 +90,7 @@ static void write_health(struct collector_pulse *p, struct collector *c)
     hale_buf_init(&b, 65536);
     hale_daemon_health_json(c->daemon, &b);
     if (HALE_REDIS_CMD(p->redis, &reply, HALE_STR("SET"),
-                       hale_str_from(hale_keys_health("collector", key)),
+                       hale_str_from(hale_keys_health("hale-collector", key)),
                        hale_buf_str(&b), HALE_STR("EX"), HALE_STR("10")) == HALE_OK)
         hale_reply_free(reply);
     hale_buf_fini(&b);

@@ -75,16 +75,14 @@ static enum hale_rc add_archive(struct collector *c, const struct collector_seri
         from_ms = 0;
     if (from_ms >= end_ms)
         return HALE_OK;
-    int64_t from_s = from_ms / 1000;
-    int64_t to_s = (end_ms + 999) / 1000;
-    enum hale_rc rc = collector_archive_fetch(c->archive, s, HALE_RRD_AVERAGE, from_s,
-                                              to_s, r->step_s, &avg);
+    const struct collector_archive_span span = {from_ms / 1000, (end_ms + 999) / 1000,
+                                                r->step_s};
+    enum hale_rc rc =
+        collector_archive_fetch(c->archive, s, HALE_RRD_AVERAGE, &span, &avg);
     if (rc == HALE_OK && r->extremes) {
-        if (collector_archive_fetch(c->archive, s, HALE_RRD_MIN, from_s, to_s, r->step_s,
-                                    &min) != HALE_OK)
+        if (collector_archive_fetch(c->archive, s, HALE_RRD_MIN, &span, &min) != HALE_OK)
             min.n = 0;
-        if (collector_archive_fetch(c->archive, s, HALE_RRD_MAX, from_s, to_s, r->step_s,
-                                    &max) != HALE_OK)
+        if (collector_archive_fetch(c->archive, s, HALE_RRD_MAX, &span, &max) != HALE_OK)
             max.n = 0;
     }
     for (size_t i = 0; rc == HALE_OK && i < avg.n; i++) {

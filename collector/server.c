@@ -26,12 +26,13 @@ static void choose_tenant(const struct hale_http_req *req, struct collector_requ
 {
     static const char METRICS[] = "/v2.0/metrics";
     const char *other = hale_http_query(req, "tenant_id");
+    size_t len = other != NULL ? strlen(other) : 0;
 
-    strcpy(r->tenant, r->who.tenant);
-    if (other != NULL && (r->who.roles & COLLECTOR_DELEGATE) != 0 &&
-        strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) == 0 &&
-        strlen(other) >= 1 && strlen(other) <= HALE_TENANT_MAX_BYTES)
-        strcpy(r->tenant, other);
+    memcpy(r->tenant, r->who.tenant, sizeof(r->tenant));
+    if (len >= 1 && len <= HALE_TENANT_MAX_BYTES &&
+        (r->who.roles & COLLECTOR_DELEGATE) != 0 &&
+        strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) == 0)
+        memcpy(r->tenant, other, len + 1);
 }
 
 /* False: answered. */

@@ -13,14 +13,15 @@
 #define ANSWER_MAX ((size_t)256 << 20)
 #define GROUP      200 /* records per round trip */
 
-struct period {
-    int64_t start_ms, end_ms, after_ms;
+struct page {
+    struct collector_period period;
     size_t limit;
 };
 
-static bool read_period(struct hale_http_req *req, struct period *p)
+static bool read_page(struct hale_http_req *req, struct page *page)
 {
     const char *offset = hale_http_query(req, "offset");
+    struct collector_period *p = &page->period;
     struct hale_err err = {0};
 
     p->start_ms = INT64_MIN;
@@ -32,7 +33,7 @@ static bool read_period(struct hale_http_req *req, struct period *p)
         rc = collector_params_time(hale_http_query(req, "end_time"), "end_time",
                                    &p->end_ms, &err);
     if (rc == HALE_OK)
-        rc = collector_params_limit(hale_http_query(req, "limit"), &p->limit, &err);
+        rc = collector_params_limit(hale_http_query(req, "limit"), &page->limit, &err);
     if (rc == HALE_OK && offset != NULL &&
         hale_str_i64(hale_str_from(offset), &p->after_ms) != HALE_OK)
         rc = collector_params_time(offset, "offset", &p->after_ms, &err);
@@ -130,7 +131,7 @@ static enum hale_rc add_records(struct hale_redis *redis,
 
 static void reply_history(struct collector *c, struct hale_redis *redis,
                           struct hale_http_req *req, const struct collector_alarm_list *l,
-                          const struct period *p)
+                          const struct page *p)
 {
     struct collector_transition *v = calloc(p->limit + 1, sizeof(*v));
     char next[HALE_CLOCK_ISO_MAX];
@@ -141,8 +142,8 @@ static void reply_history(struct collector *c, struct hale_redis *redis,
         collector_reply_busy(req, 5, "out of memory");
         return;
     }
-    size_t n = collector_table_transitions(collector_view_table(c->view), l, p->start_ms,
-                                           p->end_ms, p->after_ms, v, p->limit + 1);
+    size_t n = collector_table_transitions(collector_view_table(c->view), l, &p->period,
+                                           v, p->limit + 1);
     bool more = n > p->limit;
     if (more)
         n = p->limit;
@@ -168,9 +169,9 @@ void collector_state_history_get(struct collector *c, struct hale_redis *redis,
     struct collector_alarm_filter f = {.since_ms = INT64_MIN};
     struct collector_alarm_list l;
     struct hale_err err = {0};
-    struct period p;
+    struct page p;
 
-    if (!read_period(req, &p))
+    if (!read_page(req, &p))
         return;
     if (collector_params_dims(hale_http_query(req, "dimensions"), &f.dims, &err) !=
         HALE_OK) {
@@ -189,9 +190,9 @@ void collector_alarm_history_get(struct collector *c, struct hale_redis *redis,
     const struct collector_request *r = collector_request_of(req);
     struct collector_alarm *one = NULL;
     struct collector_alarm_list l = {1, 1, &one, false};
-    struct period p;
+    struct page p;
 
-    if (!read_period(req, &p))
+    if (!read_page(req, &p))
         return;
     if (!collector_view_ready(c->view)) {
         collector_reply_busy(req, 1, "the alarms are still being loaded");

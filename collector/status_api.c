@@ -13,8 +13,11 @@
 
 #define ANSWER_MAX (1u << 20)
 
-static const char *const DAEMONS[] = {"collector", "thresholds", "correlator", "actuator",
-                                      "agent"};
+/* Their health keys carry the program's name, the answer the room's. */
+#define PREFIX "hale-"
+static const char *const DAEMONS[] = {PREFIX "collector", PREFIX "thresholds",
+                                      PREFIX "correlator", PREFIX "actuator",
+                                      PREFIX "agent"};
 #define N_DAEMONS (sizeof(DAEMONS) / sizeof(DAEMONS[0]))
 
 static void add_version(struct collector *c, struct hale_http_req *req,
@@ -135,7 +138,8 @@ static void add_daemons(struct hale_redis *redis, struct hale_buf *b)
             struct hale_str json = hale_reply_str(hale_reply_at(reply, i));
             if (json.len == 0 || json.p[0] != '{')
                 continue;
-            hale_buf_printf(b, "%s\"%s\":", first ? "" : ",", DAEMONS[i]);
+            hale_buf_printf(b, "%s\"%s\":", first ? "" : ",",
+                            DAEMONS[i] + sizeof(PREFIX) - 1);
             hale_buf_add_str(b, json);
             first = false;
         }

@@ -414,7 +414,6 @@ static void *run(void *arg)
 enum hale_rc collector_store_start(struct collector *c, struct collector_store **out)
 {
     struct collector_store *s = hale_xcalloc(1, sizeof(*s));
-    enum hale_rc rc;
 
     s->app = c;
     s->n_shards = (unsigned)c->conf->shards;
@@ -424,7 +423,7 @@ enum hale_rc collector_store_start(struct collector *c, struct collector_store *
         s->key_list[i] = hale_keys_samples(i, s->keys[i]);
     if (c->archive != NULL)
         s->archive = collector_store_archive_new(c);
-    while ((rc = load(s)) != HALE_OK) {
+    while (load(s) != HALE_OK) {
         struct pollfd p = {.fd = hale_daemon_fd(c->daemon), .events = POLLIN};
         hale_warn("event=redis_down detail=\"%s\"", hale_redis_error(s->redis));
         (void)poll(&p, 1, 200);

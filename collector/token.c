@@ -119,8 +119,8 @@ static enum hale_rc fill_token(const struct hale_yaml_node *map, struct raw_toke
         hale_clock_parse_iso(hale_str_from(raw->expires), &t->expires_ms) != HALE_OK)
         return hale_yaml_error(map, err,
                                "expires must be a time such as 2027-01-01T00:00:00Z");
-    strcpy(t->who.name, raw->name);
-    strcpy(t->who.tenant, raw->tenant);
+    memcpy(t->who.name, raw->name, strlen(raw->name) + 1);
+    memcpy(t->who.tenant, raw->tenant, strlen(raw->tenant) + 1);
     return read_roles(raw->roles, &t->who.roles, err);
 }
 

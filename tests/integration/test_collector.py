@@ -657,7 +657,13 @@ def test_alarm_lists(stack):
     assert c["counts"] == [[1, "hostname", "h2"]]
     assert stack.http("GET", path + "/count?metric_name=no&group_by=state").json["counts"] == [[0, None]]
     assert stack.http("GET", path + "/count?group_by=x").status == 422
-    assert stack.http("GET", "/v1/status").json["alarms"] == {"OK": 1, "ALARM": 1, "UNDETERMINED": 1}
+    s = stack.http("GET", "/v1/status").json
+    assert set(s) == {"version", "time_ms", "tenant", "roles", "daemons", "redis", "series", "alarms"}
+    stack.redis.cmd("SET", "hale:{m}:health:hale-thresholds", '{"status":"ok"}', "EX", 10)
+    wait_for(lambda: set(stack.http("GET", "/v1/status").json["daemons"]) ==
+             {"collector", "thresholds"}, 10, "health of both")
+    assert s["tenant"] == "default" and s["roles"] == ["operator"] and s["redis"]["ok"] is True
+    assert s["alarms"] == {"OK": 1, "ALARM": 1, "UNDETERMINED": 1}
 
 
 def test_alarm_changes(stack):
