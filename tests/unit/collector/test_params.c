@@ -64,9 +64,11 @@ static void dims(void **state)
             (CASES[i].rc == HALE_OK && d.n != CASES[i].n))
             fail_msg("dimensions \"%s\"", CASES[i].text);
     }
-    char many[1024] = "";
-    for (unsigned i = 0; i <= HALE_DIMS_MAX; i++)
-        strcat(many, i > 0 ? ",k" : "k");
+    char many[2 * HALE_DIMS_MAX + 2]; /* "k,k,...,k": one more than allowed */
+    for (unsigned i = 0; i <= HALE_DIMS_MAX; i++) {
+        many[2 * i] = 'k';
+        many[2 * i + 1] = i < HALE_DIMS_MAX ? ',' : '\0';
+    }
     assert_int_equal(collector_params_dims(many, &d, &err), HALE_E_INVAL);
 }
 
