@@ -16,7 +16,8 @@ import urllib.parse
 
 from vnf import VNF_ID, dns_answer_ok, dns_query
 
-TIMEOUT_S = 0.25
+TIMEOUT_S = 1.0  # a refusal tells of a dead server at once; silence is believed after this
+STALL_S = 0.1    # a source that was itself held up this long judges no silence in that turn
 FAILURES_DOWN = 2  # failures in a row that count as "answers stopped"
 
 
@@ -47,6 +48,7 @@ class Traffic(threading.Thread):
         self.servers = {}
         self.changed = threading.Event()
         self.number = 0
+        self.listened = time.monotonic()
         self.asked, self.since = 0, time.monotonic()  # all servers, since the last measurement
 
     def run(self):
@@ -87,20 +89,25 @@ class Traffic(threading.Thread):
 
     def listen(self, wait_s):
         sockets = {server.sock: server for server in self.servers.values()}
-        ready, _, _ = select.select(list(sockets), [], [], max(wait_s, 0))
-        for sock in ready:
+        select.select(list(sockets), [], [], max(wait_s, 0))
+        for sock, server in sockets.items():
+            self.drain(sock, server)
+        now = time.monotonic()
+        held_up, self.listened = now - self.listened > STALL_S, now
+        for server in sockets.values():
+            while not held_up and server.open and next(iter(server.open.values())) < now - TIMEOUT_S:
+                self.finish(server, next(iter(server.open)), False)
+
+    def drain(self, sock, server):
+        """Takes every answer that has come: what waits in the socket is not late."""
+        while True:
             try:
                 packet = sock.recv(1500)
-                number = int.from_bytes(packet[:2], "big")
-                self.finish(sockets[sock], number, dns_answer_ok(packet))
+                self.finish(server, int.from_bytes(packet[:2], "big"), dns_answer_ok(packet))
             except ConnectionRefusedError:
-                self.fail_open(sockets[sock])
-            except OSError:
-                pass
-        limit = time.monotonic() - TIMEOUT_S
-        for server in sockets.values():
-            while server.open and next(iter(server.open.values())) < limit:
-                self.finish(server, next(iter(server.open)), False)
+                self.fail_open(server)
+            except OSError:  # nothing more
+                return
 
     def fail_open(self, server):
         for number in list(server.open):
