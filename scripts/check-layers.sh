@@ -37,6 +37,7 @@ may_not_include lib/model "net|store" "model includes only model and base"
 may_not_include lib/net "model|store" "net includes only net and base"
 may_not_include lib "$daemons" "a layer never includes a program"
 for room in $rooms; do
+    [ "$room" = cli ] && continue # links the daemons' cores: it holds no logic of its own
     others=$(printf '%s\n' $rooms | grep -vx "$room" | paste -sd'|')
     may_not_include "$room" "$others" "programs never include each other"
 done
