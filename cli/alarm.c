@@ -100,6 +100,13 @@ static void print_line(const char *label, const char *text)
     putchar('\n');
 }
 
+static void print_padded(const char *text, size_t width)
+{
+    cli_table_text(text);
+    for (size_t n = strlen(text); n < width; n++)
+        putchar(' ');
+}
+
 static const char *time_text(const json_t *object, const char *key, char *dst)
 {
     return hale_clock_iso_ms(json_integer_value(json_object_get(object, key)), dst);
@@ -110,7 +117,8 @@ static void print_evidence(const json_t *evidence)
     size_t i, j;
     json_t *sub, *value;
     json_array_foreach (json_object_get(evidence, "subs"), i, sub) {
-        printf("  %-13s", cli_text(sub, "state"));
+        printf("  ");
+        print_padded(cli_text(sub, "state"), 13);
         cli_table_text(cli_text(sub, "expression"));
         printf("  values [");
         json_array_foreach (json_object_get(sub, "values"), j, value)
@@ -149,8 +157,10 @@ static void print_alarm(const json_t *answer)
     if (json_array_size(journal) == 0)
         puts("  none");
     json_array_foreach (journal, i, row) {
-        printf("  %s  %-11s %s: ", time_text(row, "time_ms", iso), cli_text(row, "kind"),
-               cli_text(row, "policy"));
+        printf("  %s  ", time_text(row, "time_ms", iso));
+        print_padded(cli_text(row, "kind"), 12);
+        cli_table_text(cli_text(row, "policy"));
+        printf(": ");
         cli_table_text(cli_text(row, "text"));
         putchar('\n');
     }

@@ -9,6 +9,7 @@
 
 #define ANSWER_MAX_BYTES (256u << 20)
 #define PATH_MAX_BYTES   65536
+#define TOKEN_MAX_BYTES  1024
 
 static enum hale_rc rc_of_status(unsigned status)
 {
@@ -44,14 +45,14 @@ enum hale_rc cli_api_call(const struct cli_api *api, const char *method, const c
     enum hale_rc rc;
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     struct hale_buf url, answer;
-    char token[512];
+    char token[TOKEN_MAX_BYTES];
     json_t *json = NULL;
 
     *out = NULL;
     hale_buf_init(&url, PATH_MAX_BYTES);
     hale_buf_init(&answer, ANSWER_MAX_BYTES);
     hale_buf_printf(&url, "%s%s", api->url, path);
-    (void)snprintf(token, sizeof(token), "X-Auth-Token: %s", api->token);
+    int token_len = snprintf(token, sizeof(token), "X-Auth-Token: %s", api->token);
     const char *const headers[] = {token, "Content-Type: application/json",
                                    "Accept: application/json", NULL};
     const struct hale_http_call call = {.method = method,
@@ -64,6 +65,13 @@ enum hale_rc cli_api_call(const struct cli_api *api, const char *method, const c
 
     if (url.failed || (body != NULL && text == NULL)) {
         rc = hale_err_set(err, HALE_E_LIMIT, "the request is too large");
+        goto out;
+    }
+    if (token_len < 0 || (size_t)token_len >= sizeof(token) ||
+        strpbrk(api->token, "\r\n") != NULL) {
+        rc = hale_err_set(err, HALE_E_INVAL,
+                          "the token is longer than %d bytes or has more than one line",
+                          TOKEN_MAX_BYTES - 15);
         goto out;
     }
     rc = hale_http_call_sync(&call, &result, &answer, NULL);

@@ -5,7 +5,10 @@
 
 #include "cli/cli.h"
 #include "cli/definitions.h"
+#include "cli/table.h"
 #include "net/http_client.h"
+
+#define NAMESAKES_MAX 1000
 
 /* What a body leaves out, as the collector fills it in: apply makes the server equal the file. */
 static json_t *with_defaults(const json_t *body)
@@ -41,15 +44,19 @@ static enum hale_rc find(const struct cli_options *o, const char *name, json_t *
                          struct hale_err *err)
 {
     struct hale_buf path;
-    json_t *found = NULL;
+    json_t *found = NULL, *definition;
+    size_t i;
     *out = NULL;
     hale_buf_init(&path, 8192);
     hale_buf_add_c(&path, "/v2.0/alarm-definitions");
     cli_api_query(&path, "name", name);
-    enum hale_rc rc = cli_api_list(&o->api, path.p, 1, &found, err);
+    enum hale_rc rc = path.failed
+                          ? hale_err_set(err, HALE_E_LIMIT, "the name is too long")
+                          : cli_api_list(&o->api, path.p, NAMESAKES_MAX, &found, err);
     hale_buf_fini(&path);
-    if (rc == HALE_OK)
-        *out = json_incref(json_array_get(found, 0));
+    json_array_foreach (found, i, definition)
+        if (strcmp(cli_text(definition, "name"), name) == 0 && *out == NULL)
+            *out = json_incref(definition);
     json_decref(found);
     return rc;
 }
@@ -72,14 +79,16 @@ static enum hale_rc apply_one(const struct cli_options *o, const json_t *wanted,
         hale_buf_init(&path, 4096);
         hale_buf_add_c(&path, "/v2.0/alarm-definitions/");
         hale_http_quote(&path, hale_str_from(cli_text(there, "id")));
-        if (!o->dry_run)
+        if (path.failed)
+            rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
+        else if (!o->dry_run)
             rc = cli_api_call(&o->api, "PATCH", path.p, wanted, &answer, err);
         hale_buf_fini(&path);
     }
     if (rc == HALE_OK)
         printf("%-13s %s\n", did, name);
     else
-        (void)fprintf(stderr, "hale: %s: %s\n", name, err->text);
+        (void)fprintf(stderr, "hale: %s: %s\n", name, cli_table_clean(err->text));
     json_decref(answer);
     json_decref(there);
     return rc;

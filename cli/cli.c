@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/table.h"
+
 int cli_fail(const struct hale_err *err)
 {
     char text[512];
-    (void)fprintf(stderr, "hale: %s\n", hale_err_str(err, text, sizeof(text)));
+    hale_err_str(err, text, sizeof(text));
+    (void)fprintf(stderr, "hale: %s\n", cli_table_clean(text));
     return CLI_FAILED;
 }
 

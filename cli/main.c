@@ -177,6 +177,19 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     return wrong("unknown command", noun);
 }
 
+/* Paths begin with a slash: none may stand at the end of the URL. */
+static void trim_url(struct cli_options *o, char *dst, size_t dst_size)
+{
+    size_t len = strlen(o->api.url);
+    while (len > 0 && o->api.url[len - 1] == '/')
+        len--;
+    if (len >= dst_size) /* the call will say that it is no URL */
+        return;
+    memcpy(dst, o->api.url, len);
+    dst[len] = '\0';
+    o->api.url = dst;
+}
+
 int main(int argc, char **argv)
 {
     const char *url = getenv("HALE_URL"), *token = getenv("HALE_TOKEN");
@@ -187,6 +200,7 @@ int main(int argc, char **argv)
         .since = "10m",
         .period = "60",
         .limit = 10000};
+    char url_text[2048];
     int option, code;
 
     while ((option = getopt_long(argc, argv, "f:h", longs, NULL)) != -1) {
@@ -205,7 +219,12 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return CLI_USAGE;
     }
+    trim_url(&o, url_text, sizeof(url_text));
     code = dispatch(&o, argc - optind, argv + optind);
     hale_buf_fini(&token_file);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* what was asked for did not arrive */
+        (void)fprintf(stderr, "hale: cannot write to standard output\n");
+        return code != CLI_OK ? code : CLI_FAILED;
+    }
     return code;
 }

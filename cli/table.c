@@ -21,6 +21,23 @@ static size_t text_width(const char *text)
     return hale_str_utf8_count(hale_str_from(text), &n) == HALE_OK ? n : strlen(text);
 }
 
+char *cli_table_clean(char *text)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    char *to = text;
+    while (*from != '\0') {
+        if (from[0] == 0xc2 && from[1] >= 0x80 && from[1] < 0xa0) {
+            *to++ = '?';
+            from += 2;
+        } else {
+            *to++ = *from < 0x20 || *from == 0x7f ? '?' : (char)*from;
+            from++;
+        }
+    }
+    *to = '\0';
+    return text;
+}
+
 struct cli_table *cli_table_new(unsigned n_columns, const char *const *titles)
 {
     HALE_ASSERT(n_columns >= 1 && n_columns <= CLI_TABLE_COLUMNS);
@@ -44,9 +61,7 @@ void cli_table_row(struct cli_table *t, const char *const *cells)
     for (unsigned c = 0; c < t->n_columns; c++) {
         char *copy =
             hale_xstrdup(cells[c] != NULL && cells[c][0] != '\0' ? cells[c] : "-");
-        for (char *p = copy; *p != '\0'; p++)
-            if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                *p = '?';
+        cli_table_clean(copy);
         size_t width = text_width(copy);
         if (width > t->width[c])
             t->width[c] = width;
@@ -85,6 +100,7 @@ void cli_table_free(struct cli_table *t)
 
 void cli_table_text(const char *text)
 {
-    for (const char *p = text; *p != '\0'; p++)
-        putchar((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
+    char *copy = hale_xstrdup(text);
+    fputs(cli_table_clean(copy), stdout);
+    free(copy);
 }
