@@ -7,8 +7,8 @@
 #include "cli/table.h"
 
 /* The daemons of a whole Hale; an agent lives on each host and answers for itself. */
-static const char *const expected[] = {"hale-collector", "hale-thresholds",
-                                       "hale-correlator", "hale-actuator", NULL};
+static const char *const expected[] = {"collector", "thresholds", "correlator",
+                                       "actuator", NULL};
 
 /* The first failing component as "name: detail", or "". */
 static const char *trouble(const json_t *health, char *dst, size_t dst_size)
