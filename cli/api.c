@@ -104,8 +104,7 @@ out:
     return rc;
 }
 
-/* The path and query of the link with rel "next", or NULL. */
-static const char *next_path(const json_t *page)
+const char *cli_api_next(const json_t *page)
 {
     size_t i;
     json_t *link;
@@ -145,7 +144,7 @@ enum hale_rc cli_api_list(const struct cli_api *api, const char *path, size_t ma
                 goto out;
             }
         }
-        const char *more = json_array_size(elements) > 0 ? next_path(page) : NULL;
+        const char *more = json_array_size(elements) > 0 ? cli_api_next(page) : NULL;
         free(next);
         next = more != NULL ? strdup(more) : NULL;
         json_decref(page);

@@ -28,6 +28,8 @@ HALE_MUST_CHECK enum hale_rc cli_api_call(const struct cli_api *api, const char 
 /* GETs a Monasca list, following its `next` links until max elements are there; *out is a new array. */
 HALE_MUST_CHECK enum hale_rc cli_api_list(const struct cli_api *api, const char *path,
                                           size_t max, json_t **out, struct hale_err *err);
+/* The path and query of a list's link with rel "next", valid as long as page, or NULL. */
+const char *cli_api_next(const json_t *page);
 /* Appends "?name=value" or "&name=value", percent-encoded; nothing when value is NULL. */
 void cli_api_query(struct hale_buf *path, const char *name, const char *value);
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "model/limits.h"
 
 #define TEXT_MAX 2048
 
@@ -50,18 +51,23 @@ int cli_metric_list(const struct cli_options *o)
     return CLI_OK;
 }
 
+/* Rows of an element of measurements or statistics. */
+static json_t *rows_of(const json_t *element)
+{
+    json_t *rows = json_object_get(element, "statistics");
+    return rows != NULL ? rows : json_object_get(element, "measurements");
+}
+
 /* One element of measurements or statistics: its dimensions, then its rows. */
 static void print_series(const json_t *element)
 {
     char text[TEXT_MAX];
     const char *titles[CLI_TABLE_COLUMNS];
     const json_t *columns = json_object_get(element, "columns");
-    const json_t *rows = json_object_get(element, "statistics");
+    const json_t *rows = rows_of(element);
     size_t n_columns = json_array_size(columns), i;
     json_t *row;
 
-    if (rows == NULL)
-        rows = json_object_get(element, "measurements");
     if (n_columns == 0 || n_columns > CLI_TABLE_COLUMNS)
         return;
     printf("# ");
@@ -92,12 +98,68 @@ static void print_series(const json_t *element)
     cli_table_print(table);
 }
 
+/* Adds a page's elements to all until *left rows are there; a series that was cut by the end of the page
+ * before goes on in its element. HALE_E_NOMEM. */
+static enum hale_rc add_page(json_t *all, const json_t *page, size_t *left)
+{
+    size_t i;
+    json_t *element;
+    json_array_foreach (json_object_get(page, "elements"), i, element) {
+        json_t *rows = rows_of(element);
+        json_t *last = json_array_get(all, json_array_size(all) - 1);
+        if (*left == 0)
+            break;
+        while (json_array_size(rows) > *left)
+            if (json_array_remove(rows, json_array_size(rows) - 1) != 0)
+                return HALE_E_NOMEM;
+        *left -= json_array_size(rows);
+        bool goes_on =
+            i == 0 && last != NULL &&
+            json_equal(json_object_get(last, "id"), json_object_get(element, "id")) == 1;
+        if (goes_on ? json_array_extend(rows_of(last), rows) != 0
+                    : json_array_append(all, element) != 0)
+            return HALE_E_NOMEM;
+    }
+    return HALE_OK;
+}
+
+/* GETs path (which has a query) and what follows it, o->limit rows in all; *out is a new array. */
+static enum hale_rc fetch_rows(const struct cli_options *o, const char *path,
+                               json_t **out, struct hale_err *err)
+{
+    json_t *all = json_array();
+    char *next = strdup(path);
+    size_t left = (size_t)o->limit;
+    enum hale_rc rc = HALE_OK;
+
+    *out = NULL;
+    if (all == NULL || next == NULL)
+        rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    while (rc == HALE_OK && next != NULL && left > 0) {
+        json_t *page = NULL;
+        size_t before = left;
+        rc = cli_api_call(&o->api, "GET", next, NULL, &page, err);
+        if (rc == HALE_OK && add_page(all, page, &left) != HALE_OK)
+            rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
+        const char *more = rc == HALE_OK && left < before ? cli_api_next(page) : NULL;
+        free(next);
+        next = more != NULL ? strdup(more) : NULL;
+        json_decref(page);
+    }
+    free(next);
+    if (rc == HALE_OK)
+        *out = all;
+    else
+        json_decref(all);
+    return rc;
+}
+
 int cli_metric_query(const struct cli_options *o, const char *name)
 {
     struct hale_err err = {0};
     struct hale_buf path;
     json_t *elements = NULL, *element;
-    char dims[4096], start[HALE_CLOCK_ISO_MAX];
+    char dims[4096], start[HALE_CLOCK_ISO_MAX], limit[24];
     int64_t since_ms = 0;
     size_t i;
 
@@ -119,11 +181,14 @@ int cli_metric_query(const struct cli_options *o, const char *name)
                   hale_clock_iso_ms(hale_clock_wall_ms() - since_ms, start));
     cli_api_query(&path, o->merge ? "merge_metrics" : "group_by",
                   o->merge ? "true" : "*");
+    (void)snprintf(limit, sizeof(limit), "%ld",
+                   o->limit < HALE_LIST_LIMIT ? o->limit : HALE_LIST_LIMIT);
+    cli_api_query(&path, "limit", limit);
     cli_api_query(&path, "statistics", o->stat);
     cli_api_query(&path, "period", o->stat != NULL ? o->period : NULL);
-    enum hale_rc rc =
-        path.failed ? hale_err_set(&err, HALE_E_LIMIT, "the query is too long")
-                    : cli_api_list(&o->api, path.p, (size_t)o->limit, &elements, &err);
+    enum hale_rc rc = path.failed
+                          ? hale_err_set(&err, HALE_E_LIMIT, "the query is too long")
+                          : fetch_rows(o, path.p, &elements, &err);
     hale_buf_fini(&path);
     if (rc != HALE_OK)
         return cli_fail(&err);
