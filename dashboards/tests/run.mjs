@@ -35,7 +35,7 @@ await new Promise((done) => {
       const cause = /** @type {any} */ (details.error);
       if (cause?.failureType === "subtestsFailed") return;
       total.failed++;
-      console.log(`FAIL ${name}\n${String(cause?.cause?.stack ?? cause?.stack ?? cause).replace(/^/gm, "     ")}`);
+      console.log(`FAIL ${name}\n${String((cause?.failureType ? cause.cause?.stack : cause?.stack) ?? cause).replace(/^/gm, "     ")}`);
     })
     .on("test:stderr", ({ message }) => process.stderr.write(message))
     .on("end", done)

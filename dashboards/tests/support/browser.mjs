@@ -41,7 +41,12 @@ export async function open(browser, origin, { expected, ...options } = {}) {
 
 /** Waits for this text in the element. @param {import("playwright-core").Page} page @param {string} selector @param {RegExp | string} text */
 export async function text(page, selector, text, timeout = 10_000) {
-  await page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout, state: "attached" });
+  try {
+    await page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout, state: "attached" });
+  } catch (e) {
+    const seen = await page.locator("#connection, #rows, #loop-body").allInnerTexts().catch(() => []);
+    throw new Error(`no ${text} in ${selector}; the page shows:\n${seen.join("\n").replace(/\n+/g, " | ").slice(0, 3000)}`, { cause: e });
+  }
 }
 
 /** Saves a picture below HALE_SHOTS, when that is set. @param {import("playwright-core").Page} page @param {string} name */
