@@ -115,7 +115,7 @@ def faults(stack, options):
             healed, cleared = [], []
             for i in range(options.n):
                 wait_for(lambda: all(v["serving"] for v in house.lab_state()["vnfcs"]), 30, "serving")
-                target = time.time() + 1.2 + (i * 0.137) % 1  # random phase to the checks' second
+                target = time.time() + 3.2 + (i * 0.137) % 1  # random phase to the checks' second
                 wait_for(lambda t=target: time.time() >= t, 10, "the next fault", 0.005)
                 heal, clear = one_fault(house, stream, by_event)
                 healed.append(heal)
