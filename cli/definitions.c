@@ -87,6 +87,22 @@ static enum hale_rc read_key(const struct hale_yaml_node *n, struct hale_str key
                            near != NULL ? near : "", near != NULL ? "'?" : "");
 }
 
+/* The value that the collector's words are about, so that the error names its line: they begin with its
+ * key or speak of the expression. The definition itself when it is none of its values. */
+static const struct hale_yaml_node *culprit(const struct hale_yaml_node *n,
+                                            const char *text)
+{
+    const struct hale_yaml_node *value = NULL;
+    for (size_t i = 0; i < N_KEYS && value == NULL; i++) {
+        size_t len = strlen(keys[i].name);
+        if (strncmp(text, keys[i].name, len) == 0 && text[len] == ' ')
+            value = hale_yaml_get(n, keys[i].name);
+    }
+    if (value == NULL && strstr(text, " expression ") != NULL)
+        value = hale_yaml_get(n, "expression");
+    return value != NULL ? value : n;
+}
+
 static enum hale_rc read_definition(const struct hale_yaml_node *n, json_t *seen,
                                     json_t *all, struct hale_err *err)
 {
@@ -107,7 +123,7 @@ static enum hale_rc read_definition(const struct hale_yaml_node *n, json_t *seen
         rc = hale_definition_from_api(body, NULL, false, &checked, &why);
         hale_definition_free(checked);
         if (rc != HALE_OK)
-            rc = hale_yaml_error(n, err, "%s", why.text);
+            rc = hale_yaml_error(culprit(n, why.text), err, "%s", why.text);
     }
     if (rc == HALE_OK) {
         const char *name = json_string_value(json_object_get(body, "name"));
@@ -129,9 +145,13 @@ enum hale_rc cli_definitions_read(const struct hale_yaml_node *root, json_t **ou
     if (list == NULL || hale_yaml_kind(list) != HALE_YAML_LIST)
         return hale_yaml_error(root, err,
                                "a list 'alarm_definitions:' is wanted at the top");
-    if (hale_yaml_count(root) != 1)
-        return hale_yaml_error(root, err,
-                               "only 'alarm_definitions:' may stand at the top");
+    for (size_t i = 0; i < hale_yaml_count(root); i++) {
+        struct hale_str key;
+        const struct hale_yaml_node *value = hale_yaml_pair(root, i, &key, NULL);
+        if (value != list)
+            return hale_yaml_error(value, err,
+                                   "only 'alarm_definitions:' may stand at the top");
+    }
     json_t *all = json_array(), *seen = json_object();
     enum hale_rc rc = HALE_OK;
     for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++)
