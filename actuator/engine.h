@@ -5,7 +5,7 @@
  * engine - policies and alarm log records in; commits and calls out. A pure state
  * machine: no socket, no clock, no Redis; what must happen outside goes through struct
  * actuator_engine_io and comes back by _committed and _answered.
- * Exactly once (docs/adr/0009):
+ * Exactly once (docs/adr/0007):
  *  1. nothing leaves before the commit that says so has succeeded (run record and
  *     journal row);
  *  2. nothing is concluded from an answer that is not in a commit;
