@@ -82,6 +82,7 @@ describe("real stack", { skip }, () => {
     const { elements } = await stack.call("GET", "/v1/journal?limit=1000");
     assert.equal(await page.locator(".journal tbody tr").count(), elements.filter((/** @type {any} */ r) => JSON.stringify(r).includes("dns-2")).length);
     await text(page, "#facts", "last(dns.success_perc{service=dns}) < 50");
+    await until(async () => (await page.locator(".d-ok").count()) === 4, "four daemons that report");
     await shot(page, "healed-1280-dark");
     await check();
   });
