@@ -32,8 +32,15 @@ static void fire(void *arg, int64_t now_ms)
         hale_counter_add(&agent_counter_overruns, 1);
         return;
     }
+    agent_check_start(c, hale_clock_wall_ms());
+}
+
+void agent_check_start(struct agent_check *c, int64_t now_ms)
+{
+    HALE_ASSERT(!c->running);
+    c->time_ms = now_ms;
     c->running = true;
-    if (c->type->start(c, hale_clock_wall_ms()))
+    if (c->type->start(c))
         c->running = false;
 }
 
@@ -50,10 +57,15 @@ void agent_check_done(struct agent_check *c)
 }
 
 void agent_check_emit(struct agent_check *c, const struct agent_dim *extra,
-                      unsigned n_extra, const char *name, int64_t time_ms, double value,
-                      const char *error)
+                      unsigned n_extra, const char *name, double value, const char *error)
 {
-    agent_sink_add(c->ctx->sink, &c->dims, extra, n_extra, name, time_ms, value, error);
+    const struct agent_sample sample = {.name = name,
+                                        .time_ms = c->time_ms,
+                                        .value = value,
+                                        .error = error,
+                                        .extra = extra,
+                                        .n_extra = n_extra};
+    agent_sink_add(c->ctx->sink, &c->dims, &sample);
 }
 
 const char *agent_check_errno(int error)

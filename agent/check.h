@@ -9,7 +9,7 @@
  *           `fields` (strictly: the common keys type, interval and dimensions are allowed besides).
  *   create  (NULL: nothing to do) checks the keys further and builds what the state needs besides;
  *           errors name file and line. Without ctx->resolver the configuration is only being tried.
- *   start   begins one run at wall time now_ms. A check that is finished when start returns says so
+ *   start   begins one run, whose samples are all of c->time_ms. A check that is finished when start returns says so
  *           by returning true; one that waits for the network returns false and calls
  *           agent_check_done later, after at most its own timeout.
  *   destroy (NULL: nothing to do) frees what create and start made, also in the middle of a run and
@@ -45,7 +45,7 @@ struct agent_check_type {
     size_t n_fields;
     enum hale_rc (*create)(struct agent_check *c, const struct hale_yaml_node *map,
                            struct hale_err *err);
-    bool (*start)(struct agent_check *c, int64_t now_ms);
+    bool (*start)(struct agent_check *c);
     void (*destroy)(struct agent_check *c);
 };
 
@@ -56,6 +56,7 @@ struct agent_check {
     int64_t interval_ms;
     int64_t due_ms; /* monotonic */
     struct agent_timer timer;
+    int64_t time_ms; /* of the run: its samples' timestamp */
     bool created, running;
     void *state; /* the type's */
 };
@@ -73,6 +74,8 @@ void agent_check_free(struct agent_check *c);
 /* Arms the first run: at the next multiple of the interval (all checks of one interval share a
  * batch). */
 void agent_check_schedule(struct agent_check *c, int64_t now_mono_ms);
+/* Begins a run at wall time now_ms; none may be under way. */
+void agent_check_start(struct agent_check *c, int64_t now_ms);
 /* The run that start left open is over. */
 void agent_check_done(struct agent_check *c);
 /* Sets every pair of a configuration map, checked by Monasca's rules for dimensions. */
@@ -88,8 +91,9 @@ HALE_MUST_CHECK enum hale_rc agent_dims_read(struct agent_dims *d,
     }
 /* Text of an errno value; never NULL. */
 const char *agent_check_errno(int error);
-/* Emits one sample with the check's dimensions plus extra. */
+/* Emits one sample of the run with the check's dimensions and extra ones (NULL, 0: none). error: see
+ * struct agent_sample. */
 void agent_check_emit(struct agent_check *c, const struct agent_dim *extra,
-                      unsigned n_extra, const char *name, int64_t time_ms, double value,
+                      unsigned n_extra, const char *name, double value,
                       const char *error);
 #endif

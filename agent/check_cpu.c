@@ -62,7 +62,7 @@ static struct shares share(const struct ticks *a, const struct ticks *b)
 }
 
 static void emit_shares(struct agent_check *c, const struct agent_dim *core,
-                        int64_t now_ms, const struct shares *p)
+                        const struct shares *p)
 {
     const struct {
         const char *total, *per_core;
@@ -75,25 +75,23 @@ static void emit_shares(struct agent_check *c, const struct agent_dim *core,
                 {"cpu.percent", "cpu.core.percent", 100 - p->idle - p->wait}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         agent_check_emit(c, core, core != NULL,
-                         core != NULL ? rows[i].per_core : rows[i].total, now_ms,
-                         rows[i].value, NULL);
+                         core != NULL ? rows[i].per_core : rows[i].total, rows[i].value,
+                         NULL);
 }
 
-static void emit_totals(struct agent_check *c, const struct ticks *t, unsigned cores,
-                        int64_t now_ms)
+static void emit_totals(struct agent_check *c, const struct ticks *t, unsigned cores)
 {
     double hz = (double)sysconf(_SC_CLK_TCK);
-    agent_check_emit(c, NULL, 0, "cpu.total_logical_cores", now_ms, cores, NULL);
-    agent_check_emit(c, NULL, 0, "cpu.idle_time", now_ms, (double)t->v[IDLE] / hz, NULL);
-    agent_check_emit(c, NULL, 0, "cpu.wait_time", now_ms, (double)t->v[IOWAIT] / hz,
+    agent_check_emit(c, NULL, 0, "cpu.total_logical_cores", cores, NULL);
+    agent_check_emit(c, NULL, 0, "cpu.idle_time", (double)t->v[IDLE] / hz, NULL);
+    agent_check_emit(c, NULL, 0, "cpu.wait_time", (double)t->v[IOWAIT] / hz, NULL);
+    agent_check_emit(c, NULL, 0, "cpu.user_time", (double)(t->v[USER] + t->v[NICE]) / hz,
                      NULL);
-    agent_check_emit(c, NULL, 0, "cpu.user_time", now_ms,
-                     (double)(t->v[USER] + t->v[NICE]) / hz, NULL);
-    agent_check_emit(c, NULL, 0, "cpu.system_time", now_ms,
+    agent_check_emit(c, NULL, 0, "cpu.system_time",
                      (double)(t->v[SYSTEM] + t->v[IRQ] + t->v[SOFTIRQ]) / hz, NULL);
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct state *s = c->state;
     unsigned cores = 0;
@@ -121,10 +119,10 @@ static bool start(struct agent_check *c, int64_t now_ms)
         }
         struct shares p = share(before, &now);
         if (s->known && p.ok && (core.value == NULL || s->per_core))
-            emit_shares(c, core.value != NULL ? &core : NULL, now_ms, &p);
+            emit_shares(c, core.value != NULL ? &core : NULL, &p);
         *before = now;
     }
-    emit_totals(c, &s->total, cores, now_ms);
+    emit_totals(c, &s->total, cores);
     s->known = true;
     return true;
 }

@@ -89,23 +89,23 @@ static double used_percent(uint64_t free_n, uint64_t total, uint64_t usable)
 }
 
 static void emit_space(struct agent_check *c, const char *device, const char *mount,
-                       int64_t now_ms, double *total_mb, double *used_mb)
+                       double *total_mb, double *used_mb)
 {
     struct statvfs st;
     const char *base = strrchr(device, '/') != NULL ? strrchr(device, '/') + 1 : device;
     const struct agent_dim dims[] = {{"device", base}, {"mount_point", mount}};
     if (statvfs(mount, &st) != 0 || st.f_blocks == 0)
         return;
-    agent_check_emit(c, dims, 2, "disk.space_used_perc", now_ms,
+    agent_check_emit(c, dims, 2, "disk.space_used_perc",
                      used_percent(st.f_bfree, st.f_blocks, st.f_bavail), NULL);
     if (st.f_files > 0)
-        agent_check_emit(c, dims, 2, "disk.inode_used_perc", now_ms,
+        agent_check_emit(c, dims, 2, "disk.inode_used_perc",
                          used_percent(st.f_ffree, st.f_files, st.f_favail), NULL);
     *total_mb += (double)st.f_blocks * (double)st.f_frsize / 1048576;
     *used_mb += (double)(st.f_blocks - st.f_bfree) * (double)st.f_frsize / 1048576;
 }
 
-static void emit_mounts(struct agent_check *c, struct state *s, int64_t now_ms)
+static void emit_mounts(struct agent_check *c, struct state *s)
 {
     char seen[DEVICES_MAX][NAME_BYTES];
     unsigned n_seen = 0;
@@ -127,16 +127,15 @@ static void emit_mounts(struct agent_check *c, struct state *s, int64_t now_ms)
             again = strcmp(seen[i], seen[n_seen]) == 0;
         if (again || (s->has_exclude && regexec(&s->exclude_re, mount, 0, NULL, 0) == 0))
             continue;
-        emit_space(c, seen[n_seen], mount, now_ms, &total_mb, &used_mb);
+        emit_space(c, seen[n_seen], mount, &total_mb, &used_mb);
         n_seen++;
     }
-    agent_check_emit(c, NULL, 0, "disk.total_space_mb", now_ms, floor(total_mb), NULL);
-    agent_check_emit(c, NULL, 0, "disk.total_used_space_mb", now_ms, floor(used_mb),
-                     NULL);
+    agent_check_emit(c, NULL, 0, "disk.total_space_mb", floor(total_mb), NULL);
+    agent_check_emit(c, NULL, 0, "disk.total_used_space_mb", floor(used_mb), NULL);
 }
 
 static void emit_rates(struct agent_check *c, const struct io *a, const struct io *b,
-                       int64_t elapsed_ms, int64_t now_ms)
+                       int64_t elapsed_ms)
 {
     const struct agent_dim dim = {"device", b->device};
     const struct {
@@ -150,7 +149,7 @@ static void emit_rates(struct agent_check *c, const struct io *a, const struct i
                 {"io.read_time_sec", a->read_ms, b->read_ms, 0.001},
                 {"io.write_time_sec", a->write_ms, b->write_ms, 0.001}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        agent_check_emit(c, &dim, 1, rows[i].name, now_ms,
+        agent_check_emit(c, &dim, 1, rows[i].name,
                          rows[i].factor *
                              agent_procfs_rate(rows[i].before, rows[i].after, elapsed_ms),
                          NULL);
@@ -164,7 +163,7 @@ static const struct io *find_io(const struct state *s, const char *device)
     return NULL;
 }
 
-static void emit_io(struct agent_check *c, struct state *s, int64_t now_ms)
+static void emit_io(struct agent_check *c, struct state *s)
 {
     struct io fresh[DEVICES_MAX];
     unsigned n = 0;
@@ -194,7 +193,7 @@ static void emit_io(struct agent_check *c, struct state *s, int64_t now_ms)
         d->write_ms = agent_procfs_number(&line);
         const struct io *before = find_io(s, d->device);
         if (before != NULL && s->last_ms > 0)
-            emit_rates(c, before, d, mono_ms - s->last_ms, now_ms);
+            emit_rates(c, before, d, mono_ms - s->last_ms);
         n++;
     }
     memcpy(s->io, fresh, n * sizeof(fresh[0]));
@@ -202,10 +201,10 @@ static void emit_io(struct agent_check *c, struct state *s, int64_t now_ms)
     s->last_ms = mono_ms;
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
-    emit_mounts(c, c->state, now_ms);
-    emit_io(c, c->state, now_ms);
+    emit_mounts(c, c->state);
+    emit_io(c, c->state);
     return true;
 }
 

@@ -17,7 +17,6 @@ struct state {
     bool insecure, has_match;
     regex_t match_re;
     uint64_t call;
-    int64_t started_ms;
 };
 static const struct hale_conf_field fields[] = {
     AGENT_CHECK_COMMON_FIELDS(struct state),
@@ -100,15 +99,15 @@ static void done(const struct hale_http_result *r, void *arg)
         (void)snprintf(why, sizeof(why), "HTTP %u", r->status);
     else if (!matches(s, r->body))
         (void)snprintf(why, sizeof(why), "the answer does not match '%s'", s->match);
-    agent_check_emit(c, NULL, 0, "http_status", s->started_ms, why[0] != '\0',
+    agent_check_emit(c, NULL, 0, "http_status", why[0] != '\0',
                      why[0] != '\0' ? why : NULL);
     if (r->rc == HALE_OK)
-        agent_check_emit(c, NULL, 0, "http_response_time", s->started_ms,
-                         (double)r->took_us / 1e6, NULL);
+        agent_check_emit(c, NULL, 0, "http_response_time", (double)r->took_us / 1e6,
+                         NULL);
     agent_check_done(c);
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct state *s = c->state;
     const struct hale_http_call call = {.method = "GET",
@@ -118,13 +117,12 @@ static bool start(struct agent_check *c, int64_t now_ms)
                                         .connect_timeout_ms = s->timeout_ms,
                                         .timeout_ms = s->timeout_ms,
                                         .max_response_bytes = ANSWER_MAX_BYTES};
-    s->started_ms = now_ms;
     enum hale_rc rc =
         hale_http_client_start(agent_loop_http(c->ctx->loop), &call, done, c, &s->call);
     if (rc == HALE_OK)
         return false;
     s->call = 0;
-    agent_check_emit(c, NULL, 0, "http_status", now_ms, 1,
+    agent_check_emit(c, NULL, 0, "http_status", 1,
                      rc == HALE_E_LIMIT ? "too many calls under way" : hale_rc_text(rc));
     return true;
 }

@@ -29,7 +29,7 @@ struct state {
     struct agent_name *name;
     struct agent_watch watch;
     struct agent_timer timeout;
-    int64_t started_us, sample_ms;
+    int64_t started_us;
     int family;
     bool raw, looked_up; /* looked_up: its address was asked for */
     uint16_t ident, seq;
@@ -81,9 +81,9 @@ static void finish(struct agent_check *c, const char *error)
     if (s->watch.fd >= 0)
         (void)close(s->watch.fd);
     s->watch.fd = -1;
-    agent_check_emit(c, NULL, 0, "host_alive_status", s->sample_ms, error != NULL, error);
+    agent_check_emit(c, NULL, 0, "host_alive_status", error != NULL, error);
     if (error == NULL)
-        agent_check_emit(c, NULL, 0, "icmp.response_time", s->sample_ms,
+        agent_check_emit(c, NULL, 0, "icmp.response_time",
                          (double)(hale_clock_mono_us() - s->started_us) / 1e6, NULL);
 }
 
@@ -192,7 +192,7 @@ static const char *send_echo(struct state *s, const struct sockaddr_storage *add
     return NULL;
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct state *s = c->state;
     struct sockaddr_storage addr;
@@ -200,7 +200,6 @@ static bool start(struct agent_check *c, int64_t now_ms)
     const char *why;
     int64_t mono_ms = hale_clock_mono_ms();
 
-    s->sample_ms = now_ms;
     enum hale_rc rc = agent_resolver_get(s->name, mono_ms, &addr, &len, &why);
     if (rc == HALE_E_AGAIN && !s->looked_up) {
         s->looked_up = true;

@@ -12,7 +12,7 @@ struct state {
 };
 static const struct hale_conf_field fields[] = {AGENT_CHECK_COMMON_FIELDS(struct state)};
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     static const char *const names[] = {"load.avg_1_min", "load.avg_5_min",
                                         "load.avg_15_min"};
@@ -24,7 +24,7 @@ static bool start(struct agent_check *c, int64_t now_ms)
     for (int i = 0; i < 3; i++) {
         double load;
         if (hale_str_double(agent_procfs_word(&rest), &load) == HALE_OK)
-            agent_check_emit(c, NULL, 0, names[i], now_ms,
+            agent_check_emit(c, NULL, 0, names[i],
                              round(load / (double)cores * 1000) / 1000, NULL);
     }
     return true;

@@ -27,20 +27,18 @@ static const char *const keys[N_KEYS] = {
     "MemTotal:", "MemFree:", "MemAvailable:", "Buffers:", "Cached:",
     "Shmem:",    "Slab:",    "SwapTotal:",    "SwapFree:"};
 
-static void mb(struct agent_check *c, const char *name, int64_t now_ms, uint64_t kb)
+static void mb(struct agent_check *c, const char *name, uint64_t kb)
 {
-    agent_check_emit(c, NULL, 0, name, now_ms, floor((double)kb / 1024), NULL);
+    agent_check_emit(c, NULL, 0, name, floor((double)kb / 1024), NULL);
 }
 
-static void perc(struct agent_check *c, const char *name, int64_t now_ms, uint64_t part,
-                 uint64_t all)
+static void perc(struct agent_check *c, const char *name, uint64_t part, uint64_t all)
 {
     if (all > 0)
-        agent_check_emit(c, NULL, 0, name, now_ms, 100 * (double)part / (double)all,
-                         NULL);
+        agent_check_emit(c, NULL, 0, name, 100 * (double)part / (double)all, NULL);
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct hale_buf *text = &c->ctx->text;
     uint64_t kb[N_KEYS] = {0};
@@ -55,20 +53,20 @@ static bool start(struct agent_check *c, int64_t now_ms)
                 kb[i] = agent_procfs_number(&line);
     }
     uint64_t cache = kb[BUFFERS] + kb[CACHED] + kb[FREE];
-    mb(c, "mem.total_mb", now_ms, kb[TOTAL]);
-    mb(c, "mem.free_mb", now_ms, kb[FREE]);
-    mb(c, "mem.usable_mb", now_ms, kb[AVAILABLE]);
-    perc(c, "mem.usable_perc", now_ms, kb[AVAILABLE], kb[TOTAL]);
-    mb(c, "mem.used_buffers", now_ms, kb[BUFFERS]);
-    mb(c, "mem.used_cache", now_ms, kb[CACHED]);
-    mb(c, "mem.used_shared", now_ms, kb[SHMEM]);
-    mb(c, "mem.used_slab_mb", now_ms, kb[SLAB]);
-    mb(c, "mem.used_real_mb", now_ms, kb[TOTAL] > cache ? kb[TOTAL] - cache : 0);
-    mb(c, "mem.swap_total_mb", now_ms, kb[SWAP_TOTAL]);
-    mb(c, "mem.swap_free_mb", now_ms, kb[SWAP_FREE]);
-    mb(c, "mem.swap_used_mb", now_ms,
+    mb(c, "mem.total_mb", kb[TOTAL]);
+    mb(c, "mem.free_mb", kb[FREE]);
+    mb(c, "mem.usable_mb", kb[AVAILABLE]);
+    perc(c, "mem.usable_perc", kb[AVAILABLE], kb[TOTAL]);
+    mb(c, "mem.used_buffers", kb[BUFFERS]);
+    mb(c, "mem.used_cache", kb[CACHED]);
+    mb(c, "mem.used_shared", kb[SHMEM]);
+    mb(c, "mem.used_slab_mb", kb[SLAB]);
+    mb(c, "mem.used_real_mb", kb[TOTAL] > cache ? kb[TOTAL] - cache : 0);
+    mb(c, "mem.swap_total_mb", kb[SWAP_TOTAL]);
+    mb(c, "mem.swap_free_mb", kb[SWAP_FREE]);
+    mb(c, "mem.swap_used_mb",
        kb[SWAP_TOTAL] > kb[SWAP_FREE] ? kb[SWAP_TOTAL] - kb[SWAP_FREE] : 0);
-    perc(c, "mem.swap_free_perc", now_ms, kb[SWAP_FREE], kb[SWAP_TOTAL]);
+    perc(c, "mem.swap_free_perc", kb[SWAP_FREE], kb[SWAP_TOTAL]);
     return true;
 }
 

@@ -103,7 +103,7 @@ static bool read_device(struct hale_str line, struct device *d)
     return true;
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct state *s = c->state;
     int64_t mono_ms = hale_clock_mono_ms();
@@ -123,10 +123,9 @@ static bool start(struct agent_check *c, int64_t now_ms)
         const struct device *before = find(s, d->name);
         for (int i = 0; before != NULL && i < N_COUNTERS; i++)
             agent_check_emit(
-                c, &dim, 1, counters[i].name, now_ms,
+                c, &dim, 1, counters[i].name,
                 agent_procfs_rate(before->v[i], d->v[i], mono_ms - s->last_ms), NULL);
-        agent_check_emit(c, &dim, 1, "net.int_status", now_ms, link_down(s, d->name),
-                         NULL);
+        agent_check_emit(c, &dim, 1, "net.int_status", link_down(s, d->name), NULL);
         n++;
     }
     memcpy(s->devices, fresh, n * sizeof(fresh[0]));

@@ -23,8 +23,8 @@
 #include "base/clock.h"
 #include "model/series.h"
 
-#define KNOWN_MAX  4096
-#define PATH_BYTES 512
+#define Know_msN_MAX 4096
+#define PATH_BYTES   512
 
 struct known { /* CPU ticks of a process at the last run */
     int64_t pid;
@@ -37,7 +37,7 @@ struct state {
     struct hale_buf *text; /* the context's */
     int64_t last_ms;
     unsigned n_known, n_fresh;
-    struct known known[KNOWN_MAX], fresh[KNOWN_MAX];
+    struct known known[Know_msN_MAX], fresh[Know_msN_MAX];
 };
 static const struct hale_conf_field fields[] = {
     AGENT_CHECK_COMMON_FIELDS(struct state),
@@ -116,7 +116,7 @@ static uint64_t ticks_since(struct state *s, int64_t pid, uint64_t start, uint64
     for (unsigned i = 0; i < s->n_known; i++)
         if (s->known[i].pid == pid && s->known[i].start == start)
             before = s->known[i].ticks;
-    if (s->n_fresh < KNOWN_MAX)
+    if (s->n_fresh < Know_msN_MAX)
         s->fresh[s->n_fresh++] = (struct known){pid, start, ticks};
     return ticks > before ? ticks - before : 0;
 }
@@ -154,20 +154,19 @@ static void add_process(struct state *s, int64_t pid, const char *name, struct u
 }
 
 static void emit(struct agent_check *c, const struct usage *u,
-                 const struct agent_dim *dim, int64_t elapsed_ms, int64_t now_ms)
+                 const struct agent_dim *dim, int64_t elapsed_ms)
 {
     const struct state *s = c->state;
     unsigned n = dim != NULL;
-    agent_check_emit(c, dim, n, "process.pid_count", now_ms, u->count, NULL);
+    agent_check_emit(c, dim, n, "process.pid_count", u->count, NULL);
     if (!s->detailed || u->count == 0)
         return;
-    agent_check_emit(c, dim, n, "process.thread_count", now_ms, u->threads, NULL);
-    agent_check_emit(c, dim, n, "process.mem.rss_mbytes", now_ms, u->rss_mb, NULL);
+    agent_check_emit(c, dim, n, "process.thread_count", u->threads, NULL);
+    agent_check_emit(c, dim, n, "process.mem.rss_mbytes", u->rss_mb, NULL);
     if (u->fds_known)
-        agent_check_emit(c, dim, n, "process.open_file_descriptors", now_ms, u->fds,
-                         NULL);
+        agent_check_emit(c, dim, n, "process.open_file_descriptors", u->fds, NULL);
     if (elapsed_ms > 0)
-        agent_check_emit(c, dim, n, "process.cpu_perc", now_ms,
+        agent_check_emit(c, dim, n, "process.cpu_perc",
                          u->cpu_ticks / (double)sysconf(_SC_CLK_TCK) * 100000 /
                              (double)elapsed_ms,
                          NULL);
@@ -196,7 +195,7 @@ static void add_by_name(struct state *s, struct usage *u)
     (void)closedir(dir);
 }
 
-static void run_pid_files(struct agent_check *c, int64_t elapsed_ms, int64_t now_ms)
+static void run_pid_files(struct agent_check *c, int64_t elapsed_ms)
 {
     struct state *s = c->state;
     glob_t found = {0};
@@ -213,12 +212,12 @@ static void run_pid_files(struct agent_check *c, int64_t elapsed_ms, int64_t now
             id[len - 4] = '\0';
         const struct agent_dim dim = {s->pid_file_dimension, id};
         add_pid_file(s, found.gl_pathv[i], &u);
-        emit(c, &u, &dim, elapsed_ms, now_ms);
+        emit(c, &u, &dim, elapsed_ms);
     }
     globfree(&found);
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct state *s = c->state;
     int64_t mono_ms = hale_clock_mono_ms();
@@ -226,14 +225,14 @@ static bool start(struct agent_check *c, int64_t now_ms)
 
     s->n_fresh = 0;
     if (s->pid_files != NULL) {
-        run_pid_files(c, elapsed_ms, now_ms);
+        run_pid_files(c, elapsed_ms);
     } else {
         struct usage u = {0};
         if (s->pid_file != NULL)
             add_pid_file(s, s->pid_file, &u);
         else
             add_by_name(s, &u);
-        emit(c, &u, NULL, elapsed_ms, now_ms);
+        emit(c, &u, NULL, elapsed_ms);
     }
     memcpy(s->known, s->fresh, s->n_fresh * sizeof(s->fresh[0]));
     s->n_known = s->n_fresh;

@@ -20,7 +20,7 @@ struct state {
     struct agent_name *name;
     struct agent_watch watch;
     struct agent_timer timeout;
-    int64_t started_us, sample_ms;
+    int64_t started_us;
     bool looked_up; /* its address was asked for */
 };
 static const struct hale_conf_field fields[] = {
@@ -55,10 +55,9 @@ static void finish(struct agent_check *c, const char *error)
     if (s->watch.fd >= 0)
         (void)close(s->watch.fd);
     s->watch.fd = -1;
-    agent_check_emit(c, NULL, 0, "network.tcp.status", s->sample_ms, error != NULL,
-                     error);
+    agent_check_emit(c, NULL, 0, "network.tcp.status", error != NULL, error);
     if (error == NULL)
-        agent_check_emit(c, NULL, 0, "network.tcp.response_time", s->sample_ms,
+        agent_check_emit(c, NULL, 0, "network.tcp.response_time",
                          (double)(hale_clock_mono_us() - s->started_us) / 1e6, NULL);
 }
 
@@ -110,7 +109,7 @@ static void destroy(struct agent_check *c)
         (void)close(s->watch.fd);
 }
 
-static bool start(struct agent_check *c, int64_t now_ms)
+static bool start(struct agent_check *c)
 {
     struct state *s = c->state;
     struct sockaddr_storage addr;
@@ -118,7 +117,6 @@ static bool start(struct agent_check *c, int64_t now_ms)
     const char *why;
     int64_t mono_ms = hale_clock_mono_ms();
 
-    s->sample_ms = now_ms;
     enum hale_rc rc = agent_resolver_get(s->name, mono_ms, &addr, &len, &why);
     if (rc == HALE_E_AGAIN && !s->looked_up) {
         s->looked_up = true;

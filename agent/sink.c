@@ -138,24 +138,23 @@ static void add_error(struct hale_buf *b, const char *error)
 }
 
 void agent_sink_add(struct agent_sink *s, const struct agent_dims *dims,
-                    const struct agent_dim *extra, unsigned n_extra, const char *name,
-                    int64_t time_ms, double value, const char *error)
+                    const struct agent_sample *sample)
 {
     struct hale_buf *b = &s->lines;
     size_t before = b->len;
 
-    if (!isfinite(value)) {
+    if (!isfinite(sample->value)) {
         hale_counter_add(&agent_counter_dropped_invalid, 1);
         return;
     }
     hale_buf_add_c(b, "{\"name\":");
-    hale_buf_add_json(b, hale_str_from(name));
+    hale_buf_add_json(b, hale_str_from(sample->name));
     hale_buf_add_c(b, ",\"dimensions\":{");
-    add_dims(b, dims, extra, n_extra);
-    hale_buf_printf(b, "},\"timestamp\":%" PRId64 ",\"value\":", time_ms);
-    hale_buf_add_double(b, value);
-    if (error != NULL)
-        add_error(b, error);
+    add_dims(b, dims, sample->extra, sample->n_extra);
+    hale_buf_printf(b, "},\"timestamp\":%" PRId64 ",\"value\":", sample->time_ms);
+    hale_buf_add_double(b, sample->value);
+    if (sample->error != NULL)
+        add_error(b, sample->error);
     hale_buf_add_c(b, "}\n");
     if (b->failed) { /* full: take the half line back */
         b->len = before;

@@ -43,9 +43,16 @@ struct agent_sink {
 void agent_sink_init(struct agent_sink *s);
 void agent_sink_fini(struct agent_sink *s);
 void agent_sink_clear(struct agent_sink *s); /* forgets the samples, keeps the memory */
-/* Adds a sample. extra: dimensions besides dims; they replace those of the same key. value must be
- * finite, else the sample is dropped and counted. error: text for value_meta.error, or NULL. */
+struct agent_sample {
+    const char *name;
+    int64_t time_ms;
+    double value;      /* one that is not finite is dropped and counted */
+    const char *error; /* text for value_meta.error, or NULL */
+    const struct agent_dim
+        *extra; /* besides the sink's dims; they replace those of the same key */
+    unsigned n_extra;
+};
+/* Adds a sample with the dimensions dims and its own. */
 void agent_sink_add(struct agent_sink *s, const struct agent_dims *dims,
-                    const struct agent_dim *extra, unsigned n_extra, const char *name,
-                    int64_t time_ms, double value, const char *error);
+                    const struct agent_sample *sample);
 #endif

@@ -3,9 +3,11 @@
 #include "support/cmocka.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/sender.h"
@@ -16,6 +18,8 @@
 
 struct fixture {
     pthread_mutex_t lock;
+    pthread_cond_t open;
+    bool shut;       /* requests wait for their answer */
     unsigned status; /* answer of the next requests */
     int64_t poison;  /* a body that holds this timestamp is refused with 422; 0 = none */
     size_t n;
@@ -44,6 +48,8 @@ static void handle(struct hale_http_req *req, void *arg)
     struct fixture *f = arg;
     static int64_t times[SAMPLES_MAX];
     (void)pthread_mutex_lock(&f->lock);
+    while (f->shut)
+        (void)pthread_cond_wait(&f->open, &f->lock);
     unsigned status = f->status;
     size_t n = read_times(hale_http_body(req), times);
     f->requests++;
@@ -76,6 +82,14 @@ static void answer(struct fixture *f, unsigned status)
     (void)pthread_mutex_unlock(&f->lock);
 }
 
+static void set_shut(struct fixture *f, bool shut)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    f->shut = shut;
+    (void)pthread_cond_broadcast(&f->open);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
 static void make_sender(struct fixture *f)
 {
     char url[64];
@@ -95,6 +109,7 @@ static int setup(void **state)
     struct hale_err err = {0};
     assert_non_null(f);
     (void)pthread_mutex_init(&f->lock, NULL);
+    (void)pthread_cond_init(&f->open, NULL);
     f->status = 204;
     (void)snprintf(f->dir, sizeof(f->dir), "/tmp/hale-sender-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
@@ -115,6 +130,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     char command[128];
+    set_shut(f, false);
     agent_sender_free(f->sender);
     agent_spool_close(f->spool);
     agent_loop_free(f->loop);
@@ -126,15 +142,22 @@ static int teardown(void **state)
         (void)unlink(command);
     }
     int rc = rmdir(f->dir);
+    (void)pthread_cond_destroy(&f->open);
     (void)pthread_mutex_destroy(&f->lock);
     free(f);
     return rc;
 }
 
-static void take(struct fixture *f, int64_t from, int64_t n)
+static void add(struct fixture *f, int64_t from, int64_t n)
 {
     for (int64_t t = from; t < from + n; t++)
-        agent_sink_add(&f->sink, &f->dims, NULL, 0, "x", t, 1, NULL);
+        agent_sink_add(&f->sink, &f->dims,
+                       &(struct agent_sample){.name = "x", .time_ms = t, .value = 1});
+}
+
+static void take(struct fixture *f, int64_t from, int64_t n)
+{
+    add(f, from, n);
     agent_sender_flush(f->sender, &f->sink);
 }
 
@@ -235,6 +258,84 @@ static void test_restart_keeps_what_was_not_sent(void **state)
     expect_in_order(f, 30, 0);
 }
 
+/* While one request hangs, more samples come than the sink likes to hold: they go to the spool behind
+ * the batch under way, whatever becomes of that. */
+static void hang(struct fixture *f, unsigned then)
+{
+    char pad[256];
+    memset(pad, 'p', sizeof(pad) - 1);
+    pad[sizeof(pad) - 1] = '\0';
+    assert_int_equal(agent_dims_set(&f->dims, "pad", pad), HALE_OK);
+    set_shut(f, true);
+    take(f, 1, 10);
+    take(f, 11, 10); /* few: the sink keeps them */
+    assert_true(agent_spool_empty(f->spool));
+    take(f, 21, 3980);
+    assert_false(agent_spool_empty(f->spool));
+    assert_int_equal(f->sink.n, 0);
+    answer(f, then);
+    set_shut(f, false);
+    if (then != 204) {
+        turn_until_trouble(f);
+        answer(f, 204);
+    }
+    turn_until(f, 4000);
+    expect_in_order(f, 4000, 0);
+}
+
+static void test_hanging_request_succeeds(void **state)
+{
+    hang(*state, 204);
+}
+
+static void test_hanging_request_fails(void **state)
+{
+    hang(*state, 503);
+}
+
+/* The last samples before the end are not with the sender yet. */
+static void test_stop_spools_the_sink_too(void **state)
+{
+    struct fixture *f = *state;
+    set_shut(f, true);
+    take(f, 1, 10);
+    add(f, 11, 10);
+    agent_sender_stop(f->sender, &f->sink);
+    assert_int_equal(f->sink.n, 0);
+    agent_sender_free(f->sender);
+    agent_spool_close(f->spool);
+    set_shut(f, false);
+    make_sender(f);
+    turn_until(f, 20);
+    /* The request that hung may have arrived as well: then its samples came twice. */
+    assert_true(f->n == 20 || f->n == 30);
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(f->times[f->n - 20 + i], i + 1);
+}
+
+/* A full disk: samples wait in memory, nothing is lost. */
+static void test_disk_takes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    answer(f, 503);
+    take(f, 1, 10);
+    turn_until_trouble(f);
+    take(f, 11, 10);
+    size_t kept = f->sink.n;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(kept, 10);
+    assert_int_equal(agent_spool_bytes(f->spool), 0);
+    answer(f, 204);
+    turn_until(f, 20);
+    expect_in_order(f, 20, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +345,10 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_bad_sample_in_the_spool_does_not_block,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hanging_request_succeeds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hanging_request_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop_spools_the_sink_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_disk_takes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_keeps_what_was_not_sent, setup,
                                         teardown),
     };

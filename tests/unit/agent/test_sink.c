@@ -86,8 +86,13 @@ static void test_line_is_a_valid_metric(void **state)
     agent_sink_init(&s);
     hale_buf_init(&canonical, 65536);
     assert_int_equal(agent_dims_set(&d, "hostname", "h1"), HALE_OK);
-    agent_sink_add(&s, &d, &extra, 1, "cpu.idle_perc", 1526568125000, 97.5,
-                   "bad \"thing\"\n");
+    agent_sink_add(&s, &d,
+                   &(struct agent_sample){.name = "cpu.idle_perc",
+                                          .time_ms = 1526568125000,
+                                          .value = 97.5,
+                                          .error = "bad \"thing\"\n",
+                                          .extra = &extra,
+                                          .n_extra = 1});
     assert_int_equal(s.n, 1);
     assert_string_equal(
         s.lines.p, "{\"name\":\"cpu.idle_perc\",\"dimensions\":{\"hostname\":\"h1\","
@@ -99,14 +104,35 @@ static void test_line_is_a_valid_metric(void **state)
     agent_sink_fini(&s);
 }
 
+/* A key that stood twice would be refused, or read as the one or the other. */
+static void test_own_dimension_replaces(void **state)
+{
+    struct agent_sink s;
+    struct agent_dims d = {0};
+    const struct agent_dim extra[] = {{"device", "sda"}, {"mount", "/"}};
+    (void)state;
+    agent_sink_init(&s);
+    assert_int_equal(agent_dims_set(&d, "device", "configured"), HALE_OK);
+    agent_sink_add(
+        &s, &d,
+        &(struct agent_sample){
+            .name = "x", .time_ms = 1, .value = 2, .extra = extra, .n_extra = 2});
+    assert_string_equal(s.lines.p, "{\"name\":\"x\",\"dimensions\":{\"device\":\"sda\","
+                                   "\"mount\":\"/\"},\"timestamp\":1,\"value\":2.0}\n");
+    agent_dims_fini(&d);
+    agent_sink_fini(&s);
+}
+
 static void test_not_finite_is_dropped(void **state)
 {
     struct agent_sink s;
     struct agent_dims d = {0};
     (void)state;
     agent_sink_init(&s);
-    agent_sink_add(&s, &d, NULL, 0, "x", 1, NAN, NULL);
-    agent_sink_add(&s, &d, NULL, 0, "x", 1, INFINITY, NULL);
+    agent_sink_add(&s, &d,
+                   &(struct agent_sample){.name = "x", .time_ms = 1, .value = NAN});
+    agent_sink_add(&s, &d,
+                   &(struct agent_sample){.name = "x", .time_ms = 1, .value = INFINITY});
     assert_int_equal(s.n, 0);
     agent_sink_fini(&s);
 }
@@ -122,7 +148,9 @@ static void test_full_sink_keeps_whole_lines(void **state)
     error[sizeof(error) - 1] = '\0';
     agent_sink_init(&s);
     for (int i = 0; i < 10000; i++)
-        agent_sink_add(&s, &d, NULL, 0, "x", 1, 1, error);
+        agent_sink_add(&s, &d,
+                       &(struct agent_sample){
+                           .name = "x", .time_ms = 1, .value = 1, .error = error});
     assert_true(s.n > 1000 && s.n < 10000);
     assert_true(s.lines.len <= AGENT_SINK_MAX_BYTES);
     assert_int_equal(s.lines.p[s.lines.len - 1], '\n');
@@ -140,6 +168,7 @@ int main(void)
         cmocka_unit_test(test_long_value_is_cut_at_a_character),
         cmocka_unit_test(test_set_replaces_and_fills_up),
         cmocka_unit_test(test_line_is_a_valid_metric),
+        cmocka_unit_test(test_own_dimension_replaces),
         cmocka_unit_test(test_not_finite_is_dropped),
         cmocka_unit_test(test_full_sink_keeps_whole_lines),
     };

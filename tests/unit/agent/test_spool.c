@@ -195,14 +195,31 @@ static void test_cap_drops_the_oldest(void **state)
     }
     assert_true(hale_counter_get(&agent_counter_dropped_spool) > dropped);
     assert_int_equal(agent_spool_peek(s, &b), HALE_OK);
-    char first = b.p[0];
-    assert_true(first > 'A');
+    int first = (unsigned char)b.p[0];
+    assert_true(first > 'A'); /* and the counter says how many went */
+    assert_int_equal(hale_counter_get(&agent_counter_dropped_spool) - dropped,
+                     first - 'A');
     for (int c = first; c < 'A' + 20; c++) { /* what is left is whole and in order */
         text[0] = (char)c;
         expect(s, text);
     }
     expect_empty(s);
     hale_buf_fini(&b);
+    agent_spool_close(s);
+}
+
+static void test_one_agent_per_spool(void **state)
+{
+    struct agent_spool *s = open_spool(4u << 20), *second = NULL;
+    struct hale_err err = {0};
+    (void)state;
+    assert_int_equal(agent_spool_open(dir, 4u << 20, &second, &err), HALE_E_CONFLICT);
+    assert_null(second);
+    assert_non_null(strstr(err.text, "another hale-agent uses the spool directory"));
+    push(s, "still mine");
+    agent_spool_close(s);
+    s = open_spool(4u << 20); /* closing gave it free */
+    expect(s, "still mine");
     agent_spool_close(s);
 }
 
@@ -284,6 +301,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_cap_drops_the_oldest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dropped_while_peeked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_agent_per_spool, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kill_keeps_what_was_pushed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

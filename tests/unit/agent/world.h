@@ -81,9 +81,7 @@ static inline void world_run(struct world *w)
     json_decref(w->samples);
     w->samples = json_array();
     agent_sink_clear(&w->sink);
-    w->check->running = true;
-    if (w->check->type->start(w->check, WORLD_NOW_MS))
-        w->check->running = false;
+    agent_check_start(w->check, WORLD_NOW_MS);
     while (w->check->running) {
         assert_true(hale_clock_mono_ms() < deadline);
         agent_loop_turn(w->ctx.loop, 20);
