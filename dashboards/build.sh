@@ -24,9 +24,9 @@ if [ "${1:-}" != --force ] && [ -f dist/index.html ] && [ "$(cat dist/.built-fro
     echo "dashboards: up to date"
     exit 0
 fi
-command -v node >/dev/null || die "node is missing" "apt-get install nodejs npm (node 20 or newer)"
-major=$(node -p 'process.versions.node.split(".")[0]') && [ "$major" -ge 20 ] ||
-    die "node $(node --version) is too old" "install node 20 or newer"
+command -v node >/dev/null || die "node is missing" "apt-get install nodejs npm (node 18 or newer)"
+major=$(node -p 'process.versions.node.split(".")[0]') && [ "$major" -ge 18 ] ||
+    die "node $(node --version) is too old" "install node 18 or newer"
 
 lock=$(sha256sum <package-lock.json | cut -d' ' -f1)
 if [ "$(cat node_modules/.installed-from 2>/dev/null)" != "$lock" ] && ! { [ -d node_modules/uplot ] && [ -x node_modules/.bin/esbuild ] &&
