@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages of the kinds named (build, run, test) that are missing.
-# Usage: scripts/install-packages.sh KIND...     Needs root, or sudo without a question.
+# Usage: scripts/install-packages.sh [--list] KIND...     Needs root, or sudo. --list only names what is missing.
 # Exit: 0 all there; 3 a package cannot be had (named on stderr with what to do).
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,6 +16,11 @@ have() { # a package, or the command it is wanted for when that came another way
   esac
 }
 
+only_list=
+if [ "${1:-}" = --list ]; then
+  only_list=1
+  shift
+fi
 missing=()
 while read -r package kinds _; do
   case $package in '' | '#'*) continue ;; esac
@@ -27,6 +32,10 @@ while read -r package kinds _; do
   done
 done <"$list"
 [ ${#missing[@]} -eq 0 ] && exit 0
+if [ -n "$only_list" ]; then
+  printf '%s\n' "${missing[@]}"
+  exit 0
+fi
 
 echo "installing: ${missing[*]}" >&2
 if ! command -v apt-get >/dev/null; then
