@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "model/series.h"
 
+#define TYPES_MAX       31
 #define INTERVAL_MIN_MS 1000
 #define INTERVAL_MAX_MS 86400000
 
@@ -78,24 +80,27 @@ static const struct agent_check_type *find_type(const struct hale_yaml_node *map
                                                 struct hale_err *err)
 {
     const struct hale_yaml_node *node = hale_yaml_get(map, "type");
-    const char *names[32] = {NULL};
+    const char *names[TYPES_MAX + 1] = {NULL};
+    char known[256] = "";
+    size_t used = 0;
     if (node == NULL || hale_yaml_kind(node) != HALE_YAML_SCALAR) {
         (void)hale_yaml_error(map, err, "a check needs a type, like `type: cpu`");
         return NULL;
     }
     for (size_t i = 0; agent_check_types[i] != NULL; i++) {
+        HALE_ASSERT(i < TYPES_MAX);
         names[i] = agent_check_types[i]->name;
+        used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%s",
+                                 i > 0 ? ", " : "", names[i]);
+        HALE_ASSERT(used < sizeof(known));
         if (hale_str_eq_c(hale_yaml_text(node), names[i]))
             return agent_check_types[i];
     }
     struct hale_str text = hale_yaml_text(node);
     const char *near = hale_str_suggest(text, names);
-    (void)hale_yaml_error(
-        node, err,
-        "unknown check type '%.*s'%s%s%s (known: cpu, load, memory, disk, net, "
-        "process, http, tcp, icmp)",
-        (int)text.len, text.p, near != NULL ? " - did you mean '" : "",
-        near != NULL ? near : "", near != NULL ? "'?" : "");
+    (void)hale_yaml_error(node, err, "unknown check type '%.*s'%s%s%s (known: %s)",
+                          (int)text.len, text.p, near != NULL ? " - did you mean '" : "",
+                          near != NULL ? near : "", near != NULL ? "'?" : "", known);
     return NULL;
 }
 
