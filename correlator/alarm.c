@@ -27,6 +27,7 @@ void cor_alarm_dirty(struct correlator_engine *e, struct cor_alarm *a)
     if (a->dirty)
         return;
     a->dirty = true;
+    a->behind = false;
     e->dirty_bytes += size_of(a);
     a->next_dirty = e->dirty_alarms;
     e->dirty_alarms = a;
@@ -48,6 +49,7 @@ void cor_alarm_free(struct cor_alarm *a)
     free(a->reason);
     free(a->lifecycle_state);
     free(a->link);
+    free(a->sub_alarms);
     free(a);
 }
 

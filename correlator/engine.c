@@ -36,6 +36,12 @@ void cor_checkpoint(struct correlator_engine *e)
         e->sink.checkpoint(e->sink.arg);
 }
 
+void cor_settle_rows(struct correlator_engine *e)
+{
+    if (e->dirty_alarms != NULL && correlator_engine_flush(e) != HALE_OK)
+        e->nomem = true;
+}
+
 static enum hale_rc result(const struct correlator_engine *e, enum hale_rc rc)
 {
     return e->nomem ? HALE_E_NOMEM : rc;
@@ -204,34 +210,56 @@ static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_s
 static void tell_replaced(struct correlator_engine *e, struct cor_node *n,
                           struct cor_sub *s)
 {
-    if (n->alarm == NULL || s->n_metrics == 0 || e->nomem)
+    if (n->alarm == NULL || e->nomem)
         return;
     n->alarm->updated_ms = cor_now_ms(e);
-    cor_emit(e, n->alarm, HALE_ALARM_UPDATED, n->alarm->state);
+    if (s->n_metrics > 0)
+        cor_emit(e, n->alarm, HALE_ALARM_UPDATED, n->alarm->state);
+    else
+        cor_alarm_dirty(e, n->alarm);
     cor_checkpoint(e);
+}
+
+/* The same for those alarms that the record did not reach when it was given first, known by their
+ * series: where these are the same, nothing is missing but a log record without news. */
+static void tell_replaced_rest(struct correlator_engine *e, struct cor_node *n,
+                               struct cor_sub *s)
+{
+    if (n->alarm != NULL && n->alarm->behind)
+        tell_replaced(e, n, s);
 }
 
 /* --- sub-alarm records --------------------------------------------------------------- */
 
-/* A series joined s, which has it last. Not each one is worth a log record: a definition without
- * match_by would write its whole list of metrics once per series. */
+/* The series s->told joined s. Not each one is worth a log record: a definition without match_by
+ * would write its whole list of metrics once per series. One that the alarm shows already through
+ * another sub-alarm is none, but may move in its list. */
 static void metric_joined(struct correlator_engine *e, struct cor_node *n,
                           struct cor_sub *s)
 {
     struct cor_alarm *a = n->alarm;
-    if (a == NULL || e->nomem || (s->node != n && s->n_metrics > COR_SHARED_METRICS))
+    unsigned nth = s->told + 1;
+    if (a == NULL || e->nomem || (s->node != n && nth > COR_SHARED_METRICS))
         return;
-    uint64_t hash = s->metrics[s->n_metrics - 1].hash;
-    for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
-        if (n->bind[i] != NULL && n->bind[i] != s && cor_sub_shows(n, n->bind[i], hash))
-            return;
-    }
-    a->updated_ms = cor_now_ms(e);
-    if (s->n_metrics <= COR_LOG_JOINS_TO || (s->n_metrics & (s->n_metrics - 1)) == 0)
+    uint64_t hash = s->metrics[s->told].hash;
+    bool shown = false;
+    for (unsigned i = 0; i < n->def->d->expr->n_subs && !shown; i++)
+        shown =
+            n->bind[i] != NULL && n->bind[i] != s && cor_sub_shows(n, n->bind[i], hash);
+    if (!shown)
+        a->updated_ms = cor_now_ms(e);
+    if (!shown && (nth <= COR_LOG_JOINS_TO || (nth & (nth - 1)) == 0))
         cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
     else
         cor_alarm_dirty(e, a);
     cor_checkpoint(e);
+}
+
+static void metric_joined_rest(struct correlator_engine *e, struct cor_node *n,
+                               struct cor_sub *s)
+{
+    if (n->alarm != NULL && n->alarm->behind)
+        metric_joined(e, n, s);
 }
 
 static void add_metrics(struct correlator_engine *e, struct cor_sub *s, json_t *metrics,
@@ -239,12 +267,16 @@ static void add_metrics(struct correlator_engine *e, struct cor_sub *s, json_t *
 {
     size_t i;
     json_t *metric;
+    if (tell && cor_node_containers(s->node) > 1)
+        cor_settle_rows(e);
     json_array_foreach (metrics, i, metric) {
-        if (cor_sub_add_metric(e, s, metric)) {
+        enum hale_rc rc = cor_sub_add_metric(e, s, metric);
+        if (rc == HALE_OK)
             cor_sub_dirty(e, s);
-            if (tell)
-                cor_sub_each_node(e, s, metric_joined);
-        }
+        if (tell && rc == HALE_OK)
+            cor_sub_each_node(e, s, metric_joined);
+        else if (tell && rc == HALE_E_EXISTS)
+            cor_sub_each_node(e, s, metric_joined_rest);
     }
 }
 
@@ -283,6 +315,8 @@ static struct cor_sub *sub_created(struct correlator_engine *e, struct cor_def *
     struct cor_node *n = cor_node_make(e, def, values);
     if (n == NULL)
         return NULL;
+    if (cor_node_containers(n) > 1)
+        cor_settle_rows(e);
     struct cor_sub *s = cor_sub_new(e, n, r->sub);
     if (s == NULL)
         cor_node_release(e, n);
@@ -321,8 +355,7 @@ enum hale_rc correlator_engine_sub(struct correlator_engine *e,
         take_state(e, s, r);
         s->reported = false; /* also when thresholds begins anew with one that we know */
         add_metrics(e, s, r->metrics, !is_new);
-        if (is_new)
-            cor_sub_each_node(e, s, tell_replaced);
+        cor_sub_each_node(e, s, is_new ? tell_replaced : tell_replaced_rest);
         break;
     case HALE_SUB_METRIC: add_metrics(e, s, r->metrics, true); break;
     case HALE_SUB_STATE:
@@ -455,6 +488,7 @@ enum hale_rc correlator_engine_define(struct correlator_engine *e,
         return add_definition(e, d);
     bool changed = looks_changed(def->d, d);
     bool other_expression = strcmp(def->d->expression, d->expression) != 0;
+    cor_settle_rows(e);
     cor_def_replace(def, d);
     each_alarm(e, def, tell_changed, changed);
     each_alarm(e, def, evaluate_again, other_expression);

@@ -550,13 +550,12 @@ void cor_nodes_sort(struct cor_node **nodes, size_t n)
     qsort(nodes, n, sizeof(struct cor_node *), by_group);
 }
 
-static size_t count_containers(const struct cor_sub *s)
+size_t cor_node_containers(const struct cor_node *node)
 {
-    const struct cor_def *def = s->node->def;
+    const struct cor_def *def = node->def;
     size_t n = 1;
     for (unsigned i = 0; i < def->n_sigs; i++) {
-        if (def->sigs[i].mask != s->node->mask &&
-            within(s->node->mask, def->sigs[i].mask))
+        if (def->sigs[i].mask != node->mask && within(node->mask, def->sigs[i].mask))
             n += def->sigs[i].n;
     }
     return n;
@@ -568,7 +567,7 @@ void cor_sub_each_node(struct correlator_engine *e, struct cor_sub *s,
 {
     const struct cor_def *def = s->node->def;
     uint64_t mask = s->node->mask;
-    size_t max = count_containers(s), n = 0;
+    size_t max = cor_node_containers(s->node), n = 0;
     HALE_ASSERT(s->node->bind[s->index] == s);
     if (max == 1) {
         each(e, s->node, s);

@@ -48,6 +48,7 @@ struct cor_sub {
     unsigned n_metrics, cap_metrics;
     size_t metric_bytes; /* of their texts */
     unsigned n_written;  /* metrics whose row is in the table */
+    unsigned told;       /* metric that its alarms are being told of */
     struct cor_metric *metrics;
     struct cor_sub *next_dirty;
 };
@@ -98,12 +99,15 @@ struct cor_alarm {
     enum hale_state state;
     bool dirty;              /* in engine.dirty_alarms */
     bool stale;              /* loaded record differs from its definition */
+    bool behind;             /* loaded record shows other series than the node has */
     bool manual;             /* state set through the API: sub_alarms are not shown */
     bool gone;               /* removed; freed by the next flush */
     struct cor_node *node;   /* metric alarm, else NULL */
     struct cor_fault *fault; /* event alarm, else NULL */
     char *reason;
     char *lifecycle_state, *link; /* NULL = null */
+    char *sub_alarms;             /* JSON, of the last log record; NULL: event alarm */
+    uint64_t loaded_metrics;      /* hash of the loaded record's; while loading */
     int64_t created_ms, updated_ms, state_updated_ms;
     int64_t seq;
     struct cor_alarm *next_dirty;
@@ -140,6 +144,10 @@ struct correlator_engine {
 void *cor_got(struct correlator_engine *e, void *p);
 char *cor_strdup(struct correlator_engine *e, const char *s);
 void cor_checkpoint(struct correlator_engine *e);
+/* Before a change that several alarms show at once, but are told of one by one: gives the sink the
+ * records that wait, so that a checkpoint among them cannot write the change for an alarm that was
+ * not told yet. Such an alarm would look as if it had been when the input is repeated. */
+void cor_settle_rows(struct correlator_engine *e);
 int64_t cor_now_ms(const struct correlator_engine *e);
 /* --- alarm.c --- */
 void cor_free_gone(struct correlator_engine *e); /* and forgets what was dirty */
@@ -184,6 +192,8 @@ void cor_sub_each_node(struct correlator_engine *e, struct cor_sub *s,
                        void (*each)(struct correlator_engine *e, struct cor_node *n,
                                     struct cor_sub *s));
 bool cor_node_complete(const struct cor_node *n);
+/* At most so many nodes use the sub-alarms of node; at least 1, node itself. */
+size_t cor_node_containers(const struct cor_node *node);
 /* Frees n if nothing needs it any more. */
 void cor_node_release(struct correlator_engine *e, struct cor_node *n);
 
@@ -191,7 +201,10 @@ void cor_node_release(struct correlator_engine *e, struct cor_node *n);
 /* Next seq, log record to the sink, alarm dirty. */
 void cor_emit(struct correlator_engine *e, struct cor_alarm *a, enum hale_log_kind kind,
               enum hale_state old_state);
-/* The record of the alarm as JSON. */
+/* Hash of the series that the alarm of n shows, in their order; of a loaded record's. */
+uint64_t cor_metrics_hash(struct correlator_engine *e, const struct cor_node *n);
+uint64_t cor_json_hash(struct correlator_engine *e, const json_t *v);
+/* The record of the alarm as JSON: that of its last log record, with the series of now. */
 enum hale_rc cor_alarm_encode(struct correlator_engine *e, const struct cor_alarm *a,
                               struct hale_buf *out);
 /* Reason text of a metric alarm in its state (Monasca's words); owned, NULL without memory. */
@@ -217,9 +230,10 @@ void cor_metric_row(const struct cor_sub *s, unsigned n, struct hale_buf *out);
 void cor_fault_row(const struct cor_alarm *a, struct hale_buf *out);
 void cor_sub_value(const struct cor_sub *s, struct hale_buf *out);
 void cor_fault_value(const struct cor_alarm *a, struct hale_buf *out);
-/* False: known already or no room (counted). */
-bool cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
-                        const json_t *metric);
+/* HALE_OK: added; HALE_E_EXISTS: known already; else refused (counted) or no memory (latched).
+ * After the first two s->told is its index. */
+enum hale_rc cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
+                                const json_t *metric);
 /* Does the alarm of n, which uses s, show the series through s? */
 bool cor_sub_shows(const struct cor_node *n, const struct cor_sub *s, uint64_t hash);
 #endif

@@ -70,6 +70,22 @@ static json_t *node_metrics(struct correlator_engine *e, const struct cor_node *
     return list;
 }
 
+uint64_t cor_json_hash(struct correlator_engine *e, const json_t *v)
+{
+    char *text = v != NULL ? cor_got(e, cor_json_text(v)) : NULL;
+    uint64_t hash = text != NULL ? hale_id_hash64(text, strlen(text)) : 0;
+    free(text);
+    return hash;
+}
+
+uint64_t cor_metrics_hash(struct correlator_engine *e, const struct cor_node *n)
+{
+    json_t *list = node_metrics(e, n);
+    uint64_t hash = cor_json_hash(e, list);
+    json_decref(list);
+    return hash;
+}
+
 static json_t *fault_metrics(struct correlator_engine *e, const struct cor_fault *f)
 {
     json_t *list = cor_got(e, json_array()), *metric = cor_got(e, json_object());
@@ -266,7 +282,7 @@ static void fill(struct correlator_engine *e, const struct cor_alarm *a,
     out->actions_enabled = d->actions_enabled;
     out->group = parse(e, a->node->json);
     out->metrics = node_metrics(e, a->node);
-    out->sub_alarms = a->manual ? cor_got(e, json_array()) : sub_alarms(e, a->node);
+    out->sub_alarms = parse(e, a->sub_alarms);
 }
 
 static void drop_json(struct hale_alarm *a)
@@ -299,6 +315,18 @@ static void count(struct correlator_engine *e, enum hale_log_kind kind)
     }
 }
 
+/* Their values in the alarm's record are those of its last log record, so that the record does not
+ * depend on when it was written, and a report that changes no alarm has none written again. */
+static void keep_sub_alarms(struct correlator_engine *e, struct cor_alarm *a)
+{
+    if (a->fault != NULL)
+        return;
+    json_t *list = a->manual ? cor_got(e, json_array()) : sub_alarms(e, a->node);
+    free(a->sub_alarms);
+    a->sub_alarms = list != NULL ? cor_got(e, cor_json_text(list)) : NULL;
+    json_decref(list);
+}
+
 void cor_emit(struct correlator_engine *e, struct cor_alarm *a, enum hale_log_kind kind,
               enum hale_state old_state)
 {
@@ -313,6 +341,7 @@ void cor_emit(struct correlator_engine *e, struct cor_alarm *a, enum hale_log_ki
         return;
     a->stale = false;
     a->seq = r.seq = ++e->seq;
+    keep_sub_alarms(e, a);
     hale_buf_init(&def_id, COR_RECORD_MAX);
     fill(e, a, &def_id, &r.alarm);
     r.evidence = evidence(e, a);

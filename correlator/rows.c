@@ -22,18 +22,19 @@
 
 /* --- series of a sub-alarm ----------------------------------------------------------- */
 
-static bool among_first(const struct cor_sub *s, uint64_t hash, unsigned n)
+/* Index of the series, UINT_MAX when it is not among the first n. */
+static unsigned find_metric(const struct cor_sub *s, uint64_t hash, unsigned n)
 {
     for (unsigned i = 0; i < s->n_metrics && i < n; i++) {
         if (s->metrics[i].hash == hash)
-            return true;
+            return i;
     }
-    return false;
+    return UINT_MAX;
 }
 
 bool cor_sub_shows(const struct cor_node *n, const struct cor_sub *s, uint64_t hash)
 {
-    return among_first(s, hash, s->node == n ? UINT_MAX : COR_SHARED_METRICS);
+    return find_metric(s, hash, s->node == n ? UINT_MAX : COR_SHARED_METRICS) != UINT_MAX;
 }
 
 /* Room for metrics[n]; n may be past the end, the gap is empty. */
@@ -54,8 +55,8 @@ static bool metrics_grow(struct correlator_engine *e, struct cor_sub *s, unsigne
     return true;
 }
 
-bool cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
-                        const json_t *metric)
+enum hale_rc cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
+                                const json_t *metric)
 {
     json_t *name = json_object_get(metric, "name");
     json_t *dims = json_object_get(metric, "dimensions");
@@ -63,19 +64,27 @@ bool cor_sub_add_metric(struct correlator_engine *e, struct cor_sub *s,
     char *text = clean != NULL ? cor_json_text(clean) : NULL;
     json_decref(clean);
     if (cor_got(e, text) == NULL)
-        return false;
+        return HALE_E_NOMEM;
     uint64_t hash = hale_id_hash64(text, strlen(text));
-    bool known = among_first(s, hash, UINT_MAX);
-    if (!known && s->n_metrics >= e->limits.max_metrics)
+    unsigned at = find_metric(s, hash, UINT_MAX);
+    enum hale_rc rc = HALE_OK;
+    if (at != UINT_MAX) {
+        s->told = at;
+        rc = HALE_E_EXISTS;
+    } else if (s->n_metrics >= e->limits.max_metrics) {
         e->stats.refused_metrics++;
-    if (known || s->n_metrics >= e->limits.max_metrics ||
-        !metrics_grow(e, s, s->n_metrics)) {
-        free(text);
-        return false;
+        rc = HALE_E_LIMIT;
+    } else if (!metrics_grow(e, s, s->n_metrics)) {
+        rc = HALE_E_NOMEM;
     }
-    s->metrics[s->n_metrics - 1] = (struct cor_metric){.hash = hash, .json = text};
+    if (rc != HALE_OK) {
+        free(text);
+        return rc;
+    }
+    s->told = s->n_metrics - 1;
+    s->metrics[s->told] = (struct cor_metric){.hash = hash, .json = text};
     s->metric_bytes += strlen(text);
-    return true;
+    return HALE_OK;
 }
 
 /* --- writing ------------------------------------------------------------------------- */
@@ -280,8 +289,8 @@ static bool load_fault_alarm(struct correlator_engine *e, struct cor_alarm *a,
     return !e->nomem;
 }
 
-static bool load_metric_alarm(struct cor_alarm *a, struct cor_node *n,
-                              const struct hale_alarm *r)
+static bool load_metric_alarm(struct correlator_engine *e, struct cor_alarm *a,
+                              struct cor_node *n, const struct hale_alarm *r)
 {
     const struct hale_definition *d = n->def->d;
     a->node = n;
@@ -290,7 +299,9 @@ static bool load_metric_alarm(struct cor_alarm *a, struct cor_node *n,
                strcmp(d->description, r->description) != 0 ||
                d->severity != r->severity || d->actions_enabled != r->actions_enabled;
     a->manual = strcmp(r->reason, COR_API_REASON) == 0;
-    return true;
+    a->sub_alarms = cor_got(e, cor_json_text(r->sub_alarms));
+    a->loaded_metrics = cor_json_hash(e, r->metrics);
+    return !e->nomem;
 }
 
 /* The alarm of a definition that is gone is kept as a record until loaded logs its end. */
@@ -327,8 +338,8 @@ static enum hale_rc load_alarm(struct correlator_engine *e, struct hale_alarm *r
         }
     }
     struct cor_alarm *a = cor_alarm_new(e, r->id, r->state);
-    bool good = a != NULL &&
-                (r->from_event ? load_fault_alarm(e, a, r) : load_metric_alarm(a, n, r));
+    bool good = a != NULL && (r->from_event ? load_fault_alarm(e, a, r)
+                                            : load_metric_alarm(e, a, n, r));
     if (good) {
         free(a->reason);
         a->reason = r->reason;
@@ -495,6 +506,17 @@ static void tidy_def(struct correlator_engine *e, struct cor_def *def)
     }
 }
 
+/* An input that was written in part left alarms whose record lacks it; it will be repeated. */
+static void find_behind(struct correlator_engine *e)
+{
+    size_t it = 0;
+    struct cor_alarm *a;
+    while ((a = hale_map_next(e->alarms, &it, NULL)) != NULL) {
+        if (a->node != NULL)
+            a->behind = cor_metrics_hash(e, a->node) != a->loaded_metrics;
+    }
+}
+
 enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
                                       const struct correlator_input *in)
 {
@@ -514,6 +536,7 @@ enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
     it = 0;
     while ((def = hale_map_next(e->defs, &it, NULL)) != NULL)
         tidy_def(e, def);
+    find_behind(e);
     it = 0;
     while ((orphan = hale_map_next(e->loading_alarms, &it, NULL)) != NULL) {
         bury(e, orphan);

@@ -6,6 +6,7 @@ import json
 import random
 import time
 
+import pytest
 from conftest import free_port, http_call, wait_for
 
 CONTROL, EVENTS = "hale:{m}:control", "hale:{m}:events"
@@ -284,8 +285,11 @@ class Tape:
             self.definitions.append((verb, *args))
 
 
-def test_kill9_under_flood_changes_nothing(stack, redis):
-    seed = random.randrange(1 << 30)
+# The first ones failed once: an alarm's series were listed as they came, or as they were after a
+# restart.
+@pytest.mark.parametrize("seed", [318918853, 576631416, None])
+def test_kill9_under_flood_changes_nothing(stack, redis, seed):
+    seed = random.randrange(1 << 30) if seed is None else seed
     print("seed", seed)
     rng = random.Random(seed)
     tape = Tape()
@@ -325,7 +329,6 @@ def test_kill9_under_flood_changes_nothing(stack, redis):
     for found, _ in tables:
         for a in found:
             a.pop("seq")
-            a.pop("sub_alarms")  # values at the time of writing
     for calm_row, wild_row in zip(tables[0][0], tables[1][0]):
         assert calm_row == wild_row
     assert tables[0][1] == tables[1][1]

@@ -25,6 +25,10 @@ struct world {
     char id[32];
     struct correlator_input in;
     bool checkpoint_flushes;
+    /* At that checkpoint (1 = the next) flush and keep copies of tables and log: what is found after
+     * a kill there. 0: never. */
+    unsigned cut_at;
+    json_t *cut[3]; /* tables, log */
 };
 
 static inline void world_log(void *arg, const struct hale_log_record *r)
@@ -62,10 +66,16 @@ static inline void world_del(void *arg, enum correlator_table t, struct hale_str
 static inline void world_checkpoint(void *arg)
 {
     struct world *w = arg;
-    if (w->checkpoint_flushes) {
+    bool cut = w->cut_at == 1;
+    w->cut_at -= w->cut_at > 0;
+    if (w->checkpoint_flushes || cut) {
         enum hale_rc rc = correlator_engine_flush(w->e);
         HALE_ASSERT(rc == HALE_OK);
     }
+    if (!cut)
+        return;
+    for (unsigned i = 0; i < 3; i++)
+        w->cut[i] = json_copy(i < 2 ? w->tables[i] : w->log);
 }
 
 static inline void world_flush(struct world *w)
@@ -153,6 +163,20 @@ static inline void world_restart(struct world *w)
 {
     correlator_engine_free(w->e);
     world_boot(w);
+}
+
+/* Killed at the cut: the world is as it was there, before the input that it was in. */
+static inline void world_restart_at_cut(struct world *w)
+{
+    json_decref(w->tables[0]);
+    json_decref(w->tables[1]);
+    json_decref(w->log);
+    w->tables[0] = w->cut[0];
+    w->tables[1] = w->cut[1];
+    w->log = w->cut[2];
+    memset(w->cut, 0, sizeof(w->cut));
+    w->ms--;
+    world_restart(w);
 }
 
 /* --- inputs; each advances time by 1 ms ---------------------------------------------- */
