@@ -334,6 +334,19 @@ static void test_disk_takes_nothing(void **state)
     answer(f, 204);
     turn_until(f, 20);
     expect_in_order(f, 20, 0);
+    /* The same with a batch on disk already. */
+    answer(f, 503);
+    take(f, 21, 10);
+    turn_until_trouble(f);
+    assert_false(agent_spool_empty(f->spool));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    take(f, 31, 10);
+    kept = f->sink.n;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(kept, 10);
+    answer(f, 204);
+    turn_until(f, 40);
+    expect_in_order(f, 40, 0);
 }
 
 int main(void)
