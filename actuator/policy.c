@@ -173,42 +173,54 @@ static enum hale_rc plan_headers(const json_t *headers, const json_t *vars, json
     return rc;
 }
 
+/* A step's texts with the alarm's values in them; NULL where the step has none. */
+struct texts {
+    json_t *url, *vnf, *headers, *body;
+};
+
+static enum hale_rc fill_texts(const struct actuator_step *s, const json_t *vars,
+                               struct texts *out, char *missing)
+{
+    enum hale_rc rc = expand(s->url, vars, ACTUATOR_URL, &out->url, missing);
+    if (rc == HALE_OK && s->vnf != NULL)
+        rc = expand(s->vnf, vars, ACTUATOR_PLAIN, &out->vnf, missing);
+    if (rc == HALE_OK)
+        rc = plan_headers(s->headers, vars, &out->headers, missing);
+    if (rc == HALE_OK && s->body != NULL)
+        rc = actuator_template_json(s->body, vars, &out->body, missing);
+    return rc;
+}
+
+/* NULL without memory. "*": left out when NULL. */
+static json_t *pack_step(const struct actuator_step *s, const struct texts *t)
+{
+    const char *auth = s->auth == 0 ? "bearer" : "x-auth-token";
+    if (s->type == ACTUATOR_VNFLCM)
+        return json_pack("{s:s,s:O,s:s,s:I,s:I,s:s*,s:O*,s:O,s:s,s:I}", "type", "vnflcm",
+                         "url", t->url, "auth", auth, "timeout_ms",
+                         (json_int_t)s->timeout_ms, "retries", (json_int_t)s->retries,
+                         "token_file", s->token_file, "body", t->body, "vnf", t->vnf,
+                         "operation", s->operation == 0 ? "heal" : "scale", "poll_ms",
+                         (json_int_t)s->poll_ms);
+    return json_pack("{s:s,s:O,s:s,s:I,s:I,s:s*,s:O*,s:O,s:s}", "type", "webhook", "url",
+                     t->url, "auth", auth, "timeout_ms", (json_int_t)s->timeout_ms,
+                     "retries", (json_int_t)s->retries, "token_file", s->token_file,
+                     "body", t->body, "headers", t->headers, "method", s->method);
+}
+
 static enum hale_rc plan_step(const struct actuator_step *s, const json_t *vars,
                               json_t **out, char *missing)
 {
-    json_t *url = NULL, *vnf = NULL, *headers = NULL, *body = NULL;
-    enum hale_rc rc = expand(s->url, vars, ACTUATOR_URL, &url, missing);
-    if (rc == HALE_OK && s->vnf != NULL)
-        rc = expand(s->vnf, vars, ACTUATOR_PLAIN, &vnf, missing);
-    if (rc == HALE_OK)
-        rc = plan_headers(s->headers, vars, &headers, missing);
-    if (rc == HALE_OK && s->body != NULL)
-        rc = actuator_template_json(s->body, vars, &body, missing);
+    struct texts t = {NULL, NULL, NULL, NULL};
+    enum hale_rc rc = fill_texts(s, vars, &t, missing);
     if (rc == HALE_OK) {
-        *out = json_pack("{s:s,s:O,s:s,s:I,s:I}", "type",
-                         s->type == ACTUATOR_VNFLCM ? "vnflcm" : "webhook", "url", url,
-                         "auth", s->auth == 0 ? "bearer" : "x-auth-token", "timeout_ms",
-                         (json_int_t)s->timeout_ms, "retries", (json_int_t)s->retries);
-        bool ok = *out != NULL;
-        if (ok && s->token_file != NULL)
-            ok = json_object_set_new(*out, "token_file", json_string(s->token_file)) == 0;
-        if (ok && body != NULL)
-            ok = json_object_set(*out, "body", body) == 0;
-        if (ok && s->type == ACTUATOR_VNFLCM)
-            ok = json_object_set(*out, "vnf", vnf) == 0 &&
-                 json_object_set_new(*out, "operation",
-                                     json_string(s->operation == 0 ? "heal" : "scale")) ==
-                     0 &&
-                 json_object_set_new(*out, "poll_ms", json_integer(s->poll_ms)) == 0;
-        if (ok && s->type == ACTUATOR_WEBHOOK)
-            ok = json_object_set(*out, "headers", headers) == 0 &&
-                 json_object_set_new(*out, "method", json_string(s->method)) == 0;
-        rc = ok ? HALE_OK : HALE_E_NOMEM;
+        *out = pack_step(s, &t);
+        rc = *out != NULL ? HALE_OK : HALE_E_NOMEM;
     }
-    json_decref(url);
-    json_decref(vnf);
-    json_decref(headers);
-    json_decref(body);
+    json_decref(t.url);
+    json_decref(t.vnf);
+    json_decref(t.headers);
+    json_decref(t.body);
     return rc;
 }
 

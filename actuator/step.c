@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "actuator/step.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,8 +197,8 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
     char why[ACTUATOR_TEXT_MAX];
     memcpy(why, out->text, sizeof(why));
     if (out->counts && r->failures + 1 > actuator_run_step_int(r, "retries"))
-        actuator_decide_fail(out, "given up after %lld tries, the last one %.300s",
-                             (long long)(r->failures + 1), why);
+        actuator_decide_fail(out, "given up after %" PRId64 " tries, the last one %.300s",
+                             r->failures + 1, why);
     else if (now_us + out->delay_us > actuator_step_deadline_us(r))
         actuator_decide_fail(out, "not done within %lld ms; last: %.300s",
                              (long long)actuator_run_step_int(r, "timeout_ms"), why);
