@@ -310,16 +310,17 @@ static bool usage_error(const struct hale_daemon_spec *spec, const char *what,
     return false;
 }
 
-/* The value of "--name VALUE" or "--name=VALUE"; NULL when argv[*i] is another option. A missing
- * value gives "". */
-static const char *option_value(const char *name, int argc, char **argv, int *i)
+/* The value of "--name VALUE" or "--name=VALUE"; NULL when option, which is argv[*i], is another
+ * one. A missing value gives "". */
+static const char *option_value(const char *name, const char *option, int argc,
+                                char **argv, int *i)
 {
     size_t len = strlen(name);
-    if (strncmp(argv[*i], name, len) != 0)
+    if (strncmp(option, name, len) != 0)
         return NULL;
-    if (argv[*i][len] == '=')
-        return argv[*i] + len + 1;
-    if (argv[*i][len] != '\0')
+    if (option[len] == '=')
+        return option + len + 1;
+    if (option[len] != '\0')
         return NULL;
     return *i + 1 < argc ? argv[++*i] : "";
 }
@@ -336,11 +337,12 @@ static bool parse_arguments(const struct hale_daemon_spec *spec, int argc, char 
             a->version = true;
         } else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
             a->help = true;
-        } else if ((value = option_value("--config", argc, argv, &i)) != NULL) {
+        } else if ((value = option_value("--config", option, argc, argv, &i)) != NULL) {
             if (value[0] == '\0')
                 return usage_error(spec, "a file must follow", option);
             a->config = value;
-        } else if ((value = option_value("--log-level", argc, argv, &i)) != NULL) {
+        } else if ((value = option_value("--log-level", option, argc, argv, &i)) !=
+                   NULL) {
             if (hale_log_level_parse(value, &a->level) != HALE_OK)
                 return usage_error(
                     spec, "debug, info, warn or error must follow --log-level, not",

@@ -36,6 +36,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     }
     if (i == c->n_fds) {
         if (c->n_fds == c->fds_cap) {
+            HALE_ASSERT(c->fds_cap > 0);
             unsigned cap = c->fds_cap * 2;
             struct pollfd *grown = realloc(c->fds, cap * sizeof(*grown));
             if (grown == NULL) {

@@ -306,7 +306,6 @@ static enum hale_rc encode(struct hale_redis *r, unsigned n, const struct hale_s
     if (need > OUT_MAX_BYTES - before) { /* room is there once the sent part is dropped */
         hale_buf_consume(&r->out, r->sent);
         r->sent = 0;
-        before = r->out.len;
     }
     if (hale_buf_reserve(&r->out, need) == NULL) {
         hale_buf_fini(&r->out);

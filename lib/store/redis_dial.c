@@ -173,7 +173,7 @@ static int connect_unix(const struct address *a, int64_t deadline_ms,
 enum hale_rc hale_redis_dial(const char *url, int64_t timeout_ms, int *fd_out,
                              struct hale_err *err)
 {
-    struct address a;
+    struct address a = {.is_unix = false};
     int64_t deadline = hale_clock_mono_ms() + timeout_ms;
     *fd_out = -1;
     enum hale_rc rc = parse_url(url, &a, err);

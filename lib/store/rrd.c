@@ -153,6 +153,7 @@ static int64_t choose_step(int64_t last_s, int64_t start_s, int64_t step_s)
     return tiers[N_TIERS - 1].step_s;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are rrd.h's contract */
 enum hale_rc hale_rrd_fetch(const char *path, enum hale_rrd_cf cf, int64_t start_s,
                             int64_t end_s, int64_t step_s, struct hale_rrd_series *out,
                             struct hale_err *err)
