@@ -81,7 +81,8 @@ static int run(struct hale_daemon *d, void *conf)
             (void)pause();
     }
     free(conf);
-    return strstr(getenv("HALE_TEST_EXIT") ? getenv("HALE_TEST_EXIT") : "", "1") ? 1 : 0;
+    const char *code = getenv("HALE_TEST_EXIT");
+    return code != NULL && strchr(code, '1') != NULL ? 1 : 0;
 }
 
 static int as_daemon(int argc, char **argv)

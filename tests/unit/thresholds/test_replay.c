@@ -4,6 +4,7 @@
  * fed again from there says exactly what an engine says that was never killed. Snapshots
  * are incremental, as in the daemon, and are taken at each change of definitions.
  */
+#include "base/assert.h"
 #include "base/map.h"
 #include "world.h"
 
@@ -161,7 +162,7 @@ static struct thresholds_engine *load(const struct hale_map *store, struct lines
     struct hale_err err = {0};
     struct blob *b;
     assert_non_null(e);
-    assert_true(fields != NULL && values != NULL);
+    HALE_ASSERT(fields != NULL && values != NULL);
     for (size_t i = 0; (b = hale_map_next(store, &it, &fields[i])) != NULL; i++)
         values[i] = (struct hale_str){b->bytes, b->len};
     if (thresholds_engine_load(e, n, fields, values, &err) != HALE_OK)
