@@ -184,7 +184,8 @@ static void post_event(int fd, long k)
                  o.token, n, body);
     sent_us[k] = hale_clock_wall_us();
     if (send(fd, message, (size_t)n, MSG_NOSIGNAL) != n ||
-        !read_message(fd, answer, sizeof(answer), &ignored) || atoi(answer + 9) != 200) {
+        !read_message(fd, answer, sizeof(answer), &ignored) ||
+        strtol(answer + 9, NULL, 10) != 200) {
         (void)fprintf(stderr, "bench_event: the collector refused event %ld: %.200s\n", k,
                       answer);
         exit(1);
@@ -203,6 +204,13 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The value below which percent of the sorted values lie, in milliseconds. */
+static double percentile_ms(const int64_t *sorted, long n, long percent)
+{
+    long i = n * percent / 100;
+    return (double)sorted[i < n ? i : n - 1] / 1e3;
+}
+
 static void report(const char *name, int peer, long n)
 {
     int64_t *took = hale_xcalloc((unsigned long)n, sizeof(*took));
@@ -216,9 +224,9 @@ static void report(const char *name, int peer, long n)
     if (found > 0)
         printf(",\"min_ms\":%.3f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"max_"
                "ms\":%.3f",
-               (double)took[0] / 1e3, (double)took[found / 2] / 1e3,
-               (double)took[found * 9 / 10] / 1e3, (double)took[found * 99 / 100] / 1e3,
-               (double)took[found - 1] / 1e3);
+               percentile_ms(took, found, 0), percentile_ms(took, found, 50),
+               percentile_ms(took, found, 90), percentile_ms(took, found, 99),
+               percentile_ms(took, found, 100));
     putchar('}');
     free(took);
 }

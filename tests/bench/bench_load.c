@@ -146,7 +146,7 @@ static int post(struct worker *w, const struct body *b)
         const char *length = strcasestr(answer, "Content-Length:");
         size_t body = length != NULL && length < end ? strtoul(length + 15, NULL, 10) : 0;
         if (got >= (size_t)(end + 4 - answer) + body)
-            return atoi(answer + 9);
+            return (int)strtol(answer + 9, NULL, 10);
         if (got == sizeof(answer) - 1)
             return 0;
     }
@@ -202,6 +202,13 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The value below which percent of the sorted values lie, in milliseconds; 0 when there is none. */
+static double percentile_ms(const int64_t *sorted, size_t n, size_t percent)
+{
+    size_t i = n * percent / 100;
+    return n == 0 ? 0 : (double)sorted[i < n ? i : n - 1] / 1e3;
+}
+
 static void report(struct worker *workers, const struct options *o, int64_t took_us)
 {
     int64_t acked = 0, refused = 0, errors = 0;
@@ -222,9 +229,8 @@ static void report(struct worker *workers, const struct options *o, int64_t took
            ",\"seconds\":%.3f,\"samples_per_second\":%.0f,\"refused\":%" PRId64
            ",\"errors\":%" PRId64 ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
            acked, (double)took_us / 1e6, (double)acked * 1e6 / (double)took_us, refused,
-           errors, n > 0 ? (double)all[n / 2] / 1e3 : 0,
-           n > 0 ? (double)all[n * 99 / 100] / 1e3 : 0,
-           n > 0 ? (double)all[n - 1] / 1e3 : 0);
+           errors, percentile_ms(all, n, 50), percentile_ms(all, n, 99),
+           percentile_ms(all, n, 100));
     free(all);
 }
 

@@ -81,6 +81,7 @@ static void introduce_all(struct thresholds_engine *e, unsigned n_definitions,
                           unsigned n_series, uint64_t *ids)
 {
     struct hale_buf b;
+    HALE_ASSERT(n_definitions > 0);
     hale_buf_init(&b, 65536);
     double before = cpu_s();
     for (unsigned i = 0; i < n_series; i++) {
@@ -138,9 +139,8 @@ static int measure(const char *function, unsigned n_definitions, unsigned n_seri
 {
     struct thresholds_limits limits = thresholds_limits_default();
     struct thresholds_engine *e = thresholds_engine_new(&limits, count_event, NULL);
-    uint64_t *ids = calloc(n_series, sizeof(*ids));
-    if (e == NULL || ids == NULL)
-        return 1;
+    uint64_t *ids = hale_xcalloc(n_series, sizeof(*ids));
+    HALE_ASSERT(e != NULL);
     printf("--- %s, %u definitions, %u series\n", function, n_definitions, n_series);
     for (unsigned i = 0; i < n_definitions; i++)
         define(e, i, function);
