@@ -260,7 +260,7 @@ static void on_ask(struct actuator_run *r, const struct actuator_answer *a,
     } else {
         actuator_decide(d, ACTUATOR_WAIT,
                         actuator_step_backoff_us(r, r->failures + 1) / 2,
-                        "the VNFM does not know the call: calling again");
+                        "the VNFM does not know the call");
         d->counts = true;
         d->note = true;
     }
@@ -275,7 +275,7 @@ static void on_conflict(struct actuator_run *r, const struct actuator_answer *a,
         ask_again(r, a, "could not read the operations under way", d);
     } else if (json_array_size(list) == 0) {
         actuator_decide(d, ACTUATOR_WAIT, actuator_step_backoff_us(r, r->attempt) / 4,
-                        "no other operation holds the VNF: calling again");
+                        "no other operation holds the VNF any more");
     } else {
         const json_t *op = json_array_get(list, 0);
         int64_t delay = actuator_step_backoff_us(r, ++r->queries) / 2;
