@@ -9,6 +9,7 @@ stack    any Hale daemons against that Redis: stack.start("collector", {"hot_flu
          Binaries come from $HALE_BUILD_DIR (default build/dev). After each test every daemon is
          stopped; one that ended by itself or with an unexpected code, or whose log has a
          sanitizer report, fails the test.
+keystone a real Keystone for the whole run: tests/keystone_server.py says how to use it.
 No test sleeps to wait for something: use wait_for(condition, seconds, what).
 """
 import hashlib
@@ -22,11 +23,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import keystone_server  # noqa: E402
 BUILD = pathlib.Path(os.environ.get("HALE_BUILD_DIR", ROOT / "build" / "dev"))
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|"
                        r"hale_assert|assertion failed)", re.I)
@@ -423,3 +427,17 @@ def stack(tmp_path, redis):
     faults = s.finish()
     if faults:
         pytest.fail("\n".join(faults))
+
+
+@pytest.fixture(scope="session")
+def keystone(tmp_path_factory):
+    if not keystone_server.ensure_installed():
+        if os.environ.get("HALE_SKIPS_FAIL"):
+            pytest.fail("python3-keystone cannot be installed")
+        pytest.skip("python3-keystone cannot be installed")
+    server = keystone_server.Keystone(tmp_path_factory.mktemp("keystone"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
