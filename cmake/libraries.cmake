@@ -24,6 +24,15 @@ hale_library(hiredis "hiredis>=0.14" libhiredis-dev)
 hale_library(yaml "yaml-0.1>=0.2" libyaml-dev)
 hale_library(xxhash "libxxhash>=0.8" libxxhash-dev)
 hale_library(crypto "libcrypto>=1.1" libssl-dev)
+hale_library(snappy "snappy>=1.1" libsnappy-dev)
+
+# nanopb comes with a CMake package instead of a pkg-config module.
+find_package(nanopb CONFIG QUIET)
+if(NOT TARGET nanopb::protobuf-nanopb-static)
+  message(FATAL_ERROR "The library nanopb is missing. Debian: apt-get install libnanopb-dev")
+endif()
+set_target_properties(nanopb::protobuf-nanopb-static PROPERTIES IMPORTED_GLOBAL TRUE)
+add_library(hale::nanopb ALIAS nanopb::protobuf-nanopb-static)
 
 option(HALE_TESTS "Build the tests" ON)
 if(HALE_TESTS)

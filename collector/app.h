@@ -16,6 +16,7 @@
 struct collector_tokens;
 struct collector_catalog;
 struct collector_ingest;
+struct collector_metadata;
 struct collector_writer;
 struct collector_events;
 struct collector_hot;
@@ -31,6 +32,7 @@ struct collector {
     struct collector_tokens *tokens;
     struct collector_catalog *catalog;
     struct collector_ingest *ingest;
+    struct collector_metadata *metadata;
     struct collector_writer *writer;
     struct collector_events *events;
     struct collector_hot *hot;

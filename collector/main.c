@@ -14,6 +14,7 @@
 #include "collector/events_api.h"
 #include "collector/hot.h"
 #include "collector/ingest.h"
+#include "collector/metadata.h"
 #include "collector/pool.h"
 #include "collector/pulse.h"
 #include "collector/reload.h"
@@ -47,6 +48,7 @@ static enum hale_rc prepare(struct collector *c, struct hale_err *err)
     c->catalog =
         collector_catalog_new((size_t)c->conf->max_series, (unsigned)c->conf->shards);
     HALE_ASSERT(c->tokens != NULL && c->catalog != NULL);
+    c->metadata = collector_metadata_new();
     c->hot = collector_hot_new(c);
     c->ingest = collector_ingest_new(c);
     return collector_reload_apply(c, c->conf, err);
@@ -109,6 +111,7 @@ static void finish(struct collector *c, struct hale_http_server *server)
     collector_archive_free(c->archive);
     collector_view_free(c->view);
     collector_ingest_free(c->ingest);
+    collector_metadata_free(c->metadata);
     collector_hot_free(c->hot);
     collector_catalog_free(c->catalog);
     collector_files_free(c->files);

@@ -100,6 +100,8 @@
       "Events written to live streams")                                                  \
     X(SSE_CUT, COUNTER, "hale_collector_live_clients_cut_total", NULL,                   \
       "Live streams that ended because the client left or did not read")                 \
+    X(METADATA_DROPPED, COUNTER, "hale_collector_metadata_dropped_total", NULL,          \
+      "Types and helps of metrics that found no room in memory")                         \
     X(TOKENS, GAUGE, "hale_collector_tokens", NULL, "Tokens loaded")                     \
     X(UNAUTHORIZED, COUNTER, "hale_collector_unauthorized_total", NULL,                  \
       "Requests answered 401")                                                           \
