@@ -15,8 +15,8 @@
 
 struct collector_tokens;
 struct collector_catalog;
-struct collector_ingest;
 struct collector_metadata;
+struct collector_intake;
 struct collector_writer;
 struct collector_events;
 struct collector_hot;
@@ -31,8 +31,8 @@ struct collector {
     struct hale_daemon *daemon;
     struct collector_tokens *tokens;
     struct collector_catalog *catalog;
-    struct collector_ingest *ingest;
     struct collector_metadata *metadata;
+    struct collector_intake *intake;
     struct collector_writer *writer;
     struct collector_events *events;
     struct collector_hot *hot;

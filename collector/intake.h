@@ -17,6 +17,8 @@
  * Limits:    sample rate per tenant (429), series ceiling (503), queues (503): commit answers.
  */
 #include "collector/app.h"
+#include "collector/rejected.h"
+#include "collector/writer.h"
 
 struct collector_offer;
 
@@ -28,8 +30,8 @@ typedef enum hale_rc (*collector_canon)(const struct collector_offer *o,
 
 struct collector_form { /* a request format; static const */
     const char *name;   /* "monasca", "influx", "remote-write", "collectd", "otlp" */
-    unsigned id;        /* 0..7: spellings of different forms never meet */
-    bool partial;       /* bad samples are left out instead of refusing the request */
+    enum collector_form_id id; /* spellings of different forms never meet */
+    bool partial; /* bad samples are left out instead of refusing the request */
     collector_canon canon;
 };
 
@@ -47,33 +49,31 @@ struct collector_intake *
 collector_intake_new(struct collector *c); /* exits on no memory */
 void collector_intake_free(struct collector_intake *i);
 
-/* Locks; the tenant and ceilings are those of req. */
-void collector_intake_begin(struct collector_intake *i, struct hale_http_req *req,
-                            const struct collector_form *form);
+/* Locks; the tenant and ceilings are those of req. False: req is answered (503), nothing is locked
+ * and nothing may follow. */
+HALE_MUST_CHECK bool collector_intake_begin(struct collector_intake *i,
+                                            struct hale_http_req *req,
+                                            const struct collector_form *form);
 /* False: the request is lost (a bad sample of a form without partial, no memory); the format may
  * go on reading to find worse faults. */
 bool collector_intake_offer(struct collector_intake *i, const struct collector_offer *o);
-/* A sample that the format itself cannot take; reason is a literal of few values ("value", "name",
- * "dimension", "time", "stale", "type"): hale_collector_rejected_samples_total{form,reason}. */
+/* A sample that the format itself cannot take; reason is a literal that collector/rejected.h has.
+ * The intake's own are "series" (canon refused it). */
 void collector_intake_reject(struct collector_intake *i, const char *reason,
                              const char *fmt, ...) HALE_PRINTF(3, 4);
 
 struct collector_verdict { /* of what was offered since begin */
     size_t taken, rejected;
-    const struct hale_err *first; /* the first fault, text "" when none */
+    const struct hale_err *first; /* the first fault, text "" when none; valid until
+                                     commit or refuse */
 };
 /* Flushes look-ups under way, so that the counts are final. */
 struct collector_verdict collector_intake_verdict(struct collector_intake *i);
 
-/* The answer to give once the samples are durable; body is taken. A request without any good sample
- * is answered at once, without a trip to Redis. 503, 429 and internal refusals are answered by
- * commit in the common error shape unless the form has its own (collector_reply_error is used). */
-struct collector_answer {
-    unsigned status;
-    const char *type;     /* NULL: no body */
-    struct hale_buf body; /* initialised when type is set */
-};
+/* answer is given once the samples are durable; its body is taken. A request without any good sample
+ * is answered at once, without a trip to Redis. 503, 429, 422 (series ids clash) and internal
+ * refusals are answered by commit in the common error shape. */
 void collector_intake_commit(struct collector_intake *i, struct collector_answer *answer);
-/* Forgets the request; the caller answers it. */
+/* Forgets the request; the caller answers it after that. */
 void collector_intake_refuse(struct collector_intake *i);
 #endif

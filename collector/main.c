@@ -13,7 +13,7 @@
 #include "collector/catalog.h"
 #include "collector/events_api.h"
 #include "collector/hot.h"
-#include "collector/ingest.h"
+#include "collector/intake.h"
 #include "collector/metadata.h"
 #include "collector/pool.h"
 #include "collector/pulse.h"
@@ -50,7 +50,7 @@ static enum hale_rc prepare(struct collector *c, struct hale_err *err)
     HALE_ASSERT(c->tokens != NULL && c->catalog != NULL);
     c->metadata = collector_metadata_new();
     c->hot = collector_hot_new(c);
-    c->ingest = collector_ingest_new(c);
+    c->intake = collector_intake_new(c);
     return collector_reload_apply(c, c->conf, err);
 }
 
@@ -110,8 +110,8 @@ static void finish(struct collector *c, struct hale_http_server *server)
     collector_store_stop(c->store);
     collector_archive_free(c->archive);
     collector_view_free(c->view);
-    collector_ingest_free(c->ingest);
     collector_metadata_free(c->metadata);
+    collector_intake_free(c->intake);
     collector_hot_free(c->hot);
     collector_catalog_free(c->catalog);
     collector_files_free(c->files);

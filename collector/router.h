@@ -10,6 +10,7 @@
 
 enum collector_place {
     COLLECTOR_ON_NETWORK, /* in the HTTP thread: must not block */
+    COLLECTOR_ON_INTAKE,  /* the same, for samples: bodies up to max_body, ?tenant_id= */
     COLLECTOR_ON_QUERY,   /* in a query thread */
     COLLECTOR_ON_CHANGE   /* in a thread that may wait for the correlator */
 };

@@ -4,7 +4,7 @@
 #include "collector/definitions_api.h"
 #include "collector/events_api.h"
 #include "collector/history_api.h"
-#include "collector/ingest.h"
+#include "collector/ingest_json.h"
 #include "collector/live.h"
 #include "collector/metrics_api.h"
 #include "collector/query.h"
@@ -17,12 +17,13 @@
 #define READ  (COLLECTOR_OPERATOR | COLLECTOR_READER)
 #define FEED  (COLLECTOR_OPERATOR | COLLECTOR_AGENT)
 #define NET   COLLECTOR_ON_NETWORK
+#define TAKES COLLECTOR_ON_INTAKE
 #define QUERY COLLECTOR_ON_QUERY
 #define WAITS COLLECTOR_ON_CHANGE
 
 /* clang-format off */
 const struct collector_route collector_routes[] = {
-    {"POST",   "/v2.0/metrics",                         FEED,  NET,   collector_ingest_post},
+    {"POST",   "/v2.0/metrics",                         FEED,  TAKES, collector_ingest_json_post},
     {"GET",    "/v2.0/metrics",                         READ,  QUERY, collector_metrics_get},
     {"GET",    "/v2.0/metrics/measurements",            READ,  QUERY, collector_measurements_get},
     {"GET",    "/v2.0/metrics/statistics",              READ,  QUERY, collector_statistics_get},

@@ -96,7 +96,7 @@ static bool head(struct hale_http_req *req, void *arg)
     }
     r->route = match.route;
     memcpy(r->param, match.param, sizeof(r->param));
-    if (strcmp(method, "POST") == 0 && strcmp(match.route->path, "/v2.0/metrics") == 0)
+    if (match.route->place == COLLECTOR_ON_INTAKE)
         hale_http_set_max_body(req, (size_t)c->conf->max_body);
     return true;
 }
@@ -112,6 +112,7 @@ static void handle(struct hale_http_req *req, void *arg)
         return;
     }
     switch (route->place) {
+    case COLLECTOR_ON_INTAKE:
     case COLLECTOR_ON_NETWORK: route->handler(c, NULL, req); break;
     case COLLECTOR_ON_QUERY: collector_pool_submit(c->queries, req); break;
     case COLLECTOR_ON_CHANGE: collector_pool_submit(c->changes, req); break;

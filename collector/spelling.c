@@ -12,9 +12,10 @@
 
 struct entry {
     struct collector_spelling s;
-    uint32_t name_len, dims_len;
+    uint32_t a_len, b_len, c_len;
     uint16_t tenant_len;
-    char text[]; /* name, dimensions, tenant */
+    uint8_t form;
+    char text[]; /* a, b, c, tenant */
 };
 
 struct chunk { /* entries are bump-allocated and freed all at once */
@@ -64,17 +65,18 @@ void collector_spellings_free(struct collector_spellings *c)
     free(c);
 }
 
-uint64_t collector_spellings_seed(const struct collector_spellings *c,
+uint64_t collector_spellings_seed(const struct collector_spellings *c, unsigned form,
                                   struct hale_str tenant)
 {
-    return hale_id_hash64_seed(tenant.p, tenant.len, c->seed);
+    return hale_id_hash64_seed(tenant.p, tenant.len, c->seed + form);
 }
 
-uint64_t collector_spellings_hash(const struct hale_metric_view *v, uint64_t tenant_seed)
+uint64_t collector_spellings_hash(const struct collector_offer *o, uint64_t seed)
 {
-    uint64_t h = hale_id_hash64_seed(v->name_raw.p, v->name_raw.len, tenant_seed);
+    uint64_t h = hale_id_hash64_seed(o->a.p, o->a.len, seed);
 
-    return hale_id_hash64_seed(v->dims_raw.p, v->dims_raw.len, h);
+    h = hale_id_hash64_seed(o->b.p, o->b.len, h);
+    return o->c.len > 0 ? hale_id_hash64_seed(o->c.p, o->c.len, h) : h;
 }
 
 void collector_spellings_prefetch(const struct collector_spellings *c, uint64_t hash)
@@ -95,18 +97,25 @@ struct collector_spelling *collector_spellings_peek(const struct collector_spell
     return &e->s;
 }
 
-bool collector_spellings_is(struct collector_spelling *s,
-                            const struct hale_metric_view *v, struct hale_str tenant)
+/* The text before *at is known to be equal; moves on behind s. */
+static inline bool same(const char **at, struct hale_str s)
 {
-    struct entry *e = (struct entry *)(void *)s; /* its first member */
+    const char *p = *at;
 
-    if (e->name_len != v->name_raw.len || e->dims_len != v->dims_raw.len ||
-        e->tenant_len != tenant.len)
+    *at += s.len;
+    return s.len == 0 || memcmp(p, s.p, s.len) == 0;
+}
+
+bool collector_spellings_is(struct collector_spelling *s, const struct collector_offer *o,
+                            unsigned form, struct hale_str tenant)
+{
+    const struct entry *e = (const struct entry *)s;
+    const char *at = e->text;
+
+    if (e->a_len != o->a.len || e->b_len != o->b.len || e->c_len != o->c.len ||
+        e->tenant_len != tenant.len || e->form != form)
         return false;
-    if (memcmp(e->text, v->name_raw.p, e->name_len) != 0 ||
-        (e->dims_len > 0 &&
-         memcmp(e->text + e->name_len, v->dims_raw.p, e->dims_len) != 0) ||
-        memcmp(e->text + e->name_len + e->dims_len, tenant.p, tenant.len) != 0)
+    if (!same(&at, o->a) || !same(&at, o->b) || !same(&at, o->c) || !same(&at, tenant))
         return false;
     if (!s->stored)
         s->stored = atomic_load_explicit(&s->series->state, memory_order_acquire) ==
@@ -146,29 +155,35 @@ static bool clear(struct collector_spellings *c)
     return true;
 }
 
+static char *append(char *at, struct hale_str s)
+{
+    if (s.len > 0)
+        memcpy(at, s.p, s.len);
+    return at + s.len;
+}
+
 void collector_spellings_add(struct collector_spellings *c, uint64_t hash,
-                             const struct hale_metric_view *v, struct hale_str tenant,
-                             struct collector_series *series)
+                             const struct collector_offer *o, unsigned form,
+                             struct hale_str tenant, struct collector_series *series)
 {
     if (hale_u64map_get(c->map, hash) !=
         NULL) /* other text, same hash: first one stays */
         return;
     if (hale_u64map_count(c->map) >= c->max_entries && !clear(c))
         return;
-    struct entry *e = allocate(c, v->name_raw.len + v->dims_raw.len + tenant.len);
+    struct entry *e = allocate(c, o->a.len + o->b.len + o->c.len + tenant.len);
     if (e == NULL)
         return;
     e->s.series = series;
     e->s.id = series->id;
     e->s.shard = series->shard;
     e->s.stored = false;
-    e->name_len = (uint32_t)v->name_raw.len;
-    e->dims_len = (uint32_t)v->dims_raw.len;
+    e->a_len = (uint32_t)o->a.len;
+    e->b_len = (uint32_t)o->b.len;
+    e->c_len = (uint32_t)o->c.len;
     e->tenant_len = (uint16_t)tenant.len;
-    memcpy(e->text, v->name_raw.p, e->name_len);
-    if (e->dims_len > 0)
-        memcpy(e->text + e->name_len, v->dims_raw.p, e->dims_len);
-    memcpy(e->text + e->name_len + e->dims_len, tenant.p, tenant.len);
+    e->form = (uint8_t)form;
+    (void)append(append(append(append(e->text, o->a), o->b), o->c), tenant);
     if (hale_u64map_put(c->map, hash, e) == HALE_OK)
         collector_gauge(CACHE_ENTRIES, hale_u64map_count(c->map));
 }

@@ -2,19 +2,20 @@
 #ifndef HALE_COLLECTOR_SPELLING_H
 #define HALE_COLLECTOR_SPELLING_H
 /*
- * spelling - cache from the JSON source text of a metric's name and dimensions, as a
- * sender writes it, to its series. A hit costs two hashes and one exact comparison: no
- * decoding, sorting, allocation or lock. The hash is seeded with a random number per
- * process, so nobody can aim at one slot.
+ * spelling - cache from the raw bytes that spell a series in a request (the spans a, b and c
+ * of an offer, collector/intake.h) to the series. A hit costs a hash per span and one exact
+ * comparison: no decoding, sorting, allocation or lock. The hash is seeded with a random
+ * number per process, so nobody can aim at one slot. Spellings of different request formats
+ * or tenants never meet.
  * Limits:    max_entries; a full cache is emptied whole (counted) and fills again.
- * Threads:   the network thread only.
+ * Threads:   one at a time (the intake's lock).
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
 #include "collector/catalog.h"
-#include "model/metric_json.h"
+#include "collector/intake.h"
 
 struct collector_spellings;
 
@@ -27,20 +28,20 @@ struct collector_spelling {
 
 struct collector_spellings *collector_spellings_new(size_t max_entries);
 void collector_spellings_free(struct collector_spellings *c);
-/* Hash of the text for tenant_seed (collector_spellings_seed). */
-uint64_t collector_spellings_hash(const struct hale_metric_view *v, uint64_t tenant_seed);
-uint64_t collector_spellings_seed(const struct collector_spellings *c,
+/* The seed of a request's hashes: spellings of form (its id) from tenant. */
+uint64_t collector_spellings_seed(const struct collector_spellings *c, unsigned form,
                                   struct hale_str tenant);
+uint64_t collector_spellings_hash(const struct collector_offer *o, uint64_t seed);
 /* A look-up in three steps, so that a caller with many can overlap their cache misses:
  * _prefetch asks for the slot, _peek reads it (NULL: not there) and asks for the entry,
  * _is compares the text. Pointers are valid until the next add. */
 void collector_spellings_prefetch(const struct collector_spellings *c, uint64_t hash);
 struct collector_spelling *collector_spellings_peek(const struct collector_spellings *c,
                                                     uint64_t hash);
-bool collector_spellings_is(struct collector_spelling *s,
-                            const struct hale_metric_view *v, struct hale_str tenant);
+bool collector_spellings_is(struct collector_spelling *s, const struct collector_offer *o,
+                            unsigned form, struct hale_str tenant);
 /* Remembers; failure to allocate only means a miss the next time. */
 void collector_spellings_add(struct collector_spellings *c, uint64_t hash,
-                             const struct hale_metric_view *v, struct hale_str tenant,
-                             struct collector_series *series);
+                             const struct collector_offer *o, unsigned form,
+                             struct hale_str tenant, struct collector_series *series);
 #endif

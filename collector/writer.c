@@ -35,8 +35,17 @@ void collector_job_free(struct collector_job *j)
     for (unsigned i = 0; i < j->n_batches; i++)
         hale_buf_fini(&j->batches[i].bytes);
     free(j->batches);
+    hale_buf_fini(&j->answer.body);
     collector_series_list_fini(&j->series);
     free(j);
+}
+
+void collector_job_answer(struct collector_job *j)
+{
+    if (j->answer.type == NULL)
+        collector_reply_none(j->req, j->answer.status);
+    else
+        collector_reply_buf(j->req, j->answer.status, j->answer.type, &j->answer.body);
 }
 
 static void job_drop(void *p)
@@ -131,7 +140,7 @@ static void answer(struct collector_job *j, enum outcome outcome)
         collector_count(POSTS, 1);
         hale_counter_observe_us(COLLECTOR_STAT(POST_LATENCY),
                                 hale_clock_wall_us() - hale_http_started_us(j->req));
-        collector_reply_none(j->req, 204);
+        collector_job_answer(j);
     } else if (outcome == CLASH) {
         collector_count(COLLISIONS, 1);
         collector_reply_error(j->req, 422, "Unprocessable Entity",

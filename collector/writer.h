@@ -4,7 +4,7 @@
 /*
  * writer - the thread that makes samples durable. It takes the requests that wait, sends
  * their new series and then their batches to Redis in one pipeline, reads all replies and
- * only then answers: 204, or 503 when Redis did not confirm. Many requests share a round
+ * only then gives the job's answer, or 503 when Redis did not confirm. Many requests share a round
  * trip (and, with appendfsync always, an fsync).
  * Ownership: push takes the job when it returns HALE_OK.
  * Limits:    queue by requests and by bytes: HALE_E_LIMIT, the caller answers 503.
@@ -18,8 +18,16 @@ struct collector_batch { /* one stream entry */
     struct hale_buf bytes;
 };
 
+/* What to answer once the samples are durable. */
+struct collector_answer {
+    unsigned status;
+    const char *type;     /* NULL: no body */
+    struct hale_buf body; /* owned; initialised when type is set */
+};
+
 struct collector_job {
     struct hale_http_req *req;
+    struct collector_answer answer;
     unsigned n_samples;
     unsigned n_batches;
     struct collector_batch *batches;     /* owned */
@@ -27,6 +35,8 @@ struct collector_job {
     size_t bytes;
 };
 void collector_job_free(struct collector_job *j);
+/* Gives the answer of a job to its request. */
+void collector_job_answer(struct collector_job *j);
 
 struct collector_writer;
 
