@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "collector/method_store.h"
 #include "model/alarm.h"
 #include "store/keys.h"
 
@@ -165,9 +166,10 @@ static enum hale_rc append_definition(struct hale_redis *r,
     return rc;
 }
 
-static enum hale_rc append_control(struct hale_redis *r, const char *id)
+enum hale_rc collector_control_append_id(struct hale_redis *r, enum hale_control_op op,
+                                         const char *id)
 {
-    struct hale_control record = {.op = HALE_CONTROL_DEFINITION, .id = strdup(id)};
+    struct hale_control record = {.op = op, .id = strdup(id)};
     struct hale_buf b;
 
     if (record.id == NULL)
@@ -179,6 +181,14 @@ static enum hale_rc append_control(struct hale_redis *r, const char *id)
     hale_buf_fini(&b);
     hale_control_fini(&record);
     return rc;
+}
+
+enum hale_rc collector_definition_append(struct hale_redis *r,
+                                         const struct hale_definition *d)
+{
+    enum hale_rc rc = append_definition(r, d);
+    return rc == HALE_OK ? collector_control_append_id(r, HALE_CONTROL_DEFINITION, d->id)
+                         : rc;
 }
 
 static enum hale_rc store(struct hale_redis *r, const char *id,
@@ -196,11 +206,11 @@ static enum hale_rc store(struct hale_redis *r, const char *id,
     if (rc == HALE_OK && after != NULL)
         rc = append_definition(r, after);
     if (rc == HALE_OK)
-        rc = append_control(r, id);
+        rc = collector_control_append_id(r, HALE_CONTROL_DEFINITION, id);
     return rc == HALE_OK ? hale_redis_exec(r, NULL) : rc;
 }
 
-static void unwatch(struct hale_redis *r)
+void collector_store_unwatch(struct hale_redis *r)
 {
     struct hale_reply *reply = NULL;
 
@@ -218,7 +228,7 @@ static enum hale_rc attempt(struct hale_redis *r,
 
     enum hale_rc rc =
         HALE_REDIS_CMD(r, &reply, HALE_STR("WATCH"), HALE_STR(HALE_KEYS_DEFINITIONS),
-                       HALE_STR(HALE_KEYS_DEFNAMES));
+                       HALE_STR(HALE_KEYS_DEFNAMES), HALE_STR(HALE_KEYS_METHODS));
     if (rc != HALE_OK)
         return rc == HALE_E_INVAL ? HALE_E_IO : rc;
     hale_reply_free(reply);
@@ -231,10 +241,15 @@ static enum hale_rc attempt(struct hale_redis *r,
     }
     if (rc == HALE_OK && *after != NULL)
         rc = check_name(r, *after);
+    if (rc == HALE_OK && *after != NULL) {
+        rc = collector_method_check_actions(r, *after, err);
+        if (rc != HALE_OK && err->rc == HALE_OK)
+            err->rc = rc;
+    }
     if (rc == HALE_OK)
         rc = store(r, ch->id, before, *after);
     else if (hale_redis_connected(r))
-        unwatch(r);
+        collector_store_unwatch(r);
     hale_definition_free(before);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include "collector/history_api.h"
 #include "collector/ingest_json.h"
 #include "collector/live.h"
+#include "collector/methods_api.h"
 #include "collector/metrics_api.h"
 #include "collector/query.h"
 #include "collector/router.h"
@@ -30,6 +31,13 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v2.0/metrics/names",                   READ,  QUERY, collector_metric_names_get},
     {"GET",    "/v2.0/metrics/dimensions/names",        READ,  QUERY, collector_dimension_names_get},
     {"GET",    "/v2.0/metrics/dimensions/names/values", READ,  QUERY, collector_dimension_values_get},
+    {"GET",    "/v2.0/notification-methods",            READ,  QUERY, collector_methods_get},
+    {"POST",   "/v2.0/notification-methods",            WRITE, WAITS, collector_methods_post},
+    {"GET",    "/v2.0/notification-methods/types",      READ,  QUERY, collector_method_types_get},
+    {"GET",    "/v2.0/notification-methods/{id}",       READ,  QUERY, collector_method_get},
+    {"PUT",    "/v2.0/notification-methods/{id}",       WRITE, WAITS, collector_method_put},
+    {"PATCH",  "/v2.0/notification-methods/{id}",       WRITE, WAITS, collector_method_patch},
+    {"DELETE", "/v2.0/notification-methods/{id}",       WRITE, WAITS, collector_method_delete},
     {"GET",    "/v2.0/alarm-definitions",               READ,  QUERY, collector_definitions_get},
     {"POST",   "/v2.0/alarm-definitions",               WRITE, WAITS, collector_definitions_post},
     {"GET",    "/v2.0/alarm-definitions/{id}",          READ,  QUERY, collector_definition_get},

@@ -111,7 +111,8 @@ enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
             (void)apply_definition(s, c->id);
         else if (!s->failed && c->op == HALE_CONTROL_ALARM_DELETE)
             apply_delete(s, c);
-        changed = changed || c->op != HALE_CONTROL_ALARM_PATCH;
+        changed = changed || c->op == HALE_CONTROL_DEFINITION ||
+                  c->op == HALE_CONTROL_ALARM_DELETE;
         hale_control_fini(&b->record[i]);
     }
     hale_counter_add(&thresholds_control_records, b->n);

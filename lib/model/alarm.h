@@ -142,15 +142,17 @@ HALE_MUST_CHECK enum hale_rc hale_log_record_decode(struct hale_str json,
 void hale_log_record_fini(struct hale_log_record *r);
 
 /*
- * control record: collector -> thresholds and correlator, stream hale_keys_control.
+ * control record: collector -> thresholds, correlator, actuator; stream hale_keys_control.
  *   {"v":1,"op":"definition","id":uuid}               created, changed or deleted: read the hash
  *   {"v":1,"op":"alarm-delete","id":uuid,"definition_id":s,"group":{}}
  *   {"v":1,"op":"alarm-patch","id":uuid,"state":s?,"lifecycle_state":s?,"link":s?}
+ *   {"v":1,"op":"method","id":uuid}         a notification method: for the actuator only
  */
 enum hale_control_op {
     HALE_CONTROL_DEFINITION,
     HALE_CONTROL_ALARM_DELETE,
-    HALE_CONTROL_ALARM_PATCH
+    HALE_CONTROL_ALARM_PATCH,
+    HALE_CONTROL_METHOD
 };
 struct hale_control {
     enum hale_control_op op;

@@ -12,6 +12,7 @@ static const char *const ops[] = {
     [HALE_CONTROL_DEFINITION] = "definition",
     [HALE_CONTROL_ALARM_DELETE] = "alarm-delete",
     [HALE_CONTROL_ALARM_PATCH] = "alarm-patch",
+    [HALE_CONTROL_METHOD] = "method",
     NULL,
 };
 
@@ -23,7 +24,7 @@ static void out_given(struct hale_json_out *o, const char *key, const char *valu
 
 enum hale_rc hale_control_encode(const struct hale_control *c, struct hale_buf *out)
 {
-    HALE_ASSERT((unsigned)c->op <= HALE_CONTROL_ALARM_PATCH);
+    HALE_ASSERT((unsigned)c->op <= HALE_CONTROL_METHOD);
     struct hale_json_out o = hale_json_out_open(out);
     hale_json_out_i64(&o, "v", 1);
     hale_json_out_str(&o, "op", ops[c->op]);

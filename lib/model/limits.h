@@ -14,11 +14,15 @@
 #define HALE_DEF_NAME_MAX_CHARS  255
 #define HALE_DEF_DESC_MAX_CHARS  255
 #define HALE_ACTION_ID_MAX_CHARS 50
+#define HALE_METHOD_NAME_MAX_CHARS    250
+#define HALE_METHOD_TYPE_MAX_CHARS    20
+#define HALE_METHOD_ADDRESS_MAX_CHARS 512
 #define HALE_LIST_LIMIT          10000 /* default and cap of limit= */
 
 #define HALE_DIMS_MAX          64    /* dimensions per series (ours; Monasca has none) */
 #define HALE_SERIES_MAX_BYTES  65000 /* canonical form */
 #define HALE_TENANT_MAX_BYTES  64
+#define HALE_METHODS_MAX       1000 /* notification methods of all tenants */
 #define HALE_EXPR_MAX_BYTES    16384
 #define HALE_EXPR_MAX_SUBS     64
 #define HALE_EXPR_MAX_DEPTH    64 /* nesting of parentheses */

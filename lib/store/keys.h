@@ -16,6 +16,8 @@
  * | hale:{sN}:subalarms        | stream | thresholds | field j = sub-alarm record                |
  * | hale:{m}:definitions       | hash   | collector  | id -> definition JSON                     |
  * | hale:{m}:defnames          | hash   | collector  | tenant \0 name -> id                      |
+ * | hale:{m}:methods           | hash   | collector  | id -> notification method JSON            |
+ * | hale:{m}:methodnames       | hash   | collector  | tenant \0 name -> id                      |
  * | hale:{m}:control           | stream | collector  | field j = control record                  |
  * | hale:{m}:events            | stream | collector  | field j = fault event                     |
  * | hale:{m}:alarms            | hash   | correlator | id -> alarm JSON                          |
@@ -28,6 +30,7 @@
  * | hale:{m}:fence             | string | actuator   | INCR: fencing tokens                      |
  * | hale:{m}:act:meta          | hash   | actuator   | position in alarmlog                      |
  * | hale:{m}:cursor:<sub>      | string | actuator   | last seq delivered to the subscriber      |
+ * | hale:{m}:act:methods       | hash   | actuator   | method id -> what it was told (courier.h) |
  * | hale:{m}:journal           | stream | actuator   | field j = journal row                     |
  * | hale:{m}:health:<daemon>   | string | each       | health JSON, EX 10, refreshed every 3 s   |
  *
@@ -43,6 +46,8 @@
 
 #define HALE_KEYS_DEFINITIONS "hale:{m}:definitions"
 #define HALE_KEYS_DEFNAMES    "hale:{m}:defnames"
+#define HALE_KEYS_METHODS     "hale:{m}:methods"
+#define HALE_KEYS_METHODNAMES "hale:{m}:methodnames"
 #define HALE_KEYS_CONTROL     "hale:{m}:control"
 #define HALE_KEYS_EVENTS      "hale:{m}:events"
 #define HALE_KEYS_ALARMS      "hale:{m}:alarms"
@@ -53,6 +58,7 @@
 #define HALE_KEYS_GUARDS      "hale:{m}:guards"
 #define HALE_KEYS_FENCE       "hale:{m}:fence"
 #define HALE_KEYS_ACT_META    "hale:{m}:act:meta"
+#define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
 
 const char *hale_keys_samples(unsigned shard, char *dst);
