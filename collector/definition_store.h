@@ -41,8 +41,8 @@ collector_definition_change(struct hale_redis *r,
                             const struct collector_definition_change *change,
                             struct hale_definition **after_out, struct hale_err *err);
 /* Queues what stores d (and its name), and the control record that tells of it. */
-HALE_MUST_CHECK enum hale_rc
-collector_definition_append(struct hale_redis *r, const struct hale_definition *d);
+HALE_MUST_CHECK enum hale_rc collector_definition_append(struct hale_redis *r,
+                                                         const struct hale_definition *d);
 /* Queues XADD of a control record that has nothing but its op and an id. */
 HALE_MUST_CHECK enum hale_rc collector_control_append_id(struct hale_redis *r,
                                                          enum hale_control_op op,

@@ -241,8 +241,7 @@ static enum hale_rc store(struct hale_redis *r, const char *id,
 
 static enum hale_rc make(struct hale_redis *r, const struct collector_method_change *ch,
                          const struct hale_method *before, struct hale_method **after,
-                         struct collector_definition_list *stripped,
-                         struct hale_err *err)
+                         struct collector_definition_list *stripped, struct hale_err *err)
 {
     if (ch->make == NULL) {
         enum hale_rc rc = collector_definition_load_all(r, ch->tenant, stripped);
@@ -261,7 +260,8 @@ static enum hale_rc make(struct hale_redis *r, const struct collector_method_cha
 }
 
 /* One attempt. HALE_E_CONFLICT: somebody else wrote meanwhile. */
-static enum hale_rc attempt(struct hale_redis *r, const struct collector_method_change *ch,
+static enum hale_rc attempt(struct hale_redis *r,
+                            const struct collector_method_change *ch,
                             struct hale_method **after, struct hale_err *err)
 {
     struct hale_reply *reply = NULL;

@@ -37,10 +37,12 @@ struct collector_method_change {
 /* HALE_E_EXISTS: another method has the name. HALE_E_NOTFOUND. HALE_E_LIMIT: HALE_METHODS_MAX are
  * there already. HALE_E_IO/E_AGAIN: Redis. *after_out (NULL allowed) is the caller's. */
 HALE_MUST_CHECK enum hale_rc
-collector_method_change(struct hale_redis *r, const struct collector_method_change *change,
+collector_method_change(struct hale_redis *r,
+                        const struct collector_method_change *change,
                         struct hale_method **after_out, struct hale_err *err);
 
 /* HALE_E_INVAL with the text of a 422 when an action of d is no method of its tenant. */
-HALE_MUST_CHECK enum hale_rc collector_method_check_actions(
-    struct hale_redis *r, const struct hale_definition *d, struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+collector_method_check_actions(struct hale_redis *r, const struct hale_definition *d,
+                               struct hale_err *err);
 #endif

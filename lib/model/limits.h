@@ -5,19 +5,19 @@
  * limits - every ceiling of the domain in one place. The first group is Monasca's (monasca-common
  * validation); changing it breaks clients.
  */
-#define HALE_NAME_MAX_CHARS      255 /* metric name, code points, 1.. */
-#define HALE_DIM_KEY_MAX_CHARS   255 /* 1.. */
-#define HALE_DIM_VALUE_MAX_CHARS 255 /* 1.. */
-#define HALE_META_MAX_KEYS       16
-#define HALE_META_KEY_MAX_CHARS  255
-#define HALE_META_MAX_CHARS      2048 /* whole JSON text as Python's json.dumps writes it */
-#define HALE_DEF_NAME_MAX_CHARS  255
-#define HALE_DEF_DESC_MAX_CHARS  255
-#define HALE_ACTION_ID_MAX_CHARS 50
+#define HALE_NAME_MAX_CHARS           255 /* metric name, code points, 1.. */
+#define HALE_DIM_KEY_MAX_CHARS        255 /* 1.. */
+#define HALE_DIM_VALUE_MAX_CHARS      255 /* 1.. */
+#define HALE_META_MAX_KEYS            16
+#define HALE_META_KEY_MAX_CHARS       255
+#define HALE_META_MAX_CHARS           2048 /* whole JSON text as Python's json.dumps writes it */
+#define HALE_DEF_NAME_MAX_CHARS       255
+#define HALE_DEF_DESC_MAX_CHARS       255
+#define HALE_ACTION_ID_MAX_CHARS      50
 #define HALE_METHOD_NAME_MAX_CHARS    250
 #define HALE_METHOD_TYPE_MAX_CHARS    20
 #define HALE_METHOD_ADDRESS_MAX_CHARS 512
-#define HALE_LIST_LIMIT          10000 /* default and cap of limit= */
+#define HALE_LIST_LIMIT               10000 /* default and cap of limit= */
 
 #define HALE_DIMS_MAX          64    /* dimensions per series (ours; Monasca has none) */
 #define HALE_SERIES_MAX_BYTES  65000 /* canonical form */

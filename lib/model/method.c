@@ -103,12 +103,12 @@ static const char *take_text(const json_t *body, const char *key, const char *fa
     else if (json_string_length(v) == 0)
         (void)hale_err_set(err, HALE_E_INVAL, "%s must be a string that is not empty",
                            key);
-    else if (hale_str_utf8_count((struct hale_str){json_string_value(v),
-                                                   json_string_length(v)},
-                                 &n) != HALE_OK ||
+    else if (hale_str_utf8_count(
+                 (struct hale_str){json_string_value(v), json_string_length(v)}, &n) !=
+                 HALE_OK ||
              n > max_chars || strlen(json_string_value(v)) != json_string_length(v))
-        (void)hale_err_set(err, HALE_E_INVAL,
-                           "%s must not be longer than %zu characters", key, max_chars);
+        (void)hale_err_set(err, HALE_E_INVAL, "%s must not be longer than %zu characters",
+                           key, max_chars);
     else
         return json_string_value(v);
     return NULL;
@@ -181,8 +181,8 @@ static bool url_ok(const char *s)
 static enum hale_rc check_address(const struct hale_method *m, struct hale_err *err)
 {
     if (m->type == HALE_METHOD_EMAIL && !email_ok(m->address))
-        return hale_err_set(err, HALE_E_INVAL,
-                            "Address %.100s is not of correct format", m->address);
+        return hale_err_set(err, HALE_E_INVAL, "Address %.100s is not of correct format",
+                            m->address);
     if (m->type == HALE_METHOD_WEBHOOK && !url_ok(m->address))
         return hale_err_set(
             err, HALE_E_INVAL,
@@ -222,9 +222,8 @@ static enum hale_rc fill(struct hale_method *m, const json_t *body,
                                  HALE_METHOD_NAME_MAX_CHARS, err);
     if (name == NULL)
         return HALE_E_INVAL;
-    const char *type = take_text(
-        body, "type", old != NULL ? types[old->type] : NULL, HALE_METHOD_TYPE_MAX_CHARS,
-        err);
+    const char *type = take_text(body, "type", old != NULL ? types[old->type] : NULL,
+                                 HALE_METHOD_TYPE_MAX_CHARS, err);
     if (type == NULL)
         return HALE_E_INVAL;
     const char *address = take_text(body, "address", old != NULL ? old->address : NULL,

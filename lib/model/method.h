@@ -35,9 +35,8 @@ struct hale_method {
 
 void hale_method_free(struct hale_method *m);
 /* From the stored JSON. */
-HALE_MUST_CHECK enum hale_rc hale_method_decode(struct hale_str json,
-                                                struct hale_method **out,
-                                                struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_method_decode(struct hale_str json, struct hale_method **out, struct hale_err *err);
 HALE_MUST_CHECK enum hale_rc hale_method_encode(const struct hale_method *m,
                                                 struct hale_buf *out);
 /* From the body of a POST (base NULL), of a PATCH over base, or of a PUT over base (whole:

@@ -13,9 +13,11 @@ from conftest import wait_for
 def test_definitions(stack):
     stack.start("collector")
     path = "/v2.0/alarm-definitions"
+    noc = stack.http("POST", "/v2.0/notification-methods",
+                     {"name": "noc", "type": "EMAIL", "address": "noc@example.org"})
     body = {"name": "cpu high", "expression": "max(cpu{hostname=h1}) > 90 and avg(mem) > 5",
             "severity": "high", "match_by": ["hostname"], "description": "d",
-            "alarm_actions": ["a1"]}
+            "alarm_actions": [noc.json["id"]]}
     a = stack.http("POST", path, body)
     assert a.status == 201 and set(a.json) == DEFINITION_KEYS, a
     d = a.json
@@ -33,7 +35,7 @@ def test_definitions(stack):
                         ({"name": "x", "expression": "max(x) > 1", "ok_actions": ["a", "a"]}, 422)):
         assert stack.http("POST", path, bad).status == status, bad
     # Control record and hash are in Redis.
-    assert stack.redis.cmd("XLEN", "hale:{m}:control") == 1
+    assert stack.redis.cmd("XLEN", "hale:{m}:control") == 2  # the method, the definition
     stored = json.loads(stack.redis.cmd("HGET", "hale:{m}:definitions", d["id"]))
     assert stored["version"] == 1 and stored["tenant"] == "default"
     # Changes.
