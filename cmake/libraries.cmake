@@ -24,6 +24,7 @@ hale_library(hiredis "hiredis>=0.14" libhiredis-dev)
 hale_library(yaml "yaml-0.1>=0.2" libyaml-dev)
 hale_library(xxhash "libxxhash>=0.8" libxxhash-dev)
 hale_library(crypto "libcrypto>=1.1" libssl-dev)
+hale_library(zlib "zlib>=1.2" zlib1g-dev)
 hale_library(snappy "snappy>=1.1" libsnappy-dev)
 
 # nanopb comes with a CMake package instead of a pkg-config module.

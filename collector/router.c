@@ -79,7 +79,14 @@ static bool below(const char *path, const char *root)
 
 bool collector_router_is_api(const char *path)
 {
-    return below(path, "/v2.0") || below(path, "/v1") || below(path, "/events");
+    static const char *const ROOTS[] = {"/v2.0",  "/v1",    "/events",  "/api",
+                                        "/write", "/query", "/collectd"};
+
+    for (size_t i = 0; i < sizeof(ROOTS) / sizeof(ROOTS[0]); i++) {
+        if (below(path, ROOTS[i]))
+            return true;
+    }
+    return false;
 }
 
 unsigned collector_router_default_roles(const char *method)

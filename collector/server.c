@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "collector/body.h"
+#include "collector/credential.h"
 #include "collector/event_form.h"
 #include "collector/pool.h"
 #include "collector/request.h"
@@ -22,24 +24,29 @@ static void unauthorized(struct hale_http_req *req, const char *title,
 }
 
 /* ?tenant_id= on metrics calls counts only with the role for it; else it is ignored. */
-static void choose_tenant(const struct hale_http_req *req, struct collector_request *r)
+static void choose_tenant(const struct hale_http_req *req, struct collector_request *r,
+                          const struct collector_route *route)
 {
     static const char METRICS[] = "/v2.0/metrics";
+    bool samples = route != NULL && route->place == COLLECTOR_ON_INTAKE;
     const char *other = hale_http_query(req, "tenant_id");
     size_t len = other != NULL ? strlen(other) : 0;
 
     memcpy(r->tenant, r->who.tenant, sizeof(r->tenant));
     if (len >= 1 && len <= HALE_TENANT_MAX_BYTES &&
         (r->who.roles & COLLECTOR_DELEGATE) != 0 &&
-        strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) == 0)
+        (samples || strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) == 0))
         memcpy(r->tenant, other, len + 1);
 }
 
 /* False: answered. */
 static bool authorise(struct collector *c, struct hale_http_req *req,
-                      struct collector_request *r, unsigned roles)
+                      struct collector_request *r, const struct collector_route *route,
+                      unsigned roles)
 {
-    if (collector_tokens_check(c->tokens, hale_http_header(req, "X-Auth-Token"),
+    char space[COLLECTOR_CREDENTIAL_MAX];
+
+    if (collector_tokens_check(c->tokens, collector_credential(req, space),
                                hale_clock_wall_ms(), &r->who) != HALE_OK) {
         unauthorized(req, "Unauthorized",
                      "The request you have made requires authentication.");
@@ -50,7 +57,7 @@ static bool authorise(struct collector *c, struct hale_http_req *req,
                      "The request does not have access to this service");
         return false;
     }
-    choose_tenant(req, r);
+    choose_tenant(req, r, route);
     return true;
 }
 
@@ -79,7 +86,8 @@ static bool head(struct hale_http_req *req, void *arg)
     unsigned roles =
         match.route != NULL ? match.route->roles : collector_router_default_roles(method);
     bool open = match.route != NULL && match.route->roles == 0;
-    if (!open && collector_router_is_api(path) && !authorise(c, req, r, roles))
+    if (!open && collector_router_is_api(path) &&
+        !authorise(c, req, r, match.route, roles))
         return false;
     if (strcmp(path, "/") == 0 && wants_page(req))
         match.route = NULL; /* a browser gets the dashboard */
@@ -111,6 +119,9 @@ static void handle(struct hale_http_req *req, void *arg)
         collector_files_get(c, req);
         return;
     }
+    bool samples = route->place == COLLECTOR_ON_INTAKE;
+    if (!collector_body_open(req, samples ? (size_t)c->conf->max_body : SMALL_BODY))
+        return;
     switch (route->place) {
     case COLLECTOR_ON_INTAKE:
     case COLLECTOR_ON_NETWORK: route->handler(c, NULL, req); break;

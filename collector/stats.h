@@ -26,6 +26,10 @@
     X(BATCHES, COUNTER, "hale_collector_batches_total", NULL, "Stream entries written")  \
     X(ROUND_TRIPS, COUNTER, "hale_collector_commits_total", NULL,                        \
       "Pipelines sent by the sample writer (many requests each)")                        \
+    X(INFLATED_FROM, COUNTER, "hale_collector_inflated_input_bytes_total", NULL,         \
+      "Compressed bytes of request bodies")                                              \
+    X(INFLATED_TO, COUNTER, "hale_collector_inflated_bytes_total", NULL,                 \
+      "What they became")                                                                \
     X(OVERLOAD, COUNTER, "hale_collector_overload_total", "reason=\"queue\"",            \
       "Requests answered 503 by reason")                                                 \
     X(OVERLOAD_MEMORY, COUNTER, "hale_collector_overload_total",                         \

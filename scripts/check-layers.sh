@@ -60,6 +60,7 @@ one_place '(rrd\.h|rrd_client\.h|rrd_format\.h)' lib/store/rrd
 one_place 'microhttpd\.h' 'lib/net/http_(server|request|private)'
 one_place 'curl/' 'lib/net/http_(client|call|client_private)'
 one_place 'yaml\.h' lib/model/yaml
+one_place 'zlib\.h' lib/base/inflate
 one_place 'snappy' lib/base/snappy
 one_place '(pb\.h|pb_(encode|decode|common)\.h)' lib/model/protobuf
 one_place '(pcap\.h|pcap/)' 'agent/[a-z_]*pcap[a-z_]*'

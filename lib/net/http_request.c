@@ -86,6 +86,14 @@ struct hale_str hale_http_body(const struct hale_http_req *req)
     return hale_buf_str(&req->body);
 }
 
+void hale_http_replace_body(struct hale_http_req *req, struct hale_buf *b)
+{
+    HALE_CHECK(req, HALE_HTTP_REQ_MAGIC);
+    hale_buf_fini(&req->body);
+    req->body = *b;
+    *b = (struct hale_buf){.max = b->max};
+}
+
 const char *hale_http_peer(const struct hale_http_req *req)
 {
     HALE_CHECK(req, HALE_HTTP_REQ_MAGIC);

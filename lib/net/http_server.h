@@ -60,6 +60,8 @@ void hale_http_query_each(const struct hale_http_req *req,
 const char *
 hale_http_raw_query(const struct hale_http_req *req); /* as sent, "" when none */
 struct hale_str hale_http_body(const struct hale_http_req *req);
+/* In handle, before the answer: the body is from now on the bytes of b, which is empty after. */
+void hale_http_replace_body(struct hale_http_req *req, struct hale_buf *b);
 /* The peer's address as text ("127.0.0.1"). */
 const char *hale_http_peer(const struct hale_http_req *req);
 int64_t hale_http_started_us(
