@@ -1,53 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/catalog.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/fs.h"
-#include "base/map.h"
-#include "base/u64map.h"
+#include "collector/catalog_index.h"
 #include "collector/stats.h"
-
-struct bucket { /* all series of one tenant and name */
-    size_t n, cap;
-    struct collector_series **v;
-};
-
-struct collector_catalog {
-    pthread_rwlock_t lock;
-    struct hale_u64map *by_id;
-    struct hale_map *by_name; /* tenant \0 name -> struct bucket */
-    size_t max_series;
-    unsigned n_shards;
-};
-
-#define NAME_KEY_MAX (HALE_TENANT_MAX_BYTES + 1 + 4 * HALE_NAME_MAX_CHARS)
-
-static void bucket_free(void *p)
-{
-    struct bucket *b = p;
-
-    free(b->v);
-    free(b);
-}
 
 struct collector_catalog *collector_catalog_new(size_t max_series, unsigned n_shards)
 {
     struct collector_catalog *c = calloc(1, sizeof(*c));
+    pthread_rwlockattr_t attr;
 
     if (c == NULL)
         return NULL;
     c->max_series = max_series;
     c->n_shards = n_shards;
-    c->by_id = hale_u64map_new(max_series);
-    c->by_name = hale_map_new(max_series, bucket_free);
-    if (c->by_id == NULL || c->by_name == NULL ||
-        pthread_rwlock_init(&c->lock, NULL) != 0) {
-        hale_u64map_free(c->by_id);
-        hale_map_free(c->by_name);
+    /* Lists must not hold up the network thread, which enters new series. */
+    if (pthread_rwlockattr_init(&attr) != 0 ||
+        pthread_rwlockattr_setkind_np(
+            &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) != 0 ||
+        pthread_rwlock_init(&c->lock, &attr) != 0) {
+        free(c);
+        return NULL;
+    }
+    (void)pthread_rwlockattr_destroy(&attr);
+    if (pthread_mutex_init(&c->words, NULL) != 0) {
+        (void)pthread_rwlock_destroy(&c->lock);
         free(c);
         return NULL;
     }
@@ -56,14 +37,11 @@ struct collector_catalog *collector_catalog_new(size_t max_series, unsigned n_sh
 
 void collector_catalog_free(struct collector_catalog *c)
 {
-    size_t it = 0;
-
     if (c == NULL)
         return;
-    for (void *s; (s = hale_u64map_next(c->by_id, &it, NULL)) != NULL;)
-        free(s);
-    hale_u64map_free(c->by_id);
-    hale_map_free(c->by_name);
+    catalog_table_fini(&c->by_id);
+    catalog_index_fini(&c->index);
+    (void)pthread_mutex_destroy(&c->words);
     (void)pthread_rwlock_destroy(&c->lock);
     free(c);
 }
@@ -71,69 +49,104 @@ void collector_catalog_free(struct collector_catalog *c)
 size_t collector_catalog_count(struct collector_catalog *c)
 {
     (void)pthread_rwlock_rdlock(&c->lock);
-    size_t n = hale_u64map_count(c->by_id);
+    size_t n = c->n_series - c->n_dead;
     (void)pthread_rwlock_unlock(&c->lock);
     return n;
+}
+
+size_t collector_catalog_memory(struct collector_catalog *c)
+{
+    (void)pthread_rwlock_rdlock(&c->lock);
+    size_t n = catalog_table_bytes(&c->by_id) + catalog_index_bytes(&c->index);
+    (void)pthread_rwlock_unlock(&c->lock);
+    return n;
+}
+
+uint64_t collector_catalog_deaths(struct collector_catalog *c)
+{
+    return atomic_load(&c->deaths);
+}
+
+/* --- one series -------------------------------------------------------------------------- */
+
+static bool same_id(const void *owner, uint32_t number, const void *what)
+{
+    return catalog_series(owner, number)->id == *(const uint64_t *)what;
+}
+
+/* Lock held. */
+static struct collector_series *find(const struct collector_catalog *c, uint64_t id)
+{
+    uint32_t ref = catalog_table_find(&c->by_id, (uint32_t)id, same_id, &c->index, &id);
+
+    return ref != CATALOG_NONE ? catalog_series(&c->index, ref) : NULL;
 }
 
 struct collector_series *collector_catalog_find(struct collector_catalog *c, uint64_t id)
 {
     (void)pthread_rwlock_rdlock(&c->lock);
-    struct collector_series *s = hale_u64map_get(c->by_id, id);
+    struct collector_series *s = find(c, id);
     (void)pthread_rwlock_unlock(&c->lock);
     return s;
 }
 
-static struct hale_str name_key(char *dst, struct hale_str tenant, struct hale_str name)
+/* Lock held for writing. Makes the series known, not visible. */
+static enum hale_rc insert(struct collector_catalog *c, uint64_t id,
+                           struct hale_str canonical, unsigned shard,
+                           struct collector_series **out)
 {
-    HALE_ASSERT(tenant.len + 1 + name.len <= NAME_KEY_MAX);
-    memcpy(dst, tenant.p, tenant.len);
-    dst[tenant.len] = '\0';
-    memcpy(dst + tenant.len + 1, name.p, name.len);
-    return (struct hale_str){dst, tenant.len + 1 + name.len};
-}
+    uint32_t ref;
 
-static enum hale_rc bucket_add(struct bucket *b, struct collector_series *s)
-{
-    if (b->n == b->cap) {
-        size_t cap = b->cap > 0 ? 2 * b->cap : 4;
-        struct collector_series **v = realloc(b->v, cap * sizeof(b->v[0]));
-        if (v == NULL)
-            return HALE_E_NOMEM;
-        b->v = v;
-        b->cap = cap;
-    }
-    b->v[b->n++] = s;
+    if (c->n_series - c->n_dead >= c->max_series || c->n_series >= 2 * c->max_series)
+        return HALE_E_LIMIT;
+    struct collector_series *s =
+        catalog_arena_add(&c->index.arena, sizeof(*s) + canonical.len, &ref);
+    if (s == NULL)
+        return HALE_E_NOMEM;
+    enum hale_rc rc = catalog_table_add(&c->by_id, (uint32_t)id, ref);
+    if (rc != HALE_OK)
+        return rc; /* its place in the arena stays empty */
+    s->id = id;
+    s->metric = CATALOG_NONE;
+    s->shard = (uint8_t)shard;
+    s->len = (uint16_t)canonical.len;
+    atomic_init(&s->state, COLLECTOR_SERIES_NEW);
+    atomic_init(&s->first_ms, COLLECTOR_NEVER_MS);
+    atomic_init(&s->last_ms, COLLECTOR_NEVER_MS);
+    atomic_init(&s->late_ms, INT64_MAX);
+    memcpy(s->canonical, canonical.p, canonical.len);
+    c->n_series++;
+    *out = s;
     return HALE_OK;
 }
 
-/* Lock held for writing. On failure nothing has changed but perhaps an empty bucket. */
-static enum hale_rc insert(struct collector_catalog *c, const struct hale_series *text,
-                           struct collector_series *s)
+static uint32_t ref_of(const struct collector_catalog *c, uint64_t id)
 {
-    char key[NAME_KEY_MAX];
-    struct hale_str k = name_key(key, text->tenant, text->name);
-    struct bucket *b = hale_map_get(c->by_name, k);
+    return catalog_table_find(&c->by_id, (uint32_t)id, same_id, &c->index, &id);
+}
 
-    if (hale_u64map_count(c->by_id) >= c->max_series)
-        return HALE_E_LIMIT;
-    if (b == NULL) {
-        b = calloc(1, sizeof(*b));
-        if (b == NULL)
-            return HALE_E_NOMEM;
-        enum hale_rc rc = hale_map_put(c->by_name, k, b);
-        if (rc != HALE_OK) {
-            free(b);
-            return rc;
+/* Lock held for writing. */
+static enum hale_rc confirm(struct collector_catalog *c, struct collector_series *s)
+{
+    struct hale_series text;
+    int state = atomic_load(&s->state);
+
+    if (state == COLLECTOR_SERIES_STORED)
+        return HALE_OK;
+    if (state != COLLECTOR_SERIES_DOUBT) {
+        if (hale_series_decode(collector_series_text(s), &text) != HALE_OK)
+            return HALE_E_INVAL; /* put has checked it: cannot be */
+        if (s->metric == CATALOG_NONE) {
+            enum hale_rc rc = catalog_index_add(&c->index, ref_of(c, s->id), s, &text);
+            if (rc != HALE_OK)
+                return rc;
         }
+        catalog_index_count(&c->index, s, &text, 1);
+        if (state == COLLECTOR_SERIES_DEAD)
+            c->n_dead--;
     }
-    enum hale_rc rc = bucket_add(b, s);
-    if (rc != HALE_OK)
-        return rc;
-    rc = hale_u64map_put(c->by_id, s->id, s);
-    if (rc != HALE_OK)
-        b->n--;
-    return rc;
+    atomic_store_explicit(&s->state, COLLECTOR_SERIES_STORED, memory_order_release);
+    return HALE_OK;
 }
 
 enum hale_rc collector_catalog_put(struct collector_catalog *c, struct hale_str canonical,
@@ -143,46 +156,76 @@ enum hale_rc collector_catalog_put(struct collector_catalog *c, struct hale_str 
     uint64_t id = hale_series_id(canonical);
 
     *out = collector_catalog_find(c, id);
-    if (*out != NULL)
+    if (*out == NULL && (hale_series_decode(canonical, &text) != HALE_OK ||
+                         text.tenant.len > HALE_TENANT_MAX_BYTES ||
+                         text.name.len > 4 * HALE_NAME_MAX_CHARS))
+        return HALE_E_INVAL;
+    if (*out != NULL && atomic_load(&(*out)->state) == COLLECTOR_SERIES_STORED)
         return hale_str_eq(collector_series_text(*out), canonical) ? HALE_OK
                                                                    : HALE_E_CONFLICT;
-    if (hale_series_decode(canonical, &text) != HALE_OK ||
-        text.tenant.len > HALE_TENANT_MAX_BYTES ||
-        text.name.len > 4 * HALE_NAME_MAX_CHARS)
-        return HALE_E_INVAL;
-    struct collector_series *s = calloc(1, sizeof(*s) + canonical.len);
-    if (s == NULL)
-        return HALE_E_NOMEM;
-    s->id = id;
-    s->shard = hale_series_shard(text.tenant, text.name, c->n_shards);
-    s->len = (uint32_t)canonical.len;
-    atomic_init(&s->state, state);
-    atomic_init(&s->first_ms, COLLECTOR_NEVER_MS);
-    atomic_init(&s->last_ms, COLLECTOR_NEVER_MS);
-    atomic_init(&s->late_ms, INT64_MAX);
-    memcpy(s->canonical, canonical.p, canonical.len);
-
     (void)pthread_rwlock_wrlock(&c->lock);
     enum hale_rc rc = HALE_OK;
-    struct collector_series *there = hale_u64map_get(c->by_id, id);
-    if (there == NULL)
-        rc = insert(c, &text, s);
-    size_t n = hale_u64map_count(c->by_id);
+    struct collector_series *s = find(c, id); /* another thread may have been first */
+    if (s == NULL)
+        rc = insert(c, id, canonical,
+                    hale_series_shard(text.tenant, text.name, c->n_shards), &s);
+    else if (!hale_str_eq(collector_series_text(s), canonical))
+        rc = HALE_E_CONFLICT;
+    else if (atomic_load(&s->state) == COLLECTOR_SERIES_DEAD &&
+             c->n_series - c->n_dead >= c->max_series)
+        rc = HALE_E_LIMIT;
+    if (rc == HALE_OK && state == COLLECTOR_SERIES_STORED)
+        rc = confirm(c, s);
+    size_t n = c->n_series - c->n_dead;
     (void)pthread_rwlock_unlock(&c->lock);
-
-    if (there != NULL || rc != HALE_OK) { /* another thread was first, or no room */
-        free(s);
-        *out = there;
-        if (there != NULL && !hale_str_eq(collector_series_text(there), canonical))
-            return HALE_E_CONFLICT;
-        return rc;
-    }
     collector_gauge(SERIES, n);
     *out = s;
-    return HALE_OK;
+    return rc;
 }
 
-/* --- selection ------------------------------------------------------------------------- */
+enum hale_rc collector_catalog_confirm(struct collector_catalog *c,
+                                       struct collector_series *s)
+{
+    if (atomic_load_explicit(&s->state, memory_order_acquire) == COLLECTOR_SERIES_STORED)
+        return HALE_OK;
+    (void)pthread_rwlock_wrlock(&c->lock);
+    enum hale_rc rc = confirm(c, s);
+    (void)pthread_rwlock_unlock(&c->lock);
+    return rc;
+}
+
+void collector_catalog_kill(struct collector_catalog *c, struct collector_series *s)
+{
+    struct hale_series text;
+
+    (void)pthread_rwlock_wrlock(&c->lock);
+    int state = atomic_load(&s->state);
+    if ((state == COLLECTOR_SERIES_STORED || state == COLLECTOR_SERIES_DOUBT) &&
+        hale_series_decode(collector_series_text(s), &text) == HALE_OK) {
+        catalog_index_count(&c->index, s, &text, -1);
+        c->n_dead++;
+        atomic_store(&s->first_ms, COLLECTOR_NEVER_MS);
+        atomic_store(&s->last_ms, COLLECTOR_NEVER_MS);
+        atomic_store(&s->late_ms, INT64_MAX);
+        atomic_store_explicit(&s->state, COLLECTOR_SERIES_DEAD, memory_order_release);
+        atomic_fetch_add(&c->deaths, 1);
+    }
+    size_t n = c->n_series - c->n_dead;
+    (void)pthread_rwlock_unlock(&c->lock);
+    collector_gauge(SERIES, n);
+}
+
+void collector_catalog_doubt(struct collector_catalog *c, struct collector_series *s)
+{
+    (void)pthread_rwlock_wrlock(&c->lock);
+    if (atomic_load(&s->state) == COLLECTOR_SERIES_STORED) {
+        atomic_store(&s->state, COLLECTOR_SERIES_DOUBT);
+        atomic_fetch_add(&c->deaths, 1);
+    }
+    (void)pthread_rwlock_unlock(&c->lock);
+}
+
+/* --- selection --------------------------------------------------------------------------- */
 
 void collector_series_list_add(struct collector_series_list *l,
                                struct collector_series *s)
@@ -208,78 +251,56 @@ void collector_series_list_fini(struct collector_series_list *l)
     memset(l, 0, sizeof(*l));
 }
 
-/* A series without known times (just loaded) counts as active: rather too many. */
-static bool in_time(struct collector_series *s, int64_t start_ms, int64_t end_ms)
-{
-    int64_t first = atomic_load_explicit(&s->first_ms, memory_order_relaxed);
-    int64_t last = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
-
-    if (last == COLLECTOR_NEVER_MS)
-        return true;
-    return last >= start_ms && first < end_ms;
-}
-
 typedef void (*each_fn)(struct collector_series *series, const struct hale_series *text,
                         void *arg);
 
-static void each_of_bucket(const struct bucket *b, const struct collector_selector *sel,
-                           each_fn each, void *arg)
+static enum hale_rc walk(struct collector_catalog *c,
+                         const struct collector_selector *sel, bool need_text,
+                         catalog_visit visit, void *arg)
 {
-    struct hale_series text;
+    struct catalog_walk w;
 
-    for (size_t i = 0; i < b->n; i++) {
-        struct collector_series *s = b->v[i];
-        if (atomic_load_explicit(&s->state, memory_order_acquire) !=
-                COLLECTOR_SERIES_STORED ||
-            !in_time(s, sel->start_ms, sel->end_ms))
-            continue;
-        if (hale_series_decode(collector_series_text(s), &text) == HALE_OK &&
-            collector_dims_match(&sel->dims, &text))
-            each(s, &text, arg);
-    }
+    (void)pthread_rwlock_rdlock(&c->lock);
+    enum hale_rc rc = catalog_walk_init(&w, &c->index, sel);
+    w.need_text = need_text;
+    if (rc == HALE_OK)
+        (void)catalog_walk_run(&w, &c->index, visit, arg);
+    (void)pthread_rwlock_unlock(&c->lock);
+    catalog_walk_fini(&w);
+    return rc;
+}
+
+struct caller {
+    each_fn each;
+    void *arg;
+};
+
+static bool visit_each(struct collector_series *s, const struct hale_series *text,
+                       void *arg)
+{
+    const struct caller *to = arg;
+
+    to->each(s, text, to->arg);
+    return true;
 }
 
 void collector_catalog_each(struct collector_catalog *c,
                             const struct collector_selector *sel, each_fn each, void *arg)
 {
-    char key[NAME_KEY_MAX];
+    struct caller to = {each, arg};
 
-    if (sel->tenant.len > HALE_TENANT_MAX_BYTES ||
-        sel->name.len > 4 * HALE_NAME_MAX_CHARS)
-        return;
-    (void)pthread_rwlock_rdlock(&c->lock);
-    if (sel->name.p != NULL) {
-        const struct bucket *b =
-            hale_map_get(c->by_name, name_key(key, sel->tenant, sel->name));
-        if (b != NULL)
-            each_of_bucket(b, sel, each, arg);
-    } else {
-        struct hale_str prefix = name_key(key, sel->tenant, HALE_STR(""));
-        struct hale_str k;
-        size_t it = 0;
-        for (const struct bucket *b; (b = hale_map_next(c->by_name, &it, &k)) != NULL;) {
-            if (k.len > prefix.len && memcmp(k.p, prefix.p, prefix.len) == 0)
-                each_of_bucket(b, sel, each, arg);
-        }
-    }
-    (void)pthread_rwlock_unlock(&c->lock);
+    (void)walk(c, sel, true, visit_each, &to);
 }
 
 void collector_catalog_all(struct collector_catalog *c, each_fn each, void *arg)
 {
-    size_t it = 0;
-
     (void)pthread_rwlock_rdlock(&c->lock);
-    for (struct collector_series *s; (s = hale_u64map_next(c->by_id, &it, NULL)) != NULL;)
-        each(s, NULL, arg);
+    for (size_t it = 0; it < catalog_table_slots(&c->by_id); it++) {
+        uint32_t ref = catalog_table_at(&c->by_id, it);
+        if (ref != CATALOG_NONE)
+            each(catalog_series(&c->index, ref), NULL, arg);
+    }
     (void)pthread_rwlock_unlock(&c->lock);
-}
-
-static void add_to_list(struct collector_series *s, const struct hale_series *text,
-                        void *arg)
-{
-    (void)text;
-    collector_series_list_add(arg, s);
 }
 
 static int by_id(const void *a, const void *b)
@@ -290,16 +311,97 @@ static int by_id(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static bool add_to_list(struct collector_series *s, const struct hale_series *text,
+                        void *arg)
+{
+    struct collector_series_list *l = arg;
+
+    (void)text;
+    collector_series_list_add(l, s);
+    return !l->failed;
+}
+
+static enum hale_rc finish_list(enum hale_rc rc, struct collector_series_list *out)
+{
+    if (rc == HALE_OK && out->failed)
+        rc = HALE_E_NOMEM;
+    if (rc == HALE_OK && out->n > 1)
+        qsort(out->v, out->n, sizeof(out->v[0]), by_id);
+    return rc;
+}
+
 enum hale_rc collector_catalog_select(struct collector_catalog *c,
                                       const struct collector_selector *s,
                                       struct collector_series_list *out)
 {
-    collector_catalog_each(c, s, add_to_list, out);
-    if (out->failed)
-        return HALE_E_NOMEM;
-    if (out->n > 1)
-        qsort(out->v, out->n, sizeof(out->v[0]), by_id);
-    return HALE_OK;
+    return finish_list(walk(c, s, false, add_to_list, out), out);
+}
+
+/* The smallest ids so far, the greatest of them on top. */
+struct heap {
+    struct collector_series_list *list;
+    const uint64_t *after;
+    size_t max;
+};
+
+static void sift_down(struct collector_series **v, size_t n)
+{
+    size_t i = 0;
+
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= n)
+            return;
+        if (child + 1 < n && v[child + 1]->id > v[child]->id)
+            child++;
+        if (v[i]->id >= v[child]->id)
+            return;
+        struct collector_series *s = v[i];
+        v[i] = v[child];
+        v[child] = s;
+        i = child;
+    }
+}
+
+static void sift_up(struct collector_series **v, size_t i)
+{
+    while (i > 0 && v[(i - 1) / 2]->id < v[i]->id) {
+        struct collector_series *s = v[i];
+        v[i] = v[(i - 1) / 2];
+        v[(i - 1) / 2] = s;
+        i = (i - 1) / 2;
+    }
+}
+
+static bool add_to_heap(struct collector_series *s, const struct hale_series *text,
+                        void *arg)
+{
+    struct heap *h = arg;
+    struct collector_series_list *l = h->list;
+
+    (void)text;
+    if (h->after != NULL && s->id <= *h->after)
+        return true;
+    if (l->n < h->max) {
+        collector_series_list_add(l, s);
+        if (!l->failed)
+            sift_up(l->v, l->n - 1);
+    } else if (s->id < l->v[0]->id) {
+        l->v[0] = s;
+        sift_down(l->v, l->n);
+    }
+    return !l->failed;
+}
+
+enum hale_rc collector_catalog_page(struct collector_catalog *c,
+                                    const struct collector_selector *s,
+                                    const uint64_t *after, size_t max,
+                                    struct collector_series_list *out)
+{
+    struct heap h = {out, after, max};
+
+    HALE_ASSERT(max > 0);
+    return finish_list(walk(c, s, false, add_to_heap, &h), out);
 }
 
 /* --- first and last times across restarts ------------------------------------------------ */
@@ -310,23 +412,26 @@ struct seen_row {
     int64_t first_ms, last_ms;
 };
 
+static void add_seen(struct collector_series *s, const struct hale_series *text,
+                     void *arg)
+{
+    const struct seen_row row = {s->id, atomic_load(&s->first_ms),
+                                 atomic_load(&s->last_ms)};
+
+    (void)text;
+    if (row.last_ms != COLLECTOR_NEVER_MS &&
+        atomic_load(&s->state) != COLLECTOR_SERIES_DEAD)
+        hale_buf_add(arg, &row, sizeof(row));
+}
+
 enum hale_rc collector_catalog_save(struct collector_catalog *c, const char *path,
                                     struct hale_err *err)
 {
     struct hale_buf b;
-    size_t it = 0;
 
-    hale_buf_init(&b, 64 + c->max_series * sizeof(struct seen_row));
+    hale_buf_init(&b, 64 + 2 * c->max_series * sizeof(struct seen_row));
     hale_buf_add_c(&b, SEEN_MAGIC);
-    (void)pthread_rwlock_rdlock(&c->lock);
-    for (struct collector_series *s;
-         (s = hale_u64map_next(c->by_id, &it, NULL)) != NULL;) {
-        struct seen_row row = {s->id, atomic_load(&s->first_ms),
-                               atomic_load(&s->last_ms)};
-        if (row.last_ms != COLLECTOR_NEVER_MS)
-            hale_buf_add(&b, &row, sizeof(row));
-    }
-    (void)pthread_rwlock_unlock(&c->lock);
+    collector_catalog_all(c, add_seen, &b);
     enum hale_rc rc = b.failed ? hale_err_set(err, HALE_E_NOMEM, "out of memory")
                                : hale_fs_write(path, b.p, b.len, 0640, err);
     hale_buf_fini(&b);
@@ -339,7 +444,7 @@ enum hale_rc collector_catalog_load(struct collector_catalog *c, const char *pat
     const size_t head = sizeof(SEEN_MAGIC) - 1;
     struct hale_buf b;
 
-    hale_buf_init(&b, 64 + c->max_series * sizeof(struct seen_row));
+    hale_buf_init(&b, 64 + 2 * c->max_series * sizeof(struct seen_row));
     enum hale_rc rc = hale_fs_read(path, &b, err);
     if (rc == HALE_OK && (b.len < head || memcmp(b.p, SEEN_MAGIC, head) != 0))
         rc = hale_err_set(err, HALE_E_INVAL, "%s is not a file of series times", path);

@@ -72,7 +72,6 @@ void collector_metrics_get(struct collector *c, struct hale_redis *redis,
     char next[HALE_SERIES_ID_TEXT];
     uint64_t after = 0;
     size_t limit;
-    size_t i = 0;
     struct hale_buf b;
 
     (void)redis;
@@ -84,18 +83,17 @@ void collector_metrics_get(struct collector *c, struct hale_redis *redis,
                               "offset must be the id of a metric");
         return;
     }
-    if (collector_catalog_select(c->catalog, &sel, &list) != HALE_OK) {
+    if (collector_catalog_page(c->catalog, &sel, offset != NULL ? &after : NULL,
+                               limit + 1, &list) != HALE_OK) {
         collector_series_list_fini(&list);
         collector_query_failed(req, HALE_E_NOMEM);
         return;
     }
-    while (offset != NULL && i < list.n && list.v[i]->id <= after)
-        i++;
+    size_t end = list.n < limit ? list.n : limit;
     hale_buf_init(&b, ANSWER_MAX);
     hale_buf_add_c(&b, "{\"elements\":[");
-    size_t end = list.n - i > limit ? i + limit : list.n;
-    for (size_t k = i; k < end; k++) {
-        if (k > i)
+    for (size_t k = 0; k < end; k++) {
+        if (k > 0)
             hale_buf_add_char(&b, ',');
         write_metric(list.v[k], &b);
     }
@@ -111,138 +109,74 @@ void collector_metrics_get(struct collector *c, struct hale_redis *redis,
 
 /* --- distinct words ----------------------------------------------------------------------- */
 
-struct words { /* views into the catalogue, which never frees a series */
-    struct hale_str *v;
-    size_t n, cap, compact_at;
-    bool failed;
-    struct hale_str key; /* dimension whose values are wanted */
-};
-
-static int by_bytes(const void *a, const void *b)
-{
-    return hale_str_cmp(*(const struct hale_str *)a, *(const struct hale_str *)b);
-}
-
-static void settle(struct words *w)
-{
-    size_t n = 0;
-
-    if (w->n > 1)
-        qsort(w->v, w->n, sizeof(w->v[0]), by_bytes);
-    for (size_t i = 0; i < w->n; i++) {
-        if (n == 0 || !hale_str_eq(w->v[n - 1], w->v[i]))
-            w->v[n++] = w->v[i];
-    }
-    w->n = n;
-}
-
-/* hale_str views of a decoded series point into its canonical bytes. */
-static void add_word(struct words *w, struct hale_str s)
-{
-    if (w->n == w->cap && w->n > 0 && w->n >= w->compact_at) {
-        settle(w); /* many series share few words */
-        w->compact_at = 2 * w->n > 1024 ? 2 * w->n : 1024;
-    }
-    if (w->n == w->cap) {
-        size_t cap = w->cap > 0 ? 2 * w->cap : 1024;
-        struct hale_str *v = realloc(w->v, cap * sizeof(*v));
-        if (v == NULL) {
-            w->failed = true;
-            return;
-        }
-        w->v = v;
-        w->cap = cap;
-    }
-    w->v[w->n++] = s;
-}
-
-static void add_name(struct collector_series *s, const struct hale_series *text,
-                     void *arg)
-{
-    (void)s;
-    add_word(arg, text->name);
-}
-
-static void add_keys(struct collector_series *s, const struct hale_series *text,
-                     void *arg)
-{
-    (void)s;
-    for (unsigned i = 0; i < text->n_dims; i++)
-        add_word(arg, text->dims[i].key);
-}
-
-static void add_value(struct collector_series *s, const struct hale_series *text,
-                      void *arg)
-{
-    struct words *w = arg;
-    struct hale_str v = hale_series_dim(text, w->key);
-
-    (void)s;
-    if (v.p != NULL)
-        add_word(w, v);
-}
-
-static void reply_words(struct collector *c, struct hale_http_req *req, struct words *w,
-                        const char *field, size_t limit)
+static struct collector_words_page words_page(const struct hale_http_req *req,
+                                              size_t limit)
 {
     const char *offset = hale_http_query(req, "offset");
+
+    return (struct collector_words_page){hale_str_from(offset), limit + 1};
+}
+
+/* w holds one word more than the page when there are more. Takes w. */
+static void reply_words(struct collector *c, struct hale_http_req *req, enum hale_rc rc,
+                        struct collector_words *w, const char *field, size_t limit)
+{
+    size_t n = w->n < limit ? w->n : limit;
     struct hale_buf b;
     struct hale_buf next;
-    size_t i = 0;
 
-    settle(w);
-    while (offset != NULL && i < w->n &&
-           hale_str_cmp(w->v[i], hale_str_from(offset)) <= 0)
-        i++;
-    size_t end = w->n - i > limit ? i + limit : w->n;
+    if (rc != HALE_OK) {
+        collector_query_failed(req, rc);
+        collector_words_fini(w);
+        return;
+    }
     hale_buf_init(&b, ANSWER_MAX);
     hale_buf_init(&next, 4096);
     hale_buf_add_c(&b, "{\"elements\":[");
-    for (size_t k = i; k < end; k++) {
-        hale_buf_printf(&b, "%s{\"%s\":", k > i ? "," : "", field);
+    for (size_t k = 0; k < n; k++) {
+        hale_buf_printf(&b, "%s{\"%s\":", k > 0 ? "," : "", field);
         hale_buf_add_json(&b, w->v[k]);
         hale_buf_add_char(&b, '}');
     }
-    if (end < w->n)
-        hale_buf_add_str(&next, w->v[end - 1]);
+    if (n < w->n)
+        hale_buf_add_str(&next, w->v[n - 1]);
     hale_buf_add_c(&b, "],");
-    collector_links_self(req, c->conf->trust_forwarded, end < w->n ? next.p : NULL, &b);
+    collector_links_self(req, c->conf->trust_forwarded, n < w->n ? next.p : NULL, &b);
     hale_buf_add_char(&b, '}');
-    if (w->failed)
-        collector_query_failed(req, HALE_E_NOMEM);
-    else
-        collector_reply_buf(req, 200, COLLECTOR_JSON, &b);
+    collector_reply_buf(req, 200, COLLECTOR_JSON, &b);
     hale_buf_fini(&b);
     hale_buf_fini(&next);
-    free(w->v);
+    collector_words_fini(w);
 }
 
 void collector_metric_names_get(struct collector *c, struct hale_redis *redis,
                                 struct hale_http_req *req)
 {
     struct collector_selector sel;
-    struct words w = {0};
+    struct collector_words w;
     size_t limit;
 
     (void)redis;
     if (!read_selector(req, NULL, &sel, &limit))
         return;
-    collector_catalog_each(c->catalog, &sel, add_name, &w);
-    reply_words(c, req, &w, "name", limit);
+    struct collector_words_page page = words_page(req, limit);
+    enum hale_rc rc = collector_catalog_names(c->catalog, &sel, &page, &w);
+    reply_words(c, req, rc, &w, "name", limit);
 }
 
 void collector_dimension_names_get(struct collector *c, struct hale_redis *redis,
                                    struct hale_http_req *req)
 {
     struct collector_selector sel;
-    struct words w = {0};
+    struct collector_words w;
     size_t limit;
 
     (void)redis;
     if (!read_selector(req, "metric_name", &sel, &limit))
         return;
-    collector_catalog_each(c->catalog, &sel, add_keys, &w);
-    reply_words(c, req, &w, "dimension_name", limit);
+    struct collector_words_page page = words_page(req, limit);
+    enum hale_rc rc = collector_catalog_keys(c->catalog, &sel, &page, &w);
+    reply_words(c, req, rc, &w, "dimension_name", limit);
 }
 
 void collector_dimension_values_get(struct collector *c, struct hale_redis *redis,
@@ -250,7 +184,7 @@ void collector_dimension_values_get(struct collector *c, struct hale_redis *redi
 {
     const char *key = hale_http_query(req, "dimension_name");
     struct collector_selector sel;
-    struct words w = {0};
+    struct collector_words w;
     size_t limit;
 
     (void)redis;
@@ -261,7 +195,8 @@ void collector_dimension_values_get(struct collector *c, struct hale_redis *redi
     }
     if (!read_selector(req, "metric_name", &sel, &limit))
         return;
-    w.key = hale_str_from(key);
-    collector_catalog_each(c->catalog, &sel, add_value, &w);
-    reply_words(c, req, &w, "dimension_value", limit);
+    struct collector_words_page page = words_page(req, limit);
+    enum hale_rc rc =
+        collector_catalog_values(c->catalog, &sel, hale_str_from(key), &page, &w);
+    reply_words(c, req, rc, &w, "dimension_value", limit);
 }

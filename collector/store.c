@@ -59,12 +59,9 @@ static enum hale_rc load_series_page(struct collector_store *s, unsigned shard,
         rc =
             collector_catalog_put(s->app->catalog, hale_reply_str(hale_reply_at(rows, i)),
                                   COLLECTOR_SERIES_STORED, &series);
-        if (rc == HALE_OK) {
-            atomic_store(&series->state, COLLECTOR_SERIES_STORED);
-        } else {
+        if (rc != HALE_OK)
             hale_warn("event=series_unusable shard=%u detail=\"%s\"", shard,
                       hale_rc_text(rc));
-        }
     }
     (void)snprintf(cursor, 32, "%lld",
                    (long long)hale_reply_int(hale_reply_at(reply, 0)));
@@ -171,8 +168,8 @@ static struct collector_series *fetch_series(struct collector_store *s, unsigned
         return NULL;
     if (!hale_reply_is_nil(reply) &&
         collector_catalog_put(s->app->catalog, hale_reply_str(reply),
-                              COLLECTOR_SERIES_STORED, &series) == HALE_OK)
-        atomic_store(&series->state, COLLECTOR_SERIES_STORED);
+                              COLLECTOR_SERIES_STORED, &series) != HALE_OK)
+        series = NULL;
     hale_reply_free(reply);
     return series;
 }

@@ -80,8 +80,9 @@ static enum hale_rc append_job(struct hale_redis *r, const struct collector_job 
 }
 
 /* Redis had the id already: another collector was first, or another series has it. */
-static enum outcome verify(struct hale_redis *r, struct collector_series *s)
+static enum outcome verify(struct collector_writer *w, struct collector_series *s)
 {
+    struct hale_redis *r = w->redis;
     char key[HALE_KEY_MAX];
     uint64_t id = htobe64(s->id);
     struct hale_reply *reply = NULL;
@@ -93,20 +94,22 @@ static enum outcome verify(struct hale_redis *r, struct collector_series *s)
         return UNKNOWN;
     bool same = hale_str_eq(hale_reply_str(reply), collector_series_text(s));
     hale_reply_free(reply);
-    if (same) {
-        atomic_store(&s->state, COLLECTOR_SERIES_STORED);
-        return STORED;
-    }
+    if (same)
+        return collector_catalog_confirm(w->app->catalog, s) == HALE_OK ? STORED
+                                                                        : UNKNOWN;
     atomic_store(&s->state, COLLECTOR_SERIES_CLASH);
     hale_error("event=series_collision id=%016llx", (unsigned long long)s->id);
     return CLASH;
 }
 
 /* Takes the replies of one job. HALE_E_IO: the connection is gone. */
-static enum hale_rc take_replies(struct hale_redis *r, const struct collector_job *j,
+static enum hale_rc take_replies(struct collector_writer *w,
+                                 const struct collector_job *j,
                                  struct collector_series_list *doubtful,
                                  enum outcome *outcome)
 {
+    struct hale_redis *r = w->redis;
+
     *outcome = STORED;
     for (size_t i = 0; i < j->series.n + j->n_batches; i++) {
         struct hale_reply *reply = NULL;
@@ -121,7 +124,8 @@ static enum hale_rc take_replies(struct hale_redis *r, const struct collector_jo
             *outcome = UNKNOWN;
         } else if (i < j->series.n) {
             if (hale_reply_int(reply) == 1) {
-                atomic_store(&j->series.v[i]->state, COLLECTOR_SERIES_STORED);
+                if (collector_catalog_confirm(w->app->catalog, j->series.v[i]) != HALE_OK)
+                    *outcome = UNKNOWN;
                 collector_count(SERIES_NEW, 1);
             } else {
                 collector_series_list_add(doubtful, j->series.v[i]);
@@ -169,7 +173,7 @@ static void write_group(struct collector_writer *w, struct collector_job **jobs,
     for (size_t i = 0; rc == HALE_OK && i < n; i++) {
         enum outcome outcome = UNKNOWN;
         size_t before = doubtful.n;
-        rc = take_replies(w->redis, jobs[i], &doubtful, &outcome);
+        rc = take_replies(w, jobs[i], &doubtful, &outcome);
         if (rc != HALE_OK)
             break;
         outcomes[i] = outcome;
@@ -180,7 +184,7 @@ static void write_group(struct collector_writer *w, struct collector_job **jobs,
         }
     }
     for (size_t i = 0; rc == HALE_OK && i < doubtful.n; i++)
-        (void)verify(w->redis, doubtful.v[i]);
+        (void)verify(w, doubtful.v[i]);
     if (rc != HALE_OK)
         collector_count(REDIS_FAILURES, 1);
     for (size_t i = 0; i < n; i++) {
@@ -190,7 +194,7 @@ static void write_group(struct collector_writer *w, struct collector_job **jobs,
             int state = atomic_load(&jobs[i]->series.v[k]->state);
             if (state == COLLECTOR_SERIES_CLASH)
                 outcomes[i] = CLASH;
-            else if (state == COLLECTOR_SERIES_NEW)
+            else if (state != COLLECTOR_SERIES_STORED)
                 outcomes[i] = UNKNOWN;
         }
         answer(jobs[i], outcomes[i]);
