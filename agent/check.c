@@ -17,13 +17,18 @@
 
 extern const struct agent_check_type agent_check_cpu, agent_check_load,
     agent_check_memory, agent_check_disk, agent_check_net, agent_check_process,
-    agent_check_http, agent_check_tcp, agent_check_icmp;
-const struct agent_check_type *const agent_check_types[] = {
-    &agent_check_cpu,    &agent_check_load,
-    &agent_check_memory, &agent_check_disk,
-    &agent_check_net,    &agent_check_process,
-    &agent_check_http,   &agent_check_tcp,
-    &agent_check_icmp,   NULL};
+    agent_check_http, agent_check_tcp, agent_check_icmp, agent_check_statsd;
+const struct agent_check_type *const agent_check_types[] = {&agent_check_cpu,
+                                                            &agent_check_load,
+                                                            &agent_check_memory,
+                                                            &agent_check_disk,
+                                                            &agent_check_net,
+                                                            &agent_check_process,
+                                                            &agent_check_http,
+                                                            &agent_check_tcp,
+                                                            &agent_check_icmp,
+                                                            &agent_check_statsd,
+                                                            NULL};
 
 static void fire(void *arg, int64_t now_ms)
 {

@@ -16,6 +16,10 @@
     X(posts, COUNTER, "posts_total", "POST requests sent.")                              \
     X(post_failures, COUNTER, "post_failures_total",                                     \
       "POST requests without a 2xx answer.")                                             \
+    X(statsd_lines, COUNTER, "statsd_lines_total", "Statsd lines taken.")                \
+    X(statsd_refused, COUNTER, "statsd_refused_lines_total",                             \
+      "Statsd lines refused; the log says why.")                                         \
+    X(statsd_metrics, GAUGE, "statsd_metrics", "Statsd metrics held.")                   \
     X(spool_bytes, GAUGE, "spool_bytes", "Bytes waiting on disk.")                       \
     X(checks, GAUGE, "checks", "Checks configured.")                                     \
     X(overruns, COUNTER, "check_overruns_total", "Checks still running when due again.") \

@@ -297,3 +297,45 @@ def test_one_second_is_one_second(stack):
     assert within(1) == n, f"{n - within(1)} of {n} checks began a second late"
     assert counter(stack, "check_overruns_total") == 0
     assert counter(stack, "posts_total") <= n / 8 + 4, "checks of one round share a batch"
+
+
+STATSD_CLIENT = """
+import sys
+import monascastatsd
+port = int(sys.argv[1])
+client = monascastatsd.Client("shop", port=port, dimensions={"service": "web", "note": "it's"})
+counter = client.get_counter("orders")
+for _ in range(60):
+    counter.increment(2)
+counter.increment(0.5, sample_rate=1, dimensions={"page": "a b"})
+client.get_gauge("depth", dimensions={"queue": "q1"}).send("jobs", 17.25)
+with client.get_timer("spent").time("query"):
+    pass
+"""
+
+
+def test_monascas_statsd_client(stack):
+    """Debian's python3-monasca-statsd, unchanged, through the agent into the collector."""
+    stack.start("collector")
+    port = free_port()
+    start_agent(stack, [{"type": "statsd", "interval": "1s", "port": port,
+                         "dimensions": {"app": "shop"}}])
+    subprocess.run(["/usr/bin/python3", "-c", STATSD_CLIENT, str(port)], check=True, timeout=30)
+
+    def found(name, **dims):
+        elements = stack.http("GET", q("/v2.0/metrics", name=name)).json["elements"]
+        return [e["dimensions"] for e in elements if dims.items() <= e["dimensions"].items()]
+    wait_for(lambda: counter(stack, "statsd_lines_total") >= 63, 20, "every line")
+    wait_for(lambda: found("shop.spent.query"), 20, "the timer")
+    assert found("shop.depth.jobs") == [{"hostname": "h1", "app": "shop", "service": "web",
+                                         "note": "it's", "queue": "q1"}]
+    assert found("shop.orders", page="a b")
+    assert counter(stack, "statsd_refused_lines_total") == 0
+
+    def total():
+        a = stack.http("GET", q("/v2.0/metrics/statistics", name="shop.orders", start_time=ISO0,
+                                statistics="sum", period=100000000,
+                                dimensions="service:web", group_by="page"))
+        sums = {e["dimensions"]["page"]: e["statistics"][0][1] for e in a.json["elements"]}
+        return sums if sums.get("") == 120 else None
+    assert wait_for(total, 20, "the sum of all counts")["a b"] in (0, 1)  # 0.5 rounded

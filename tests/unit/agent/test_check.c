@@ -17,9 +17,9 @@ static void test_configuration_errors(void **state)
         {"type: [cpu]\n", "a.yaml:1: a check needs a type, like `type: cpu`"},
         {"interval: 5s\ntype: cup\n",
          "a.yaml:2: unknown check type 'cup' - did you mean 'cpu'? (known: cpu, load, "
-         "memory, disk, net, process, http, tcp, icmp)"},
+         "memory, disk, net, process, http, tcp, icmp, statsd)"},
         {"type: zebra\n", "a.yaml:1: unknown check type 'zebra' (known: cpu, load, "
-                          "memory, disk, net, process, http, tcp, icmp)"},
+                          "memory, disk, net, process, http, tcp, icmp, statsd)"},
         {"type: cpu\ninterval: 5\n",
          "a.yaml:2: interval '5' is not a duration: write 1s, 30s, 5m"},
         {"type: cpu\ninterval: 500ms\n", "a.yaml:2: interval must be from 1s to 1d"},

@@ -124,7 +124,7 @@ static void test_errors(void **state)
         {"t", HEAD "checks: cpu\n", 3, "checks is a list, like `- type: cpu`"},
         {"t", HEAD "checks:\n- type: cpu\n- type: laod\n", 5,
          "unknown check type 'laod' - did you mean 'load'? (known: cpu, load, memory, "
-         "disk, net, process, http, tcp, icmp)"},
+         "disk, net, process, http, tcp, icmp, statsd)"},
         {"t", HEAD "checks:\n- type: tcp\n  host: h\n  port: x\n", 6,
          "port must be a whole number, got 'x'"},
         {"t", HEAD "checks: []\ndimensions: {a: 'b;'}\n", 4,
