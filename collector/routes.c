@@ -5,6 +5,8 @@
 #include "collector/events_api.h"
 #include "collector/history_api.h"
 #include "collector/ingest_json.h"
+#include "collector/ingest_otlp.h"
+#include "collector/ingest_remote.h"
 #include "collector/live.h"
 #include "collector/methods_api.h"
 #include "collector/metrics_api.h"
@@ -25,6 +27,9 @@
 /* clang-format off */
 const struct collector_route collector_routes[] = {
     {"POST",   "/v2.0/metrics",                         FEED,  TAKES, collector_ingest_json_post},
+    {"POST",   "/api/v1/write",                         FEED,  TAKES, collector_ingest_remote_post},
+    {"POST",   "/v1/metrics",                           FEED,  TAKES, collector_ingest_otlp_post},
+    {"POST",   "/otlp/v1/metrics",                      FEED,  TAKES, collector_ingest_otlp_post},
     {"GET",    "/v2.0/metrics",                         READ,  QUERY, collector_metrics_get},
     {"GET",    "/v2.0/metrics/measurements",            READ,  QUERY, collector_measurements_get},
     {"GET",    "/v2.0/metrics/statistics",              READ,  QUERY, collector_statistics_get},
