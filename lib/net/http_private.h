@@ -10,7 +10,8 @@
  *            -> ANSWERED, or KEPT (connection suspended) -> ANSWERED (resumed). The state changes
  *            under server.lock, and the connection is suspended before the state says KEPT, so a
  *            reply from another thread either finds HANDLING (MHD's thread will send it) or KEPT
- *            (it resumes the connection), never something between.
+ *            (it resumes the connection), never something between. A head callback that waits makes
+ *            HEAD -> KEPT -> HEAD in the same way: `again` says that the end came before KEPT.
  */
 #include <microhttpd.h>
 
@@ -59,7 +60,9 @@ struct hale_http_req {
     struct hale_http_header *headers, **headers_end; /* of the answer */
     unsigned n_headers;
     enum hale_http_req_state state; /* server.lock */
-    bool busy;                      /* counted in server.busy */
+    bool headed;                    /* MHD's thread; head has decided */
+    bool later, again;              /* server.lock; head waits; and was called again */
+    bool busy;                      /* counted in server.busy: an answer is to come */
     struct MHD_Response *response;  /* server.lock until ANSWERED, then MHD's thread */
     unsigned status;
     struct hale_http_stream *stream;             /* own reference, or NULL */

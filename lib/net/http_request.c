@@ -176,6 +176,46 @@ static void keep_unlink(struct hale_http_server *s, struct hale_http_req *req)
     s->n_kept--;
 }
 
+/* Caller holds s->lock and let go of the last request that a stopped server waited for. */
+static bool last_orphan(const struct hale_http_server *s)
+{
+    return s->orphaned && s->kept == NULL;
+}
+
+void hale_http_head_later(struct hale_http_req *req)
+{
+    HALE_CHECK(req, HALE_HTTP_REQ_MAGIC);
+    pthread_mutex_lock(&req->server->lock);
+    HALE_ASSERT(req->state == HALE_HTTP_HEAD && !req->later);
+    req->later = true;
+    if (!req->busy)
+        req->server->busy++;
+    req->busy = true;
+    pthread_mutex_unlock(&req->server->lock);
+}
+
+void hale_http_head_again(struct hale_http_req *req)
+{
+    struct hale_http_server *s = req->server;
+    bool last = false;
+    HALE_CHECK(req, HALE_HTTP_REQ_MAGIC);
+    pthread_mutex_lock(&s->lock);
+    HALE_ASSERT(req->later && !req->again);
+    if (req->state == HALE_HTTP_KEPT) {
+        keep_unlink(s, req);
+        req->later = false;
+        req->state = HALE_HTTP_HEAD;
+        MHD_resume_connection(req->conn);
+        last = last_orphan(s);
+        pthread_cond_broadcast(&s->changed);
+    } else {
+        req->again = true; /* MHD's thread sees it when it sets the connection aside */
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (last)
+        hale_http_server_destroy(s);
+}
+
 void hale_http_finish(struct hale_http_req *req, unsigned status,
                       struct MHD_Response *response)
 {
@@ -192,7 +232,7 @@ void hale_http_finish(struct hale_http_req *req, unsigned status,
         /* From here MHD's thread may end the request: req is not touched any more. The server
          * cannot go away before the lock is released. */
         MHD_resume_connection(req->conn);
-        last = s->orphaned && s->kept == NULL;
+        last = last_orphan(s);
         pthread_cond_broadcast(&s->changed);
     }
     pthread_mutex_unlock(&s->lock);

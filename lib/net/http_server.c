@@ -57,6 +57,19 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
     return req;
 }
 
+/* A stopping server waits for answers, not for the body of a client that takes its time. */
+static void set_idle(struct hale_http_req *req)
+{
+    struct hale_http_server *s = req->server;
+    if (!req->busy)
+        return;
+    pthread_mutex_lock(&s->lock);
+    req->busy = false;
+    s->busy--;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void on_completed(void *cls, struct MHD_Connection *conn, void **req_cls,
                          enum MHD_RequestTerminationCode why)
 {
@@ -80,12 +93,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **req_cls,
         req->headers = h->next;
         free(h);
     }
-    if (req->busy) {
-        pthread_mutex_lock(&s->lock);
-        s->busy--;
-        pthread_cond_broadcast(&s->changed);
-        pthread_mutex_unlock(&s->lock);
-    }
+    set_idle(req);
     hale_buf_fini(&req->body);
     free(req->uri);
     req->magic = 0;
@@ -109,6 +117,16 @@ static bool answered(struct hale_http_req *req)
     struct hale_http_server *s = req->server;
     pthread_mutex_lock(&s->lock);
     bool yes = req->state == HALE_HTTP_ANSWERED;
+    pthread_mutex_unlock(&s->lock);
+    return yes;
+}
+
+/* head has put off its decision. */
+static bool waits(struct hale_http_req *req)
+{
+    struct hale_http_server *s = req->server;
+    pthread_mutex_lock(&s->lock);
+    bool yes = req->later && req->state == HALE_HTTP_HEAD;
     pthread_mutex_unlock(&s->lock);
     return yes;
 }
@@ -166,23 +184,53 @@ static bool accept_head(struct hale_http_req *req, struct body_facts *body)
     } else if (strstr(req->uri, "%00") != NULL) {
         hale_http_refuse(req, 400, "Bad Request", "The address contains a NUL.");
     } else if (s->o.head != NULL && !s->o.head(req, s->o.arg)) {
-        if (!answered(req)) {
+        if (!answered(req) && !waits(req)) {
             hale_error("event=http_head_unanswered path=%.80s", req->path);
             hale_http_refuse(req, 500, "Internal Server Error", "No answer.");
         }
     } else if (body->known && body->length > req->max_body && !answered(req)) {
         refuse_body(req);
     }
-    return !answered(req);
+    return !answered(req) && !waits(req);
 }
 
-/* First call: the headers are in. */
+/* The connection is set aside until an answer or hale_http_head_again comes.
+ * Suspend first, then say so: see http_private.h. */
+static void set_aside(struct hale_http_req *req)
+{
+    struct hale_http_server *s = req->server;
+    struct MHD_Connection *conn = req->conn;
+    MHD_suspend_connection(conn);
+    pthread_mutex_lock(&s->lock);
+    if (req->state == HALE_HTTP_ANSWERED || req->again) {
+        req->later = req->again = false;
+        MHD_resume_connection(conn);
+    } else {
+        req->state = HALE_HTTP_KEPT;
+        req->kept_prev = NULL;
+        req->kept_next = s->kept;
+        if (s->kept != NULL)
+            s->kept->kept_prev = req;
+        s->kept = req;
+        s->n_kept++;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* The headers are in: the first call, and again after hale_http_head_again. */
 static enum MHD_Result on_head(struct hale_http_req *req)
 {
     struct body_facts body = {.present = false};
+    req->headed = true;
     if (accept_head(req, &body)) {
+        set_idle(req);
         if (body.known && body.length > 0)
             (void)hale_buf_reserve(&req->body, (size_t)body.length);
+        return MHD_YES;
+    }
+    if (waits(req)) {
+        req->headed = false;
+        set_aside(req);
         return MHD_YES;
     }
     if (!body.present)
@@ -226,26 +274,11 @@ static enum MHD_Result on_whole(struct hale_http_req *req)
     req->busy = true;
     s->busy++;
     pthread_mutex_unlock(&s->lock);
-    struct MHD_Connection *conn = req->conn;
     s->o.handle(req, s->o.arg);
 
     if (answered(req))
         return send_answer(req);
-    /* Suspend first, then say so: see http_private.h. */
-    MHD_suspend_connection(conn);
-    pthread_mutex_lock(&s->lock);
-    if (req->state == HALE_HTTP_ANSWERED) {
-        MHD_resume_connection(conn);
-    } else {
-        req->state = HALE_HTTP_KEPT;
-        req->kept_prev = NULL;
-        req->kept_next = s->kept;
-        if (s->kept != NULL)
-            s->kept->kept_prev = req;
-        s->kept = req;
-        s->n_kept++;
-    }
-    pthread_mutex_unlock(&s->lock);
+    set_aside(req);
     return MHD_YES;
 }
 
@@ -267,8 +300,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
         req->method = method;
         req->path = url;
         req->peer = info != NULL ? info->socket_context : NULL;
-        return on_head(req);
     }
+    if (!req->headed && !answered(req))
+        return on_head(req);
     if (*upload_n > 0)
         return on_body(req, upload, upload_n);
     return answered(req) ? send_answer(req) : on_whole(req);

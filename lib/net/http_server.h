@@ -8,11 +8,15 @@
  *            `handle` when the whole body is. handle answers at once or keeps the request and
  *            answers later from any thread (the connection is suspended meanwhile); it must answer
  *            every request exactly once.
+ *            A head callback that must wait for something says hale_http_head_later and returns
+ *            false: the connection is set aside, nothing of the body is read, and head is called
+ *            again once hale_http_head_again was called.
  * Limits:    body ceiling per request (413 beyond it, before the body is buffered when
  *            Content-Length says so), connections (503 with Retry-After beyond), connection
  *            memory 256 KiB, idle timeout; header block limited by MHD's memory (431).
  * Ownership: a request belongs to the server; pointers into it are valid until it is answered.
- * Threads:   handlers run in the server's thread. hale_http_reply*, hale_http_stream_* from any.
+ * Threads:   handlers run in the server's thread. hale_http_reply*, hale_http_stream_* and
+ *            hale_http_head_again from any.
  * Errors:    server start: HALE_E_EXISTS when the address is in use (err names it and the fix).
  */
 #include <stdbool.h>
@@ -32,8 +36,8 @@ struct hale_http_server_options {
     size_t max_body_bytes; /* default ceiling of a request body */
     unsigned max_connections; /* 1..10000 */
     unsigned idle_timeout_s;  /* 0 = 60 */
-    /* Refuses early by answering (then returns false), or returns true to receive the body.
-     * NULL = accept all. */
+    /* Refuses early by answering (then returns false), returns true to receive the body, or puts
+     * off its decision (hale_http_head_later). NULL = accept all. */
     bool (*head)(struct hale_http_req *req, void *arg);
     void (*handle)(struct hale_http_req *req, void *arg);
     void *arg;
@@ -72,6 +76,11 @@ void hale_http_set_user(struct hale_http_req *req, void *user, void (*free_fn)(v
 void *hale_http_user(const struct hale_http_req *req);
 /* In head only: another body ceiling for this request. */
 void hale_http_set_max_body(struct hale_http_req *req, size_t bytes);
+/* In head only, which then returns false without an answer. Say it before anybody can call
+ * hale_http_head_again. */
+void hale_http_head_later(struct hale_http_req *req);
+/* Once per hale_http_head_later; the request must not be used after, by this thread. */
+void hale_http_head_again(struct hale_http_req *req);
 
 /* --- answer ------------------------------------------------------------------------------- */
 /* Adds a header to the coming answer. Name and value are copied. */
