@@ -14,6 +14,7 @@
 #include "store/redis.h"
 
 struct collector_tokens;
+struct collector_keystone;
 struct collector_catalog;
 struct collector_metadata;
 struct collector_intake;
@@ -30,6 +31,7 @@ struct collector {
     const struct collector_config *conf;
     struct hale_daemon *daemon;
     struct collector_tokens *tokens;
+    struct collector_keystone *keystone; /* NULL: not configured */
     struct collector_catalog *catalog;
     struct collector_metadata *metadata;
     struct collector_intake *intake;

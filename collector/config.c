@@ -11,7 +11,12 @@
 #include "store/keys.h"
 #include "store/redis.h"
 
-#define AT(field) offsetof(struct collector_config, field)
+/* What the table fills; the sections are read further. */
+struct raw {
+    struct collector_config c;
+    const struct hale_yaml_node *keystone;
+};
+#define AT(field) offsetof(struct raw, c.field)
 #define DAY_MS    86400000.0
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
@@ -71,17 +76,33 @@ static const struct hale_conf_field FIELDS[] = {
      "alarm transitions indexed for the state history"},
     {"trust_forwarded", HALE_CONF_BOOL, AT(trust_forwarded), false, "false", 0, 0, NULL,
      "build links from X-Forwarded-Proto and X-Forwarded-Host"},
+    {"keystone", HALE_CONF_NODE, offsetof(struct raw, keystone), false, NULL, 0, 0, NULL,
+     "tokens of OpenStack's identity service, besides tokens_file; keys below it"},
     {"log_level", HALE_CONF_ENUM, AT(log_level), false, "info", 0, 0, LEVELS,
      "debug, info, warn or error"},
 };
 /* clang-format on */
 #define N_FIELDS (sizeof(FIELDS) / sizeof(FIELDS[0]))
 
+static enum hale_rc check(const char *path, const struct collector_config *c,
+                          struct hale_err *err)
+{
+    if (c->region[0] == '\0' || strlen(c->region) > 255)
+        return hale_err_at(err, HALE_E_INVAL, path, 0, 0,
+                           "region must have 1 to 255 bytes");
+    if (c->tokens_file[0] == '\0' && !c->keystone.enabled)
+        return hale_err_at(err, HALE_E_INVAL, path, 0, 0,
+                           "tokens_file is empty and there is no section keystone: "
+                           "nobody could use the collector");
+    return hale_redis_check_url(c->redis, err);
+}
+
 enum hale_rc collector_config_load(const char *path, void **conf_out,
                                    struct hale_err *err)
 {
     struct hale_yaml *doc = NULL;
     struct collector_config *c;
+    struct raw raw = {0};
 
     *conf_out = NULL;
     enum hale_rc rc = hale_yaml_load_file(path, &doc, err);
@@ -92,12 +113,12 @@ enum hale_rc collector_config_load(const char *path, void **conf_out,
         hale_yaml_free(doc);
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     }
-    rc = hale_conf_read(hale_yaml_root(doc), FIELDS, N_FIELDS, c, err);
+    rc = hale_conf_read(hale_yaml_root(doc), FIELDS, N_FIELDS, &raw, err);
+    *c = raw.c;
     if (rc == HALE_OK)
-        rc = hale_redis_check_url(c->redis, err);
-    if (rc == HALE_OK && (c->region[0] == '\0' || strlen(c->region) > 255))
-        rc =
-            hale_err_at(err, HALE_E_INVAL, path, 0, 0, "region must have 1 to 255 bytes");
+        rc = collector_keystone_config_read(raw.keystone, &c->keystone, err);
+    if (rc == HALE_OK)
+        rc = check(path, c, err);
     hale_yaml_free(doc);
     if (rc != HALE_OK) {
         collector_config_free(c);
@@ -109,13 +130,20 @@ enum hale_rc collector_config_load(const char *path, void **conf_out,
 
 void collector_config_free(void *conf)
 {
-    if (conf == NULL)
+    struct collector_config *c = conf;
+    struct raw raw;
+
+    if (c == NULL)
         return;
-    hale_conf_fini(FIELDS, N_FIELDS, conf);
-    free(conf);
+    raw.c = *c;
+    hale_conf_fini(FIELDS, N_FIELDS, &raw);
+    collector_keystone_config_fini(&c->keystone);
+    free(c);
 }
 
 void collector_config_describe(struct hale_buf *out)
 {
     hale_conf_describe(FIELDS, N_FIELDS, out);
+    hale_buf_add_c(out, "keystone:\n");
+    collector_keystone_config_describe(out);
 }

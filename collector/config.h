@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/rc.h"
+#include "collector/keystone_config.h"
 
 struct collector_config {
     char *listen;
@@ -40,6 +41,7 @@ struct collector_config {
     int64_t query_queue; /* requests */
     int64_t history_max; /* transitions indexed for state history */
     bool trust_forwarded;
+    struct collector_keystone_config keystone;
     int log_level;
 };
 

@@ -14,6 +14,7 @@
 #include "collector/events_api.h"
 #include "collector/hot.h"
 #include "collector/intake.h"
+#include "collector/keystone.h"
 #include "collector/metadata.h"
 #include "collector/pool.h"
 #include "collector/pulse.h"
@@ -63,6 +64,8 @@ static enum hale_rc start_threads(struct collector *c, struct hale_err *err)
     if (rc != HALE_OK)
         return rc;
     rc = collector_store_start(c, &c->store);
+    if (rc == HALE_OK && c->conf->keystone.enabled)
+        rc = collector_keystone_start(c, &c->keystone);
     if (rc == HALE_OK)
         rc = collector_view_start(c, &c->view);
     if (rc == HALE_OK)
@@ -101,6 +104,7 @@ static void loop(struct collector *c)
 static void finish(struct collector *c, struct hale_http_server *server)
 {
     collector_view_stop(c->view);
+    collector_keystone_stop(c->keystone);
     if (server != NULL)
         hale_http_server_stop(server);
     collector_pool_stop(c->queries);
@@ -115,6 +119,7 @@ static void finish(struct collector *c, struct hale_http_server *server)
     collector_hot_free(c->hot);
     collector_catalog_free(c->catalog);
     collector_files_free(c->files);
+    collector_keystone_free(c->keystone);
     collector_tokens_free(c->tokens);
 }
 

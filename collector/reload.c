@@ -2,6 +2,7 @@
 #include "collector/reload.h"
 
 #include "base/log.h"
+#include "collector/keystone.h"
 #include "collector/static_files.h"
 #include "collector/stats.h"
 #include "collector/token.h"
@@ -12,11 +13,15 @@ enum hale_rc collector_reload_apply(struct collector *c,
 {
     struct collector_token_table *table = NULL;
 
-    enum hale_rc rc = collector_token_table_load(conf->tokens_file, &table, err);
-    if (rc != HALE_OK)
-        return rc;
-    collector_gauge(TOKENS, collector_token_table_count(table));
+    if (conf->tokens_file[0] != '\0') { /* "": Keystone's tokens only */
+        enum hale_rc rc = collector_token_table_load(conf->tokens_file, &table, err);
+        if (rc != HALE_OK)
+            return rc;
+    }
+    collector_gauge(TOKENS, table != NULL ? collector_token_table_count(table) : 0);
     collector_tokens_swap(c->tokens, table);
+    if (c->keystone != NULL)
+        collector_keystone_forget(c->keystone);
     collector_files_load(c->files, conf->dashboards_dir);
     hale_log_set_level((enum hale_log_level)conf->log_level);
     return HALE_OK;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "collector/keystone.h"
 #include "collector/token.h"
 #include "net/http_server.h"
 
@@ -22,6 +23,8 @@ struct collector_request {
     char tenant[HALE_TENANT_MAX_BYTES + 1]; /* the tenant acted for */
     char param[128];                        /* {id} of the path, or "" */
     char request_id[48];                    /* X-Openstack-Request-Id */
+    struct hale_http_req *req;              /* whose this is, while ask is open */
+    struct collector_ask ask;               /* who it is, asked of Keystone */
 };
 
 #define COLLECTOR_REQUEST_MAGIC 0x52455155u

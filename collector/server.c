@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "collector/body.h"
 #include "collector/credential.h"
 #include "collector/event_form.h"
+#include "collector/identity.h"
 #include "collector/pool.h"
 #include "collector/request.h"
 #include "collector/router.h"
@@ -15,12 +15,12 @@
 
 #define SMALL_BODY ((size_t)1 << 20) /* everything but metrics */
 
-static void unauthorized(struct hale_http_req *req, const char *title,
-                         const char *description)
+static void forbidden(struct hale_http_req *req)
 {
     collector_count(UNAUTHORIZED, 1);
     hale_http_add_header(req, "WWW-Authenticate", "Token");
-    collector_reply_error(req, 401, title, "%s", description);
+    collector_reply_error(req, 401, "Forbidden",
+                          "The request does not have access to this service");
 }
 
 /* ?tenant_id= on metrics calls counts only with the role for it; else it is ignored. */
@@ -39,22 +39,23 @@ static void choose_tenant(const struct hale_http_req *req, struct collector_requ
         memcpy(r->tenant, other, len + 1);
 }
 
-/* False: answered. */
+/* False: answered, or not known yet. */
 static bool authorise(struct collector *c, struct hale_http_req *req,
                       struct collector_request *r, const struct collector_route *route,
                       unsigned roles)
 {
     char space[COLLECTOR_CREDENTIAL_MAX];
 
-    if (collector_tokens_check(c->tokens, collector_credential(req, space),
-                               hale_clock_wall_ms(), &r->who) != HALE_OK) {
-        unauthorized(req, "Unauthorized",
-                     "The request you have made requires authentication.");
+    enum hale_rc rc =
+        collector_identity_check(c, req, r, collector_credential(req, space));
+    if (rc == HALE_E_AGAIN)
+        return false; /* Keystone is asked: head is called again */
+    if (rc != HALE_OK) {
+        collector_identity_refuse(c, req, rc);
         return false;
     }
     if ((r->who.roles & roles) == 0) {
-        unauthorized(req, "Forbidden",
-                     "The request does not have access to this service");
+        forbidden(req);
         return false;
     }
     choose_tenant(req, r, route);
@@ -74,9 +75,11 @@ static bool head(struct hale_http_req *req, void *arg)
     struct collector *c = arg;
     const char *method = hale_http_method(req);
     const char *path = hale_http_path(req);
-    struct collector_request *r = collector_request_new(req);
+    struct collector_request *r = hale_http_user(req); /* of an earlier call */
     struct collector_match match;
 
+    if (r == NULL)
+        r = collector_request_new(req);
     if (r == NULL) {
         collector_reply_busy(req, 1, "out of memory");
         return false;

@@ -107,12 +107,32 @@
     X(METADATA_DROPPED, COUNTER, "hale_collector_metadata_dropped_total", NULL,          \
       "Types and helps of metrics that found no room in memory")                         \
     X(TOKENS, GAUGE, "hale_collector_tokens", NULL, "Tokens loaded")                     \
+    X(KEYSTONE_UP, GAUGE, "hale_collector_keystone_up", NULL,                            \
+      "1 while Keystone answers and lets the collector validate tokens")                 \
+    X(KEYSTONE_HITS, COUNTER, "hale_collector_keystone_hits_total", NULL,                \
+      "Requests whose token was judged by the cache")                                    \
+    X(KEYSTONE_GOOD, COUNTER, "hale_collector_keystone_answers_total",                   \
+      "result=\"valid\"", "Tokens Keystone was asked about, by its answer")              \
+    X(KEYSTONE_BAD, COUNTER, "hale_collector_keystone_answers_total",                    \
+      "result=\"invalid\"", "Tokens Keystone was asked about, by its answer")            \
+    X(KEYSTONE_FAILED, COUNTER, "hale_collector_keystone_answers_total",                 \
+      "result=\"none\"", "Tokens Keystone was asked about, by its answer")               \
+    X(KEYSTONE_LOGINS, COUNTER, "hale_collector_keystone_logins_total", NULL,            \
+      "Tokens the collector got for itself")                                             \
+    X(KEYSTONE_CACHED, GAUGE, "hale_collector_keystone_cached_tokens", NULL,             \
+      "Tokens in the cache, valid and invalid")                                          \
+    X(KEYSTONE_WAITING, GAUGE, "hale_collector_keystone_waiting_requests", NULL,         \
+      "Requests waiting for Keystone's answer")                                          \
+    X(OVERLOAD_KEYSTONE, COUNTER, "hale_collector_overload_total",                       \
+      "reason=\"keystone\"", "Requests answered 503 by reason")                          \
     X(UNAUTHORIZED, COUNTER, "hale_collector_unauthorized_total", NULL,                  \
       "Requests answered 401")                                                           \
     X(POST_LATENCY, HISTOGRAM, "hale_collector_post_seconds", NULL,                      \
       "Last body byte of a metrics POST to its answer")                                  \
     X(EVENT_LATENCY, HISTOGRAM, "hale_collector_event_seconds", NULL,                    \
       "Last body byte of an event POST to its answer")                                   \
+    X(KEYSTONE_LATENCY, HISTOGRAM, "hale_collector_keystone_seconds", NULL,              \
+      "Question to Keystone to its answer")                                              \
     X(QUERY_LATENCY, HISTOGRAM, "hale_collector_query_seconds", NULL,                    \
       "Arrival of a query to its answer")
 

@@ -67,7 +67,7 @@ static const struct hale_conf_field FIELDS[] = {
 };
 #define N_FIELDS (sizeof(FIELDS) / sizeof(FIELDS[0]))
 
-static bool tenant_ok(const char *s)
+bool collector_tenant_ok(const char *s)
 {
     size_t n = strlen(s);
 
@@ -107,7 +107,7 @@ static enum hale_rc fill_token(const struct hale_yaml_node *map, struct raw_toke
     if (raw->name[0] == '\0' || strlen(raw->name) > COLLECTOR_TOKEN_NAME_MAX)
         return hale_yaml_error(map, err, "name must have 1 to %d bytes",
                                COLLECTOR_TOKEN_NAME_MAX);
-    if (!tenant_ok(raw->tenant))
+    if (!collector_tenant_ok(raw->tenant))
         return hale_yaml_error(map, err,
                                "tenant must have 1 to 64 of the characters A-Za-z0-9_.-");
     if (hale_str_unhex(hale_str_from(raw->sha256), t->sha, SHA_LEN) != HALE_OK)
@@ -244,19 +244,18 @@ void collector_tokens_swap(struct collector_tokens *t,
     collector_token_table_free(old);
 }
 
-enum hale_rc collector_tokens_check(struct collector_tokens *t, const char *token,
+enum hale_rc collector_tokens_check(struct collector_tokens *t, struct hale_str token,
                                     int64_t now_ms, struct collector_identity *out)
 {
     unsigned char sha[EVP_MAX_MD_SIZE];
     unsigned sha_len = 0;
     enum hale_rc rc = HALE_E_DENIED;
 
-    size_t len = token != NULL ? strlen(token) : 0;
-    if (len == 0 || len > TOKEN_MAX_LEN)
+    if (token.len == 0 || token.len > TOKEN_MAX_LEN)
         return HALE_E_DENIED;
     (void)pthread_mutex_lock(&t->lock);
     int ok = EVP_DigestInit_ex(t->ctx, t->sha256, NULL) == 1 &&
-             EVP_DigestUpdate(t->ctx, token, len) == 1 &&
+             EVP_DigestUpdate(t->ctx, token.p, token.len) == 1 &&
              EVP_DigestFinal_ex(t->ctx, sha, &sha_len) == 1 && sha_len == SHA_LEN;
     if (ok && t->table != NULL) {
         struct hale_str key = {(const char *)sha, SHA_LEN};

@@ -43,10 +43,12 @@ void collector_tokens_free(struct collector_tokens *t);
 /* Takes table. */
 void collector_tokens_swap(struct collector_tokens *t,
                            struct collector_token_table *table);
-/* HALE_E_DENIED: unknown or expired. token may be NULL. */
+/* HALE_E_DENIED: unknown or expired. */
 HALE_MUST_CHECK enum hale_rc collector_tokens_check(struct collector_tokens *t,
-                                                    const char *token, int64_t now_ms,
+                                                    struct hale_str token, int64_t now_ms,
                                                     struct collector_identity *out);
+/* 1 to 64 of the characters A-Za-z0-9_.- */
+bool collector_tenant_ok(const char *s);
 /* "operator" ... of one role bit. */
 const char *collector_role_text(unsigned role);
 #endif

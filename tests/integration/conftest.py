@@ -304,8 +304,8 @@ class Stack:
                 # 401 with this title: the token is unknown; anything else: it is taken.
                 def taken():
                     a = self.http("GET", "/v1/status", token=self.tokens[key])
-                    return not (a.status == 401 and a.json
-                                and a.json.get("title") == "Unauthorized")
+                    e = a.json.get("error", a.json) if a.json else {}
+                    return not (a.status == 401 and e.get("title") == "Unauthorized")
                 wait_for(taken, 10, "the new token")
         return self.tokens[key]
 

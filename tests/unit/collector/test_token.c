@@ -55,7 +55,8 @@ static void accepts_and_checks(void **state)
     struct collector_tokens *t = collector_tokens_new();
 
     (void)state;
-    assert_int_equal(collector_tokens_check(t, "secret", 0, &who), HALE_E_DENIED);
+    assert_int_equal(collector_tokens_check(t, HALE_STR("secret"), 0, &who),
+                     HALE_E_DENIED);
     assert_int_equal(
         load("tokens:\n" ROW("anna", SECRET_SHA, "    roles: [operator, delegate]\n")
                  ROW("bob", OTHER_SHA,
@@ -64,16 +65,18 @@ static void accepts_and_checks(void **state)
         HALE_OK);
     assert_int_equal(collector_token_table_count(table), 2);
     collector_tokens_swap(t, table);
-    assert_int_equal(collector_tokens_check(t, "secret", 0, &who), HALE_OK);
+    assert_int_equal(collector_tokens_check(t, HALE_STR("secret"), 0, &who), HALE_OK);
     assert_string_equal(who.tenant, "t1");
     assert_string_equal(who.name, "anna");
     assert_int_equal(who.roles, COLLECTOR_OPERATOR | COLLECTOR_DELEGATE);
-    assert_int_equal(collector_tokens_check(t, "other", 1798761599999, &who), HALE_OK);
-    assert_int_equal(collector_tokens_check(t, "other", 1798761600000, &who),
+    assert_int_equal(collector_tokens_check(t, HALE_STR("other"), 1798761599999, &who),
+                     HALE_OK);
+    assert_int_equal(collector_tokens_check(t, HALE_STR("other"), 1798761600000, &who),
                      HALE_E_DENIED);
     static const char *const WRONG[] = {NULL, "", "Secret", "secret ", SECRET_SHA};
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++)
-        assert_int_equal(collector_tokens_check(t, WRONG[i], 0, &who), HALE_E_DENIED);
+        assert_int_equal(collector_tokens_check(t, hale_str_from(WRONG[i]), 0, &who),
+                         HALE_E_DENIED);
     collector_tokens_free(t);
 }
 
