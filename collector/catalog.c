@@ -154,12 +154,16 @@ enum hale_rc collector_catalog_put(struct collector_catalog *c, struct hale_str 
 {
     struct hale_series text;
     uint64_t id = hale_series_id(canonical);
+    unsigned shard = 0;
 
     *out = collector_catalog_find(c, id);
-    if (*out == NULL && (hale_series_decode(canonical, &text) != HALE_OK ||
-                         text.tenant.len > HALE_TENANT_MAX_BYTES ||
-                         text.name.len > 4 * HALE_NAME_MAX_CHARS))
-        return HALE_E_INVAL;
+    if (*out == NULL) {
+        if (hale_series_decode(canonical, &text) != HALE_OK ||
+            text.tenant.len > HALE_TENANT_MAX_BYTES ||
+            text.name.len > 4 * HALE_NAME_MAX_CHARS)
+            return HALE_E_INVAL;
+        shard = hale_series_shard(text.tenant, text.name, c->n_shards);
+    }
     if (*out != NULL && atomic_load(&(*out)->state) == COLLECTOR_SERIES_STORED)
         return hale_str_eq(collector_series_text(*out), canonical) ? HALE_OK
                                                                    : HALE_E_CONFLICT;
@@ -167,8 +171,7 @@ enum hale_rc collector_catalog_put(struct collector_catalog *c, struct hale_str 
     enum hale_rc rc = HALE_OK;
     struct collector_series *s = find(c, id); /* another thread may have been first */
     if (s == NULL)
-        rc = insert(c, id, canonical,
-                    hale_series_shard(text.tenant, text.name, c->n_shards), &s);
+        rc = insert(c, id, canonical, shard, &s);
     else if (!hale_str_eq(collector_series_text(s), canonical))
         rc = HALE_E_CONFLICT;
     else if (atomic_load(&s->state) == COLLECTOR_SERIES_DEAD &&

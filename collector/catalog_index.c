@@ -270,12 +270,6 @@ void catalog_index_count(struct catalog_index *ix, const struct collector_series
 
 /* --- walking ----------------------------------------------------------------------------- */
 
-const uint32_t *catalog_term_series(const struct catalog_term *term, uint32_t *n_out)
-{
-    *n_out = term->n;
-    return term->v != NULL ? term->v : &term->one;
-}
-
 /* A series without known times (just loaded) counts as active: rather too many. */
 bool catalog_visible(const struct collector_series *s,
                      const struct collector_selector *sel)
@@ -377,16 +371,17 @@ void catalog_walk_fini(struct catalog_walk *w)
     catalog_list_fini(&w->terms);
 }
 
+/* The series of a list; of a term's list only those of the walk's metric. */
 static bool visit_all(const struct catalog_walk *w, const struct catalog_index *ix,
-                      const uint32_t *v, uint32_t n, uint32_t metric, catalog_visit visit,
-                      void *arg)
+                      const struct catalog_list *l, catalog_visit visit, void *arg)
 {
+    uint32_t metric = w->terms.n > 0 ? w->metric : CATALOG_NONE;
     const struct collector_dims *dims = &w->sel->dims;
     bool decode = w->need_text || dims->n > 0;
     struct hale_series text;
 
-    for (uint32_t i = 0; i < n; i++) {
-        struct collector_series *s = catalog_series(ix, v[i]);
+    for (uint32_t i = 0; i < l->n; i++) {
+        struct collector_series *s = catalog_series(ix, l->v[i]);
         if ((metric != CATALOG_NONE && s->metric != metric) ||
             !catalog_visible(s, w->sel))
             continue;
@@ -402,9 +397,7 @@ static bool visit_all(const struct catalog_walk *w, const struct catalog_index *
 bool catalog_walk_metric(const struct catalog_walk *w, const struct catalog_index *ix,
                          uint32_t metric, catalog_visit visit, void *arg)
 {
-    const struct catalog_list *l = &ix->metrics[metric].series;
-
-    return visit_all(w, ix, l->v, l->n, CATALOG_NONE, visit, arg);
+    return visit_all(w, ix, &ix->metrics[metric].series, visit, arg);
 }
 
 bool catalog_walk_run(const struct catalog_walk *w, const struct catalog_index *ix,
@@ -417,9 +410,9 @@ bool catalog_walk_run(const struct catalog_walk *w, const struct catalog_index *
     const struct catalog_tenant *t = ix->tenants[w->tenant];
     if (w->terms.n > 0) {
         for (uint32_t i = 0; more && i < w->terms.n; i++) {
-            uint32_t n;
-            const uint32_t *v = catalog_term_series(&t->terms[w->terms.v[i]], &n);
-            more = visit_all(w, ix, v, n, w->metric, visit, arg);
+            struct catalog_term *m = &t->terms[w->terms.v[i]];
+            struct catalog_list l = {m->v != NULL ? m->v : &m->one, m->n, m->n};
+            more = visit_all(w, ix, &l, visit, arg);
         }
         return more;
     }

@@ -106,8 +106,6 @@ uint32_t catalog_index_metric(const struct catalog_index *ix, uint32_t tenant,
 uint32_t catalog_tenant_key(const struct catalog_tenant *t, struct hale_str key);
 uint32_t catalog_tenant_term(const struct catalog_tenant *t, uint32_t key,
                              struct hale_str value);
-/* The series of a term that has a list: *n_out numbers. */
-const uint32_t *catalog_term_series(const struct catalog_term *term, uint32_t *n_out);
 
 /* A selection, resolved. */
 struct catalog_walk {
@@ -126,7 +124,7 @@ void catalog_walk_fini(struct catalog_walk *w);
 /* False when visit had enough. */
 bool catalog_walk_run(const struct catalog_walk *w, const struct catalog_index *ix,
                       catalog_visit visit, void *arg);
-/* Only the series of one metric. */
+/* Only the series of one metric; for a walk without terms. */
 bool catalog_walk_metric(const struct catalog_walk *w, const struct catalog_index *ix,
                          uint32_t metric, catalog_visit visit, void *arg);
 /* Visible, and with samples in the selector's time. */

@@ -320,10 +320,9 @@ static struct hale_str term_text(const void *owner, uint32_t number)
 static bool term_in_time(const struct catalog_index *ix, const struct catalog_term *m,
                          const struct collector_selector *sel)
 {
-    uint32_t n;
-    const uint32_t *v = catalog_term_series(m, &n);
+    const uint32_t *v = m->v != NULL ? m->v : &m->one;
 
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < m->n; i++)
         if (catalog_visible(catalog_series(ix, v[i]), sel))
             return true;
     return false;

@@ -15,6 +15,7 @@ struct page {
     struct hale_buf out;
     size_t left; /* measurements that may still be written */
     bool any;    /* an element was written */
+    bool more;   /* there is something behind the page's end */
     char cursor[COLLECTOR_ELEMENT_ID + HALE_CLOCK_ISO_MAX + 1];
 };
 
@@ -60,7 +61,8 @@ static void write_element(struct page *p, size_t i, const struct collector_point
 {
     char when[HALE_CLOCK_ISO_MAX];
 
-    if (points->n == 0)
+    p->more = points->n > p->left;
+    if (points->n == 0 || p->left == 0)
         return;
     hale_buf_add_c(&p->out, p->any ? ",{" : "{");
     p->any = true;
@@ -102,7 +104,7 @@ void collector_measurements_get(struct collector *c, struct hale_redis *redis,
     collector_points_init(&points, COLLECTOR_READ_MAX_POINTS);
     hale_buf_init(&p.out, ANSWER_MAX);
     hale_buf_add_c(&p.out, "{\"elements\":[");
-    for (size_t i = 0; rc == HALE_OK && i < q.n_elements && p.left > 0; i++) {
+    for (size_t i = 0; rc == HALE_OK && i < q.n_elements && !p.more; i++) {
         collector_points_clear(&points);
         rc = read_element(c, redis, &q, i, p.left, &points);
         if (rc == HALE_OK)
@@ -112,7 +114,7 @@ void collector_measurements_get(struct collector *c, struct hale_redis *redis,
         collector_query_failed(req, rc);
     } else {
         hale_buf_add_c(&p.out, "],");
-        collector_links_self(req, c->conf->trust_forwarded, p.left == 0 ? p.cursor : NULL,
+        collector_links_self(req, c->conf->trust_forwarded, p.more ? p.cursor : NULL,
                              &p.out);
         hale_buf_add_char(&p.out, '}');
         collector_reply_buf(req, 200, COLLECTOR_JSON, &p.out);

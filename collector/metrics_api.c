@@ -77,6 +77,8 @@ void collector_metrics_get(struct collector *c, struct hale_redis *redis,
     (void)redis;
     if (!read_selector(req, "name", &sel, &limit))
         return;
+    if (offset != NULL && strcmp(offset, "0") == 0)
+        offset = NULL; /* the first page for clients that number series */
     if (offset != NULL &&
         hale_series_id_parse(hale_str_from(offset), &after) != HALE_OK) {
         collector_reply_error(req, 422, "Unprocessable Entity",

@@ -73,12 +73,27 @@ enum hale_rc collector_params_list(const char *text, const char *name,
     return HALE_OK;
 }
 
+/* ISO 8601. A '+' that was not encoded arrives as a blank: "09:00:00 02:00". */
+static enum hale_rc parse_time(struct hale_str s, int64_t *out_ms)
+{
+    char text[HALE_CLOCK_ISO_MAX + 32];
+    const size_t date = sizeof("2015-03-12T") - 1;
+
+    if (s.len <= date || s.len > sizeof(text))
+        return hale_clock_parse_iso(s, out_ms);
+    memcpy(text, s.p, s.len);
+    char *zone = memchr(text + date, ' ', s.len - date);
+    if (zone != NULL)
+        *zone = '+';
+    return hale_clock_parse_iso((struct hale_str){text, s.len}, out_ms);
+}
+
 enum hale_rc collector_params_time(const char *text, const char *name, int64_t *out_ms,
                                    struct hale_err *err)
 {
     if (text == NULL)
         return HALE_OK;
-    if (hale_clock_parse_iso(hale_str_from(text), out_ms) != HALE_OK)
+    if (parse_time(hale_str_from(text), out_ms) != HALE_OK)
         return hale_err_set(err, HALE_E_INVAL,
                             "%s must be a time such as 2015-03-12T09:00:00Z", name);
     return HALE_OK;
@@ -95,7 +110,7 @@ enum hale_rc collector_params_limit(const char *text, size_t *out, struct hale_e
     if (rc == HALE_E_LIMIT && text[0] != '-')
         return HALE_OK;
     if (rc != HALE_OK || n == 0)
-        return hale_err_set(err, HALE_E_INVAL, "limit must be an integer from 1");
+        return hale_err_set(err, HALE_E_INVAL, COLLECTOR_PARAMS_LIMIT_TEXT);
     if (n < HALE_LIST_LIMIT)
         *out = (size_t)n;
     return HALE_OK;
@@ -139,7 +154,7 @@ static enum hale_rc cursor_time(struct hale_str s, int64_t *out_ms)
 {
     if (hale_str_i64(s, out_ms) == HALE_OK)
         return HALE_OK;
-    return hale_clock_parse_iso(s, out_ms);
+    return parse_time(s, out_ms);
 }
 
 static bool looks_like_id(struct hale_str s)

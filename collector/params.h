@@ -39,9 +39,10 @@ struct collector_list {
 HALE_MUST_CHECK enum hale_rc collector_params_list(const char *text, const char *name,
                                                    struct collector_list *out,
                                                    struct hale_err *err);
-/* ISO 8601; *out unchanged and HALE_OK when text is NULL. */
+/* ISO 8601, with a blank for the '+' of a zone too; *out unchanged and HALE_OK when text is NULL. */
 HALE_MUST_CHECK enum hale_rc collector_params_time(const char *text, const char *name,
                                                    int64_t *out_ms, struct hale_err *err);
+#define COLLECTOR_PARAMS_LIMIT_TEXT "limit must be an integer from 1"
 /* 1..HALE_LIST_LIMIT (larger is clamped); NULL gives HALE_LIST_LIMIT. */
 HALE_MUST_CHECK enum hale_rc collector_params_limit(const char *text, size_t *out,
                                                     struct hale_err *err);

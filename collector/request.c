@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/id.h"
+#include "collector/params.h"
 #include "collector/stats.h"
 #include "net/http_client.h"
 
@@ -137,7 +138,11 @@ void collector_reply_busy(struct hale_http_req *req, unsigned retry_after_s,
 
 void collector_reply_invalid(struct hale_http_req *req, const struct hale_err *err)
 {
-    collector_reply_error(req, 422, "Unprocessable Entity", "%s", err->text);
+    bool limit =
+        strcmp(err->text, COLLECTOR_PARAMS_LIMIT_TEXT) == 0; /* Monasca's title */
+
+    collector_reply_error(req, 422, limit ? "Invalid limit" : "Unprocessable Entity",
+                          "%s", err->text);
 }
 
 void collector_reply_not_found(struct hale_http_req *req)

@@ -21,8 +21,9 @@ struct page {
     unsigned n_funcs;
     enum func funcs[COLLECTOR_LIST_MAX];
     struct hale_buf out;
-    size_t left;
-    bool any;
+    size_t left; /* rows that may still be written */
+    bool any;    /* an element was written */
+    bool more;   /* there is something behind the page's end */
     char cursor[COLLECTOR_ELEMENT_ID + HALE_CLOCK_ISO_MAX + 1];
 };
 
@@ -105,7 +106,8 @@ static void write_element(struct page *p, size_t i, const struct collector_bucke
 {
     char when[HALE_CLOCK_ISO_MAX];
 
-    if (b->n == 0)
+    p->more = b->n > p->left;
+    if (b->n == 0 || p->left == 0)
         return;
     hale_buf_add_c(&p->out, p->any ? ",{" : "{");
     p->any = true;
@@ -137,7 +139,7 @@ static enum hale_rc write_page(struct collector *c, struct hale_redis *redis,
     enum hale_rc rc = HALE_OK;
 
     collector_buckets_init(&buckets, p->period_s);
-    for (size_t i = 0; rc == HALE_OK && i < p->q->n_elements && p->left > 0; i++) {
+    for (size_t i = 0; rc == HALE_OK && i < p->q->n_elements && !p->more; i++) {
         collector_buckets_clear(&buckets);
         rc = read_element(c, redis, p, i, &buckets);
         if (rc == HALE_OK)
@@ -170,7 +172,7 @@ void collector_statistics_get(struct collector *c, struct hale_redis *redis,
         collector_query_failed(req, rc);
     } else {
         hale_buf_add_c(&p.out, "],");
-        collector_links_self(req, c->conf->trust_forwarded, p.left == 0 ? p.cursor : NULL,
+        collector_links_self(req, c->conf->trust_forwarded, p.more ? p.cursor : NULL,
                              &p.out);
         hale_buf_add_char(&p.out, '}');
         collector_reply_buf(req, 200, COLLECTOR_JSON, &p.out);

@@ -155,6 +155,38 @@ static void sorts(void **state)
     assert_true(s.v[0].field == 1 && s.v[0].desc && s.v[1].field == 0 && !s.v[1].desc);
 }
 
+static void times(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms; /* -1: refused */
+    } CASES[] = {
+        {"2015-03-03T05:24:55.202Z", 1425360295202},
+        {"2015-03-03T05:24:55", 1425360295000},
+        {"2015-03-03 05:24:55", 1425360295000},
+        {"2015-03-03T05:24:55+00:00", 1425360295000},
+        {"2015-03-03T07:24:55+02:00", 1425360295000},
+        {"2015-03-03T07:24:55 02:00", 1425360295000},
+        {"2015-03-03 07:24:55 02:00", 1425360295000},
+        {"2015-03-03T03:24:55-0200", 1425360295000},
+        {"2015-03-03T05:24:55 ", -1},
+        {"2015-03-03T05:24:55Z 02:00", -1},
+        {"yesterday", -1},
+        {"", -1},
+        {"2015-03-03T05:24:55.000000000000000000000000000000000000000000000000000000Z",
+         -1},
+    };
+    struct hale_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        int64_t ms = -1;
+        bool ok = collector_params_time(CASES[i].text, "t", &ms, &err) == HALE_OK;
+        if (ok != (CASES[i].ms != -1) || ms != CASES[i].ms)
+            fail_msg("time %s: %lld", CASES[i].text, (long long)ms);
+    }
+}
+
 static void small_ones(void **state)
 {
     struct hale_err err;
@@ -178,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits),  cmocka_unit_test(dims),  cmocka_unit_test(dims_match),
         cmocka_unit_test(cursors), cmocka_unit_test(sorts), cmocka_unit_test(small_ones),
+        cmocka_unit_test(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
