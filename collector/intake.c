@@ -46,7 +46,9 @@ struct collector_intake {
     const struct collector_form *form;
     struct collector_job *job;
     struct hale_str tenant;
-    uint64_t seed; /* of its hashes */
+    uint64_t seed;                  /* of its hashes */
+    struct hale_str last_a, last_b; /* of the last offer with a c, and their hash */
+    uint64_t last_hash;
     int64_t accepted_us;
     enum state state;
     size_t n_rejected;
@@ -108,6 +110,8 @@ bool collector_intake_begin(struct collector_intake *in, struct hale_http_req *r
     in->job = job;
     in->tenant = hale_str_from(collector_request_of(req)->tenant);
     in->seed = collector_spellings_seed(in->spellings, form->id, in->tenant);
+    in->last_a = in->last_b = (struct hale_str){NULL, 0};
+    in->last_hash = collector_spellings_hash(in->last_a, in->last_b, in->seed);
     in->accepted_us = hale_clock_wall_us();
     in->state = GOOD;
     in->n_rejected = 0;
@@ -235,13 +239,32 @@ static void flush(struct collector_intake *in)
     w->n = 0;
 }
 
+static inline bool same_span(struct hale_str a, struct hale_str b)
+{
+    return a.p == b.p && a.len == b.len;
+}
+
+/* Samples that differ in c only share the hash of a and b. */
+static inline uint64_t hash_of(struct collector_intake *in,
+                               const struct collector_offer *o)
+{
+    if (o->c.len == 0)
+        return collector_spellings_hash(o->a, o->b, in->seed);
+    if (!same_span(o->a, in->last_a) || !same_span(o->b, in->last_b)) {
+        in->last_a = o->a;
+        in->last_b = o->b;
+        in->last_hash = collector_spellings_hash(o->a, o->b, in->seed);
+    }
+    return collector_spellings_hash_more(o->c, in->last_hash);
+}
+
 bool collector_intake_offer(struct collector_intake *in, const struct collector_offer *o)
 {
     struct window *w = &in->w;
 
     if (in->state != GOOD)
         return false;
-    uint64_t hash = collector_spellings_hash(o, in->seed);
+    uint64_t hash = hash_of(in, o);
     collector_spellings_prefetch(in->spellings, hash);
     w->offers[w->n] = *o;
     w->hashes[w->n] = hash;

@@ -4,6 +4,8 @@
 #include "collector/definitions_api.h"
 #include "collector/events_api.h"
 #include "collector/history_api.h"
+#include "collector/influx_api.h"
+#include "collector/ingest_influx.h"
 #include "collector/ingest_json.h"
 #include "collector/ingest_otlp.h"
 #include "collector/ingest_remote.h"
@@ -61,6 +63,11 @@ const struct collector_route collector_routes[] = {
     {"PUT",    "/v1/events",                            FEED,  NET,   collector_events_post},
     {"POST",   "/events",                               FEED,  NET,   collector_events_post},
     {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
+    {"POST",   "/write",                                FEED,  TAKES, collector_ingest_influx_post},
+    {"POST",   "/api/v2/write",                         FEED,  TAKES, collector_ingest_influx_post},
+    {"GET",    "/query",                                FEED,  NET,   collector_influx_query},
+    {"POST",   "/query",                                FEED,  NET,   collector_influx_query},
+    {"GET",    "/ping",                                 OPEN,  NET,   collector_influx_ping_get},
     {"GET",    "/v1/live",                              READ,  NET,   collector_live_get},
     {"GET",    "/v1/alarm-log",                         READ,  QUERY, collector_alarm_log_get},
     {"GET",    "/v1/journal",                           READ,  QUERY, collector_journal_get},

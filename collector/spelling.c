@@ -71,12 +71,16 @@ uint64_t collector_spellings_seed(const struct collector_spellings *c, unsigned 
     return hale_id_hash64_seed(tenant.p, tenant.len, c->seed + form);
 }
 
-uint64_t collector_spellings_hash(const struct collector_offer *o, uint64_t seed)
+uint64_t collector_spellings_hash(struct hale_str a, struct hale_str b, uint64_t seed)
 {
-    uint64_t h = hale_id_hash64_seed(o->a.p, o->a.len, seed);
+    uint64_t h = hale_id_hash64_seed(a.p, a.len, seed);
 
-    h = hale_id_hash64_seed(o->b.p, o->b.len, h);
-    return o->c.len > 0 ? hale_id_hash64_seed(o->c.p, o->c.len, h) : h;
+    return hale_id_hash64_seed(b.p, b.len, h);
+}
+
+uint64_t collector_spellings_hash_more(struct hale_str c, uint64_t hash)
+{
+    return hale_id_hash64_seed(c.p, c.len, hash);
 }
 
 void collector_spellings_prefetch(const struct collector_spellings *c, uint64_t hash)

@@ -31,7 +31,10 @@ void collector_spellings_free(struct collector_spellings *c);
 /* The seed of a request's hashes: spellings of form (its id) from tenant. */
 uint64_t collector_spellings_seed(const struct collector_spellings *c, unsigned form,
                                   struct hale_str tenant);
-uint64_t collector_spellings_hash(const struct collector_offer *o, uint64_t seed);
+/* Of a and b. */
+uint64_t collector_spellings_hash(struct hale_str a, struct hale_str b, uint64_t seed);
+/* Of a, b and a c that is not empty, given that of a and b. */
+uint64_t collector_spellings_hash_more(struct hale_str c, uint64_t hash);
 /* A look-up in three steps, so that a caller with many can overlap their cache misses:
  * _prefetch asks for the slot, _peek reads it (NULL: not there) and asks for the entry,
  * _is compares the text. Pointers are valid until the next add. */

@@ -8,7 +8,8 @@ import zlib
 
 import pytest
 
-from collector_kit import counter, measurements, now_ms, q, sample
+from collector_kit import counter, iso, measurements, now_ms, q, sample
+from conftest import wait_for
 
 
 def rejected(stack, form, reason):
@@ -83,3 +84,139 @@ def test_credentials(door):
     # the first header counts, and a token in the address only where Influx's clients put it
     assert post({"X-Auth-Token": "wrong", "Authorization": f"Token {token}"}) == 401
     assert post({}, q("/v2.0/metrics", p=token)) == 401
+
+
+# --- Influx line protocol --------------------------------------------------------------------
+
+def influx(stack, body, path="/write", role="agent", **params):
+    if isinstance(body, str):
+        body = body.encode()
+    return stack.http("POST", q(path, **params) if params else path, body=body, role=role,
+                      headers={"Content-Type": "text/plain; charset=utf-8"})
+
+
+def series_of(stack, n, **params):
+    """{(name, dimensions...): [(time, value)]} once they hold n measurements."""
+    return {(e["name"],) + tuple(sorted(e["dimensions"].items())):
+            [(m[0], m[1]) for m in e["measurements"]]
+            for e in measurements(stack, n, merge_metrics="false", group_by="*", **params)}
+
+
+def test_influx_lines(door):
+    t = now_ms() // 1000 * 1000 - 60000
+    lines = (f"weather,location=us\\ midwest,sensor=s1 temperature=82.5,humidity=40i,ok=t,"
+             f"state=\"fine, \\\"dry\\\"\" {t}123456\n"
+             f"# a comment\n\n"
+             f"weather,sensor=s1,location=us\\ midwest temperature=83 {t + 1000}999999\r\n"
+             f"load value=0.25,load5=0.5 {t}000000")
+    a = influx(door, lines)
+    assert (a.status, a.body) == (204, b"")
+    got = series_of(door, 2, name="weather.temperature")
+    assert got == {("weather.temperature", ("location", "us midwest"), ("sensor", "s1")):
+                   [(iso(t), 82.5), (iso(t + 1000), 83.0)]}
+    assert series_of(door, 1, name="weather.humidity") == {
+        ("weather.humidity", ("location", "us midwest"), ("sensor", "s1")): [(iso(t), 40.0)]}
+    assert series_of(door, 1, name="weather.ok")
+    assert series_of(door, 1, name="load") == {("load",): [(iso(t), 0.25)]}
+    assert series_of(door, 1, name="load.load5") == {("load.load5",): [(iso(t), 0.5)]}
+    names = [e["name"] for e in door.http("GET", "/v2.0/metrics/names").json["elements"]]
+    assert "weather.state" not in names
+    assert rejected(door, "influx", "type") == 1
+
+
+def test_influx_units_and_now(door):
+    before = now_ms()
+    t = before - 60000
+    for n, (unit, text) in enumerate([("ns", f"{t}000000"), ("n", f"{t}000000"),
+                                      ("us", f"{t}000"), ("u", f"{t}000"), ("ms", f"{t}")]):
+        assert influx(door, f"unit,n={n} value={n} {text}", precision=unit).status == 204
+        assert influx(door, f"unit2,n={n} value={n} {text}", "/api/v2/write", precision=unit,
+                      bucket="b", org="o").status == 204
+    assert influx(door, f"unit,n=9 value=9 {t // 1000}", precision="s").status == 204
+    got = series_of(door, 6, name="unit")
+    assert {k[1][1]: v for k, v in got.items()} == {
+        **{str(n): [(iso(t), float(n))] for n in range(5)}, "9": [(iso(t // 1000 * 1000), 9.0)]}
+    assert influx(door, "unit3 value=1", db="telegraf", rp="x", consistency="all").status == 204
+    (at, value), = series_of(door, 1, name="unit3")[("unit3",)]
+    assert value == 1.0 and iso(before) <= at <= iso(now_ms())
+    a = influx(door, "unit value=1", precision="fortnight")
+    assert a.status == 400 and "precision" in a.json["error"]
+
+
+def test_influx_faults_are_told_and_the_rest_is_stored(door):
+    t = now_ms() - 60000
+    a = influx(door, f"good value=1 {t}\nbad value= {t}\nbad,host=a;b value=1 {t}\n"
+                     f"bad,_x=1 a=1,b=2 {t}\nbad v=1 x\nbad v=1e999\ngood value=2 {t + 1}",
+               precision="ms")
+    assert a.status == 400
+    assert re.fullmatch(r"partial write: unable to parse 'bad value= \d+': missing field value "
+                        r"dropped=6", a.json["error"])
+    assert a.json["code"] == "invalid" and a.json["message"] == a.json["error"]
+    assert series_of(door, 2, name="good")[("good",)] == [(iso(t), 1.0), (iso(t + 1), 2.0)]
+    assert rejected(door, "influx", "syntax") == 1
+    assert rejected(door, "influx", "series") == 3
+    assert rejected(door, "influx", "time") == 1
+    assert rejected(door, "influx", "value") == 1
+    assert "event=samples_rejected form=influx tenant=default rejected=6 taken=2" in \
+        door.daemons["collector"].log()
+    for nothing in ("", "\n# x\n", 'only strings="a",too="b"'):
+        assert influx(door, nothing).status == 204
+    a = influx(door, "nothing good")
+    assert a.status == 400 and a.json["error"].endswith("dropped=1")
+    # again, now that the good spellings are known and the bad ones still are not
+    a = influx(door, f"good value=3 {t + 2}\nbad,_x=1 a=1,b=2 {t}\n", precision="ms")
+    assert a.status == 400 and "_x" in a.json["error"] and "dropped=2" in a.json["error"]
+    assert len(series_of(door, 3, name="good")[("good",)]) == 3
+
+
+def test_influx_roles_tenants_and_credentials(door):
+    t = now_ms() - 60000
+    assert influx(door, "a value=1", role="read-only").status == 401
+    assert influx(door, "a value=1", role=None).status == 401
+    assert influx(door, "a value=1", "/api/v2/write", role=None).status == 401
+    token = door.token("agent")
+    assert influx(door, f"mine value=1 {t}", role=None, u="x", p=token, precision="ms").status == 204
+    assert influx(door, "a value=1", "/api/v2/write", role=None, p=token).status == 401
+    assert series_of(door, 1, name="mine")
+    # a delegate writes for others; anybody else's tenant_id is ignored
+    door.token("operator", "other")
+    assert influx(door, f"theirs value=1 {t}", role="agent,delegate", tenant_id="other",
+                  precision="ms").status == 204
+    assert influx(door, f"ours value=1 {t}", tenant_id="other", precision="ms").status == 204
+    assert series_of(door, 1, name="ours")
+
+    def names(tenant):
+        a = door.http("GET", "/v2.0/metrics/names", tenant=tenant)
+        return [e["name"] for e in a.json["elements"]]
+    wait_for(lambda: names("other") == ["theirs"], 10, "the delegate's metric")
+    assert "theirs" not in names("default")
+
+
+def test_influx_same_series_from_all_formats(door):
+    """A spelling is of one format, a series of all."""
+    t = now_ms() - 60000
+    assert influx(door, f"both.x,hostname=h1 value=1 {t}\nboth,hostname=h1 x=2 {t + 1}",
+                  precision="ms").status == 204
+    a = door.http("POST", "/v2.0/metrics", body=sample("both.x", ts=t + 2, value=3.0))
+    assert a.status == 204
+    assert series_of(door, 3, name="both.x") == {("both.x", ("hostname", "h1")): [
+        (iso(t), 1.0), (iso(t + 1), 2.0), (iso(t + 2), 3.0)]}
+
+
+def test_influx_ping_and_query(door):
+    for method in ("GET", "HEAD"):
+        a = door.http(method, "/ping", role=None)
+        assert a.status == 204 and a.headers["x-influxdb-version"].startswith("1.8")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for body in (b"q=CREATE+DATABASE+%22telegraf%22", b"db=x&q=create%20%20database%20x"):
+        a = door.http("POST", "/query", body=body, headers=form, role="agent")
+        assert a.status == 200 and a.json == {"results": [{"statement_id": 0}]}
+    a = door.http("GET", q("/query", q="SHOW DATABASES"), role="agent")
+    assert a.json["results"][0]["series"][0]["values"] == [["hale"]]
+    for params in ({"q": "SELECT * FROM cpu"}, {"q": "DROP DATABASE x"}, {"q": "createdatabase x"},
+                   {}, {"q": "CREATE DATABASE " + "x" * 2000}):
+        a = door.http("GET", q("/query", **params) if params else "/query", role="agent")
+        assert a.status == 400 and a.json["error"], params
+    a = door.http("POST", "/query", body=b"q=%zz", headers=form, role="agent")
+    assert a.status == 400
+    assert door.http("GET", q("/query", q="SHOW DATABASES"), role=None).status == 401

@@ -83,6 +83,8 @@ static void roles(void **state)
         assert_non_null(r->handler);
     }
     assert_true(collector_router_is_api("/v1/x") && collector_router_is_api("/events"));
+    assert_true(collector_router_is_api("/write") &&
+                collector_router_is_api("/api/v2/write"));
     assert_false(collector_router_is_api("/v1x") || collector_router_is_api("/"));
 }
 
