@@ -21,6 +21,7 @@
 #define WRITE COLLECTOR_OPERATOR
 #define READ  (COLLECTOR_OPERATOR | COLLECTOR_READER)
 #define FEED  (COLLECTOR_OPERATOR | COLLECTOR_AGENT)
+#define ASK   (READ | FEED)
 #define NET   COLLECTOR_ON_NETWORK
 #define TAKES COLLECTOR_ON_INTAKE
 #define QUERY COLLECTOR_ON_QUERY
@@ -65,7 +66,7 @@ const struct collector_route collector_routes[] = {
     {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
     {"POST",   "/write",                                FEED,  TAKES, collector_ingest_influx_post},
     {"POST",   "/api/v2/write",                         FEED,  TAKES, collector_ingest_influx_post},
-    {"GET",    "/query",                                FEED,  NET,   collector_influx_query},
+    {"GET",    "/query",                                ASK,   NET,   collector_influx_query},
     {"POST",   "/query",                                FEED,  NET,   collector_influx_query},
     {"GET",    "/ping",                                 OPEN,  NET,   collector_influx_ping_get},
     {"GET",    "/v1/live",                              READ,  NET,   collector_live_get},
