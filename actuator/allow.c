@@ -130,12 +130,19 @@ static bool host_matches(struct hale_str pattern, struct hale_str host)
 
 bool actuator_allow_url(const struct actuator_allow *a, const char *url)
 {
+    struct hale_str host = {NULL, 0};
+    unsigned port = 0;
+    if (actuator_allow_split(url, &host, &port) != HALE_OK)
+        return false;
+    return is_loopback(host) || actuator_allow_listed(a, url);
+}
+
+bool actuator_allow_listed(const struct actuator_allow *a, const char *url)
+{
     struct hale_str host = {NULL, 0}, wanted = {NULL, 0};
     unsigned port = 0;
     if (actuator_allow_split(url, &host, &port) != HALE_OK)
         return false;
-    if (is_loopback(host))
-        return true;
     for (unsigned i = 0; i < a->n; i++) {
         unsigned wanted_port = 0;
         if (split_authority(hale_str_from(a->pattern[i]), &wanted, &wanted_port) ==

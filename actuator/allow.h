@@ -35,5 +35,7 @@ HALE_MUST_CHECK enum hale_rc actuator_allow_add(struct actuator_allow *a,
 HALE_MUST_CHECK enum hale_rc actuator_allow_add_url(struct actuator_allow *a,
                                                     const char *url);
 bool actuator_allow_url(const struct actuator_allow *a, const char *url);
+/* True only when a pattern names the host: loopback must be written, too. */
+bool actuator_allow_listed(const struct actuator_allow *a, const char *url);
 void actuator_allow_fini(struct actuator_allow *a);
 #endif

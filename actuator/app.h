@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "actuator/conf.h"
+#include "actuator/contacts.h"
+#include "actuator/courier.h"
 #include "actuator/engine.h"
 #include "actuator/ledger.h"
 #include "actuator/notify.h"
@@ -36,13 +38,17 @@ struct app {
     struct actuator_ledger *ledger;
     struct actuator_engine *engine;
     struct actuator_notify *notify;
+    struct actuator_contacts *contacts;
+    struct actuator_courier *courier;
     struct actuator_engine_stats counted;
-    bool loaded;     /* the state of Redis is in memory */
-    bool reading;    /* an XREAD is out */
-    bool failed;     /* load anew */
-    int64_t read_us; /* since when */
-    int64_t seen;    /* alarm log handled up to here */
-    int64_t stored;  /* position in Redis, at least */
+    bool loaded;                   /* the state of Redis is in memory */
+    bool reading;                  /* an XREAD is out */
+    bool failed;                   /* load anew */
+    int64_t read_us;               /* since when */
+    int64_t seen;                  /* alarm log handled up to here */
+    int64_t stored;                /* position in Redis, at least */
+    struct hale_stream_id control; /* control records handled up to here */
+    unsigned n_control;            /* of the read being handled */
     int64_t health_us, recover_us;
 };
 
@@ -57,6 +63,12 @@ void app_unload(struct app *app);
 /* The alarm as it is now. false: not known (Redis failed). */
 bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
                    bool *gone);
+
+/* --- app_methods.c: notification methods --- */
+bool app_load_methods(struct app *app, int64_t log_end);
+void app_control(struct app *app, struct hale_str json);
+/* Methods that are behind get older records, a few at a time. */
+void app_refill_methods(struct app *app);
 
 /* --- app_log.c: the alarm log --- */
 void app_read_log(struct app *app, int64_t now_us);

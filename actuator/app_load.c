@@ -87,7 +87,7 @@ static int last_id(unsigned stream, struct hale_stream_id id, struct hale_str fi
 }
 
 /* Where to go on; a first start looks at the newest records only. */
-static enum hale_rc load_position(struct app *app)
+static enum hale_rc load_position(struct app *app, int64_t *last_out)
 {
     struct hale_reply *reply = NULL;
     int64_t last = 0;
@@ -113,6 +113,7 @@ static enum hale_rc load_position(struct app *app)
                   (long long)app->seen, (long long)last);
         app->seen = app->stored = 0;
     }
+    *last_out = last;
     return rc;
 }
 
@@ -135,11 +136,15 @@ static enum hale_rc load_cursors(struct app *app)
 void app_unload(struct app *app)
 {
     app_call_cancel_all(app);
+    actuator_courier_free(app->courier);
+    actuator_contacts_free(app->contacts);
     actuator_notify_free(app->notify);
     actuator_engine_free(app->engine);
     actuator_ledger_free(app->ledger);
     hale_redis_free(app->read);
     hale_redis_free(app->ask);
+    app->courier = NULL;
+    app->contacts = NULL;
     app->notify = NULL;
     app->engine = NULL;
     app->ledger = NULL;
@@ -150,6 +155,7 @@ void app_unload(struct app *app)
 bool app_load(struct app *app)
 {
     const struct actuator_engine_io io = {app, io_commit, app_call, app_call_cancel};
+    int64_t log_end = 0;
     memset(&app->counted, 0, sizeof(app->counted));
     app->seen = app->stored = 0;
     app->read = hale_redis_new(app->conf->redis, ACTUATOR_LEDGER_WAIT_MS);
@@ -159,12 +165,13 @@ bool app_load(struct app *app)
     if (app->read == NULL || app->ask == NULL || app->ledger == NULL ||
         app->engine == NULL)
         return false;
-    if (load_position(app) != HALE_OK ||
+    if (load_position(app, &log_end) != HALE_OK ||
         load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
         load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK)
         return false;
     app->notify = actuator_notify_new(app->conf, app->http, app->seen);
-    if (app->notify == NULL || load_cursors(app) != HALE_OK)
+    if (app->notify == NULL || load_cursors(app) != HALE_OK ||
+        !app_load_methods(app, log_end))
         return false;
     actuator_engine_each_alarm(app->engine, load_alarm, app);
     actuator_engine_start(app->engine, hale_clock_wall_us());

@@ -14,7 +14,10 @@
 #define READ_BLOCK_MS 1000
 #define READ_WAIT_US  6000000 /* a blocked read without reply: a dead connection */
 #define REFILL_COUNT  128
-#define LATE_MS       2000 /* older records are checked against the alarm as it is now */
+/* Streams of one read; control records come first, so that a transition finds the actions and
+ * methods as they were when it was logged, or newer. */
+enum { CONTROL, LOG };
+#define LATE_MS 2000 /* older records are checked against the alarm as it is now */
 
 static bool superseded(struct app *app, const struct hale_log_record *rec, int64_t now_us)
 {
@@ -38,7 +41,15 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
     struct app *app = arg;
     struct hale_log_record rec;
     int64_t now_us = hale_clock_wall_us();
-    (void)stream, (void)field;
+    (void)field;
+    if (stream == CONTROL) {
+        app->control = id;
+        app->n_control++;
+        app_control(app, value);
+        return app->failed;
+    }
+    if (app->n_control == READ_COUNT) /* there may be more: it goes first */
+        return 1;
     if ((int64_t)id.ms <= app->seen)
         return 0;
     hale_counter_add(actuator_stat(ACTUATOR_STAT_RECORDS), 1);
@@ -52,6 +63,7 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
     rec.seq = (int64_t)id.ms;
     actuator_notify_record(app->notify, &rec,
                            now_us); /* first: nobody waits for an action */
+    actuator_courier_record(app->courier, &rec, now_us);
     actuator_engine_record(app->engine, &rec, superseded(app, &rec, now_us), now_us);
     app->seen = rec.seq;
     hale_log_record_fini(&rec);
@@ -60,7 +72,8 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
 
 void app_read_log(struct app *app, int64_t now_us)
 {
-    static const char *const keys[] = {HALE_KEYS_ALARMLOG};
+    static const char *const keys[] = {
+        [CONTROL] = HALE_KEYS_CONTROL, [LOG] = HALE_KEYS_ALARMLOG};
     struct hale_reply *reply = NULL;
     enum hale_rc rc = HALE_OK;
     if (app->reading) {
@@ -72,11 +85,13 @@ void app_read_log(struct app *app, int64_t now_us)
         app->reading = false;
     }
     if (rc == HALE_OK && reply != NULL)
-        (void)hale_reply_entries(reply, 1, keys, on_record, app);
+        (void)hale_reply_entries(reply, 2, keys, on_record, app);
     hale_reply_free(reply);
     if (rc == HALE_OK) {
-        struct hale_stream_id after = {(uint64_t)app->seen, 0};
-        rc = hale_redis_xread(app->read, 1, keys, &after, READ_COUNT, READ_BLOCK_MS);
+        const struct hale_stream_id after[] = {
+            [CONTROL] = app->control, [LOG] = {(uint64_t)app->seen, 0}};
+        app->n_control = 0;
+        rc = hale_redis_xread(app->read, 2, keys, after, READ_COUNT, READ_BLOCK_MS);
         if (rc == HALE_OK)
             rc = hale_redis_flush(app->read);
         app->reading = rc == HALE_OK;

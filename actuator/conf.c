@@ -26,6 +26,8 @@ struct conf_raw {
     int64_t max_age;
     NODE subscribers;
     NODE allow;
+    NODE methods;
+    NODE smtp;
 };
 #define C(member) offsetof(struct conf_raw, member)
 static const struct hale_conf_field FIELDS[] = {
@@ -43,6 +45,10 @@ static const struct hale_conf_field FIELDS[] = {
      "hosts that may be called besides loopback and those written in URLs"},
     {"notify_max_age", HALE_CONF_DURATION, C(max_age), false, "4h", 1000, 30 * DAY_MS,
      NULL, "a notification older than this is given up"},
+    {"notification_methods", HALE_CONF_NODE, C(methods), false, NULL, 0, 0, NULL,
+     "tenants' webhooks: reach (remote or listed), allow, pagerduty_url, timeout"},
+    {"smtp", HALE_CONF_NODE, C(smtp), false, NULL, 0, 0, NULL,
+     "letters: url, from, user, password_file, starttls, ca_file, timeout"},
 };
 
 struct subscriber_raw {
@@ -87,6 +93,7 @@ void actuator_conf_free(void *arg)
     for (unsigned i = 0; i < conf->n_subscribers; i++)
         subscriber_fini(&conf->subscriber[i]);
     actuator_allow_fini(&conf->allow);
+    actuator_methods_conf_fini(&conf->methods);
     free(conf);
 }
 
@@ -240,6 +247,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = hale_yaml_error(hale_yaml_get(root, "redis"), err, "redis: %s", wrong.text);
     if (rc == HALE_OK)
         rc = read_subscribers(raw.subscribers, conf, err);
+    if (rc == HALE_OK)
+        rc = actuator_methods_conf_read(raw.methods, raw.smtp, &conf->methods, err);
     if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
     if (rc == HALE_OK)

@@ -154,6 +154,14 @@ enum hale_rc actuator_ledger_set(struct actuator_ledger *l, const char *key,
     return queue(l, ttl_s > 0 ? 5 : 3, args, "");
 }
 
+enum hale_rc actuator_ledger_hset(struct actuator_ledger *l, const char *key,
+                                  const char *field, struct hale_str value)
+{
+    const struct hale_str args[] = {value.p != NULL ? HALE_STR("HSET") : HALE_STR("HDEL"),
+                                    hale_str_from(key), hale_str_from(field), value};
+    return queue(l, value.p != NULL ? 4 : 3, args, "");
+}
+
 enum hale_rc actuator_ledger_position(struct actuator_ledger *l, int64_t seq)
 {
     char text[24];

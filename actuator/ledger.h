@@ -29,6 +29,10 @@ HALE_MUST_CHECK enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
 HALE_MUST_CHECK enum hale_rc actuator_ledger_set(struct actuator_ledger *l,
                                                  const char *key, struct hale_str value,
                                                  int ttl_s);
+/* HSET key field value; value.p NULL: HDEL key field. */
+HALE_MUST_CHECK enum hale_rc actuator_ledger_hset(struct actuator_ledger *l,
+                                                  const char *key, const char *field,
+                                                  struct hale_str value);
 /* The alarm log has been handled up to seq. Comes after all commits before it. */
 HALE_MUST_CHECK enum hale_rc actuator_ledger_position(struct actuator_ledger *l,
                                                       int64_t seq);

@@ -106,6 +106,7 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     if (app->loaded) {
         struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
         actuator_engine_set_policies(app->engine, conf->policies);
+        actuator_courier_set_conf(app->courier, conf);
         for (unsigned i = 0; fresh != NULL && i < conf->n_subscribers; i++)
             for (unsigned k = 0; k < old->n_subscribers; k++)
                 if (strcmp(conf->subscriber[i].name, old->subscriber[k].name) == 0)
@@ -126,9 +127,11 @@ static int wait_ms(const struct app *app, int64_t now_us)
     if (app->loaded) {
         int64_t engine = actuator_engine_next_us(app->engine);
         int64_t notify = actuator_notify_next_us(app->notify);
+        int64_t courier = actuator_courier_next_us(app->courier);
         next = app->health_us;
         next = engine < next ? engine : next;
         next = notify < next ? notify : next;
+        next = courier < next ? courier : next;
     }
     int64_t ms = (next - now_us + 999) / 1000;
     return ms < 0 ? 0 : ms > 1000 ? 1000 : (int)ms;
@@ -165,7 +168,11 @@ static void turn(struct app *app)
     if (!app->failed)
         actuator_notify_tick(app->notify, hale_clock_wall_us());
     if (!app->failed)
+        actuator_courier_tick(app->courier, hale_clock_wall_us());
+    if (!app->failed)
         app_refill(app);
+    if (!app->failed)
+        app_refill_methods(app);
     if (!app->failed)
         store_cursors(app);
     if (!app->failed && actuator_ledger_drain(app->ledger, on_committed, app) != HALE_OK)

@@ -3,10 +3,12 @@
 
 #include "base/assert.h"
 
-#define RUNS       "hale_actuator_runs_total"
-#define RUNS_HELP  "runs that ended, by outcome"
-#define GUARD      "hale_actuator_suppressed_total"
-#define GUARD_HELP "triggers a guard refused"
+#define RUNS        "hale_actuator_runs_total"
+#define RUNS_HELP   "runs that ended, by outcome"
+#define METHOD      "hale_actuator_methods_told_total"
+#define METHOD_HELP "notifications that a notification method has taken"
+#define GUARD       "hale_actuator_suppressed_total"
+#define GUARD_HELP  "triggers a guard refused"
 
 static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_VERIFIED] = HALE_COUNTER_INIT(RUNS, "outcome=\"verified\"", RUNS_HELP),
@@ -40,6 +42,30 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
                           "notifications given up because of their age"),
     [ACTUATOR_STAT_NOTIFY_QUEUED] = HALE_GAUGE_INIT(
         "hale_actuator_notifications_queued", NULL, "notifications waiting in memory"),
+    [ACTUATOR_STAT_METHODS] =
+        HALE_GAUGE_INIT("hale_actuator_methods", NULL, "notification methods known"),
+    [ACTUATOR_STAT_METHOD_SENT] =
+        HALE_COUNTER_INIT(METHOD, "what=\"transition\"", METHOD_HELP),
+    [ACTUATOR_STAT_METHOD_REPEATED] =
+        HALE_COUNTER_INIT(METHOD, "what=\"repeat\"", METHOD_HELP),
+    [ACTUATOR_STAT_METHOD_ERRORS] =
+        HALE_COUNTER_INIT("hale_actuator_method_errors_total", NULL,
+                          "tries to tell a notification method that failed"),
+    [ACTUATOR_STAT_METHOD_EXPIRED] =
+        HALE_COUNTER_INIT("hale_actuator_method_expired_total", NULL,
+                          "transitions a notification method was not told: too old"),
+    [ACTUATOR_STAT_METHOD_DENIED] = HALE_COUNTER_INIT(
+        "hale_actuator_method_denied_total", NULL,
+        "transitions a notification method was not told: its address is not allowed, or "
+        "smtp is not configured"),
+    [ACTUATOR_STAT_METHOD_QUEUED] =
+        HALE_GAUGE_INIT("hale_actuator_method_queued", NULL,
+                        "transitions waiting in memory for notification methods"),
+    [ACTUATOR_STAT_METHOD_REPEATS] = HALE_GAUGE_INIT(
+        "hale_actuator_method_repeats", NULL, "alarms that are told again and again"),
+    [ACTUATOR_STAT_METHOD_REPEATS_LOST] =
+        HALE_COUNTER_INIT("hale_actuator_method_repeats_lost_total", NULL,
+                          "alarms that are not told again: too many already"),
     [ACTUATOR_STAT_RECORDS] = HALE_COUNTER_INIT("hale_actuator_log_records_total", NULL,
                                                 "alarm log records read"),
     [ACTUATOR_STAT_RECORDS_BAD] =

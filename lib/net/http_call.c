@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "net/http_client_private.h"
@@ -40,7 +43,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 
 /* The body of POST and PATCH is read from here without a way back: so curl cannot silently send
  * the request a second time when a kept-alive connection breaks under it (see set_body). */
-static size_t on_read(char *dst, size_t size, size_t n, void *arg)
+size_t hale_http_job_read(char *dst, size_t size, size_t n, void *arg)
 {
     struct hale_http_job *call = arg;
     size_t room = size * n;
@@ -64,6 +67,7 @@ void hale_http_job_free(struct hale_http_job *call)
         curl_easy_cleanup(call->easy);
     }
     curl_slist_free_all(call->headers);
+    curl_slist_free_all(call->rcpt);
     free(call->request);
     hale_buf_fini(&call->body);
     hale_buf_fini(&call->head);
@@ -138,7 +142,7 @@ static bool set_body(struct hale_http_job *call, const struct hale_http_call *fr
     SET(CURLOPT_CUSTOMREQUEST, from->method);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)from->body.len);
     if (once && body) {
-        SET(CURLOPT_READFUNCTION, on_read);
+        SET(CURLOPT_READFUNCTION, hale_http_job_read);
         SET(CURLOPT_READDATA, (void *)call);
     } else {
         SET(CURLOPT_POSTFIELDS, body ? call->request : "");
@@ -146,6 +150,71 @@ static bool set_body(struct hale_http_job *call, const struct hale_http_call *fr
     if (once && !body)
         SET(CURLOPT_FRESH_CONNECT, 1L);
     return ok;
+}
+
+static bool local_v4(uint32_t host_order)
+{
+    return host_order >> 24 == 127 || host_order >> 24 == 0 ||
+           host_order >> 16 == 0xa9fe || host_order >> 28 >= 14; /* 169.254/16, 224/3 */
+}
+
+/* Also those that carry a local IPv4 address. */
+static bool local_v6(const struct in6_addr *a)
+{
+    static const uint8_t metadata[] = {0xfd, 0x00, 0x0e, 0xc2}; /* fd00:ec2::254 */
+    static const uint8_t nat64[] = {0x00, 0x64, 0xff, 0x9b};
+    uint32_t last;
+    memcpy(&last, a->s6_addr + 12, sizeof(last));
+    if (IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
+        IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MULTICAST(a) ||
+        memcmp(a->s6_addr, metadata, sizeof(metadata)) == 0)
+        return true;
+    bool carries = IN6_IS_ADDR_V4MAPPED(a) || IN6_IS_ADDR_V4COMPAT(a) ||
+                   memcmp(a->s6_addr, nat64, sizeof(nat64)) == 0;
+    return carries && local_v4(ntohl(last));
+}
+
+/* Loopback, link-local (cloud metadata is there), multicast, unspecified. What else there is, is
+ * never a socket of ours. */
+static bool is_local(const struct sockaddr *sa)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (sa->sa_family == AF_INET) {
+        memcpy(&v4, sa, sizeof(v4));
+        return local_v4(ntohl(v4.sin_addr.s_addr));
+    }
+    if (sa->sa_family != AF_INET6)
+        return true;
+    memcpy(&v6, sa, sizeof(v6));
+    return local_v6(&v6.sin6_addr);
+}
+
+/* Asked for every address a name has, right before the connection: nothing can change between. */
+static curl_socket_t open_remote(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct hale_http_job *call = arg;
+    (void)purpose;
+    if (is_local(&a->addr)) {
+        call->denied = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* A kept connection of another call may be taken without a new socket. */
+static int check_remote(void *arg, char *peer, char *own, int peer_port, int own_port)
+{
+    struct hale_http_job *call = arg;
+    struct in_addr v4;
+    struct in6_addr v6;
+    (void)own, (void)peer_port, (void)own_port;
+    if (inet_pton(AF_INET, peer, &v4) == 1 && !local_v4(ntohl(v4.s_addr)))
+        return CURL_PREREQFUNC_OK;
+    if (inet_pton(AF_INET6, peer, &v6) == 1 && !local_v6(&v6))
+        return CURL_PREREQFUNC_OK;
+    call->denied = true;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 static bool set_options(struct hale_http_job *call, const struct hale_http_call *from)
@@ -171,6 +240,12 @@ static bool set_options(struct hale_http_job *call, const struct hale_http_call 
     SET(CURLOPT_SSL_VERIFYHOST, verify * 2);
     if (from->ca_file != NULL)
         SET(CURLOPT_CAINFO, from->ca_file);
+    if (from->only_remote) {
+        SET(CURLOPT_OPENSOCKETFUNCTION, open_remote);
+        SET(CURLOPT_OPENSOCKETDATA, (void *)call);
+        SET(CURLOPT_PREREQFUNCTION, check_remote);
+        SET(CURLOPT_PREREQDATA, (void *)call);
+    }
     if (from->unix_socket != NULL)
         SET(CURLOPT_UNIX_SOCKET_PATH, from->unix_socket);
     if (from->userpwd != NULL) {
@@ -185,7 +260,7 @@ static bool set_options(struct hale_http_job *call, const struct hale_http_call 
     return ok && set_body(call, from);
 }
 
-static bool copy_body(struct hale_http_job *call, struct hale_str body)
+bool hale_http_job_copy(struct hale_http_job *call, struct hale_str body)
 {
     if (body.len == 0)
         return true;
@@ -197,25 +272,37 @@ static bool copy_body(struct hale_http_job *call, struct hale_str body)
     return true;
 }
 
+struct hale_http_job *hale_http_job_blank(struct hale_http_client *c, size_t max_response)
+{
+    struct hale_http_job *call = calloc(1, sizeof(*call));
+    if (call == NULL)
+        return NULL;
+    call->magic = HALE_HTTP_JOB_MAGIC;
+    call->client = c;
+    call->start_us = hale_clock_mono_us();
+    hale_buf_init(&call->body, max_response);
+    hale_buf_init(&call->head, RESPONSE_HEADERS_MAX);
+    call->easy = c->n_idle > 0 ? c->idle[--c->n_idle] : curl_easy_init();
+    if (call->easy == NULL) {
+        hale_http_job_free(call);
+        return NULL;
+    }
+    return call;
+}
+
 enum hale_rc hale_http_job_new(struct hale_http_client *c,
                                const struct hale_http_call *from,
                                struct hale_http_job **out)
 {
-    struct hale_http_job *call = calloc(1, sizeof(*call));
+    struct hale_http_job *call = hale_http_job_blank(
+        c, from->max_response_bytes > 0 ? from->max_response_bytes : RESPONSE_DEFAULT);
     if (call == NULL)
         return HALE_E_NOMEM;
-    call->magic = HALE_HTTP_JOB_MAGIC;
-    call->client = c;
-    call->start_us = hale_clock_mono_us();
     call->bad_url = !hale_http_url_ok(from->url);
-    hale_buf_init(&call->body, from->max_response_bytes > 0 ? from->max_response_bytes
-                                                            : RESPONSE_DEFAULT);
-    hale_buf_init(&call->head, RESPONSE_HEADERS_MAX);
-    call->easy = c->n_idle > 0 ? c->idle[--c->n_idle] : curl_easy_init();
     enum hale_rc rc = HALE_E_NOMEM;
     if (has_line_break(from->method) || strchr(from->method, ' ') != NULL)
         rc = HALE_E_INVAL;
-    else if (call->easy != NULL && copy_body(call, from->body))
+    else if (hale_http_job_copy(call, from->body))
         rc = set_headers(call, from);
     if (rc == HALE_OK && !set_options(call, from))
         rc = HALE_E_NOMEM;

@@ -187,8 +187,12 @@ enum hale_rc hale_http_client_start(struct hale_http_client *c,
     if (c->active >= c->max_calls)
         return HALE_E_LIMIT;
     enum hale_rc rc = hale_http_job_new(c, from, &call);
-    if (rc != HALE_OK)
-        return rc;
+    return rc == HALE_OK ? hale_http_job_start(c, call, done, arg, id_out) : rc;
+}
+
+enum hale_rc hale_http_job_start(struct hale_http_client *c, struct hale_http_job *call,
+                                 hale_http_done done, void *arg, uint64_t *id_out)
+{
     call->done = done;
     call->arg = arg;
     call->id = ++c->ids;
@@ -230,6 +234,8 @@ static enum hale_rc result_rc(const struct hale_http_job *call, CURLcode code)
         return HALE_E_LIMIT;
     if (call->bad_url)
         return HALE_E_INVAL;
+    if (call->denied && code != CURLE_OK)
+        return HALE_E_DENIED;
     if (code == CURLE_OK)
         return HALE_OK;
     if (code == CURLE_OPERATION_TIMEDOUT)
@@ -258,6 +264,8 @@ static void finish(struct hale_http_client *c, struct hale_http_job *call, CURLc
     };
     if (r.rc == HALE_E_LIMIT)
         r.error = "the response is larger than allowed";
+    else if (r.rc == HALE_E_DENIED)
+        r.error = "the address is loopback, link-local or multicast";
     else if (r.rc != HALE_OK)
         r.error = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
     (void)curl_multi_remove_handle(c->multi, call->easy);

@@ -33,10 +33,13 @@ struct hale_http_call { /* all text is copied by start */
     int64_t timeout_ms;         /* whole call; 0 = 10000 */
     size_t max_response_bytes;  /* 0 = 1 MiB */
     bool insecure;              /* no TLS verification */
+    bool only_remote; /* no connection to a loopback, link-local, multicast or unspecified
+                         address, whatever the name resolves to: HALE_E_DENIED */
 };
 struct hale_http_result { /* valid during the callback */
     enum hale_rc rc; /* HALE_OK: a status arrived; HALE_E_AGAIN: timed out; HALE_E_IO: no
-                                connection or broken off; HALE_E_LIMIT; HALE_E_INVAL: bad URL */
+                                connection or broken off; HALE_E_LIMIT; HALE_E_INVAL: bad URL;
+                                HALE_E_DENIED: only_remote */
     bool sent;       /* the request may have reached the server (connection was made and
                                 something was written): a repeat needs care */
     unsigned status; /* 0 when none */
@@ -56,6 +59,21 @@ HALE_MUST_CHECK enum hale_rc hale_http_client_start(struct hale_http_client *c,
                                                     const struct hale_http_call *call,
                                                     hale_http_done done, void *arg,
                                                     uint64_t *id_out);
+struct hale_mail {               /* all text is copied by start */
+    const char *url;             /* smtp://host[:port], smtps://host[:port] */
+    const char *from, *to;       /* addresses, without angle brackets */
+    const char *user, *password; /* NULL = no login */
+    const char *ca_file;         /* NULL = the system's */
+    struct hale_str text;        /* the whole letter, CRLF lines */
+    int64_t timeout_ms;          /* whole delivery; 0 = 10000 */
+    enum { HALE_MAIL_PLAIN, HALE_MAIL_TRY_TLS, HALE_MAIL_TLS } starttls;
+};
+/* A letter by SMTP, in the same loop: rc HALE_OK = the server has taken it; status is the last
+ * answer of the server (250 ...). HALE_E_INVAL: an address or URL cannot be sent. */
+HALE_MUST_CHECK enum hale_rc hale_http_client_mail(struct hale_http_client *c,
+                                                   const struct hale_mail *mail,
+                                                   hale_http_done done, void *arg,
+                                                   uint64_t *id_out);
 /* Drops the call without calling back; unknown ids are ignored. */
 void hale_http_client_cancel(struct hale_http_client *c, uint64_t id);
 unsigned hale_http_client_active(const struct hale_http_client *c);

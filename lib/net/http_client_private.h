@@ -3,7 +3,7 @@
 #define HALE_NET_HTTP_CLIENT_PRIVATE_H
 /*
  * http_client_private - what http_client.c (the loop) and http_call.c (building one call, reading
- * its answer) share. Only these two include libcurl.
+ * its answer), http_mail.c (the same for a letter) share. Only these include libcurl.
  */
 #include <curl/curl.h>
 
@@ -27,6 +27,8 @@ struct hale_http_job {
     struct hale_buf head;
     bool too_large; /* a ceiling cut the response */
     bool bad_url;
+    bool denied; /* the address is one that may not be called */
+    struct curl_slist *rcpt;
     int64_t start_us; /* monotonic */
     char error[CURL_ERROR_SIZE];
     struct hale_http_job *prev, *next;
@@ -53,6 +55,17 @@ struct hale_http_client {
 HALE_MUST_CHECK enum hale_rc hale_http_job_new(struct hale_http_client *c,
                                                const struct hale_http_call *from,
                                                struct hale_http_job **out);
+/* An empty job with a curl handle, NULL on memory failure. */
+struct hale_http_job *hale_http_job_blank(struct hale_http_client *c,
+                                          size_t max_response);
+/* curl's read function over the job's request. */
+size_t hale_http_job_read(char *dst, size_t size, size_t n, void *job);
+bool hale_http_job_copy(struct hale_http_job *call, struct hale_str body);
+/* Hands the job to curl; frees it on failure. */
+HALE_MUST_CHECK enum hale_rc hale_http_job_start(struct hale_http_client *c,
+                                                 struct hale_http_job *call,
+                                                 hale_http_done done, void *arg,
+                                                 uint64_t *id_out);
 /* The job must not be in the multi handle any more. */
 void hale_http_job_free(struct hale_http_job *call);
 #endif

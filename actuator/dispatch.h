@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_DISPATCH_H
+#define HALE_ACTUATOR_DISPATCH_H
+/*
+ * dispatch - starts the call that tells a notification method about an alarm: the address checked
+ * against the reach of methods, the words of message.h, the transport of the type. Threads: one.
+ */
+#include "actuator/conf_methods.h"
+#include "actuator/message.h"
+#include "model/method.h"
+
+/* HALE_E_DENIED, HALE_E_INVAL: may not or cannot be sent at all, *why_out says why; anything else:
+ * try again. m->from and m->now_ms are filled in. */
+HALE_MUST_CHECK enum hale_rc actuator_dispatch(struct hale_http_client *http,
+                                               const struct actuator_methods_conf *conf,
+                                               const struct hale_method *method,
+                                               struct actuator_message *m,
+                                               hale_http_done done, void *arg,
+                                               uint64_t *call_out, const char **why_out);
+/* True when the answer says that the method has taken it. */
+bool actuator_dispatch_taken(const struct hale_method *method,
+                             const struct hale_http_result *r);
+#endif
