@@ -44,6 +44,9 @@ static const char *type_of(bool json)
     return json ? COLLECTOR_JSON : PROTOBUF;
 }
 
+static void reply_status(struct hale_http_req *req, bool json, unsigned http, int code,
+                         const char *fmt, ...) HALE_PRINTF(5, 6);
+
 /* A google.rpc.Status. */
 static void reply_status(struct hale_http_req *req, bool json, unsigned http, int code,
                          const char *fmt, ...)
