@@ -101,6 +101,33 @@ void collector_reply_buf(struct hale_http_req *req, unsigned status, const char 
     hale_http_reply_buf(req, status, type, b);
 }
 
+static void error_body(struct hale_buf *b, unsigned status, const char *title,
+                       const char *description)
+{
+    hale_buf_init(b, 16384);
+    hale_buf_add_c(b, "{\"title\":");
+    hale_buf_add_json(b, hale_str_from(title));
+    if (description != NULL) {
+        hale_buf_add_c(b, ",\"description\":");
+        hale_buf_add_json(b, hale_str_from(description));
+    }
+    hale_buf_printf(b, ",\"code\":%u,\"message\":", status);
+    hale_buf_add_json(b, hale_str_from(description != NULL ? description : title));
+    hale_buf_add_c(b, "}");
+}
+
+void collector_error_body(struct hale_buf *body, unsigned status, const char *title,
+                          const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    error_body(body, status, title, text);
+}
+
 void collector_reply_error(struct hale_http_req *req, unsigned status, const char *title,
                            const char *fmt, ...)
 {
@@ -108,19 +135,12 @@ void collector_reply_error(struct hale_http_req *req, unsigned status, const cha
     char text[1024];
     va_list ap;
 
-    hale_buf_init(&b, 16384);
-    hale_buf_add_c(&b, "{\"title\":");
-    hale_buf_add_json(&b, hale_str_from(title));
     if (fmt != NULL) {
         va_start(ap, fmt);
         (void)vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
-        hale_buf_add_c(&b, ",\"description\":");
-        hale_buf_add_json(&b, hale_str_from(text));
     }
-    hale_buf_printf(&b, ",\"code\":%u,\"message\":", status);
-    hale_buf_add_json(&b, hale_str_from(fmt != NULL ? text : title));
-    hale_buf_add_c(&b, "}");
+    error_body(&b, status, title, fmt != NULL ? text : NULL);
     before_reply(req, status);
     hale_http_reply_buf(req, status, COLLECTOR_JSON, &b);
     hale_buf_fini(&b);

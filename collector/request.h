@@ -44,6 +44,9 @@ void collector_reply_bytes(struct hale_http_req *req, unsigned status, const cha
 /* {"title","description","code","message"}; description NULL: title only. */
 void collector_reply_error(struct hale_http_req *req, unsigned status, const char *title,
                            const char *fmt, ...) HALE_PRINTF(4, 5);
+/* That body alone, for an answer given later; body is initialised here. */
+void collector_error_body(struct hale_buf *body, unsigned status, const char *title,
+                          const char *fmt, ...) HALE_PRINTF(4, 5);
 /* 503 with Retry-After. */
 void collector_reply_busy(struct hale_http_req *req, unsigned retry_after_s,
                           const char *description);

@@ -5,6 +5,7 @@
 #include "collector/events_api.h"
 #include "collector/history_api.h"
 #include "collector/influx_api.h"
+#include "collector/ingest_collectd.h"
 #include "collector/ingest_influx.h"
 #include "collector/ingest_json.h"
 #include "collector/ingest_otlp.h"
@@ -66,6 +67,7 @@ const struct collector_route collector_routes[] = {
     {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
     {"POST",   "/write",                                FEED,  TAKES, collector_ingest_influx_post},
     {"POST",   "/api/v2/write",                         FEED,  TAKES, collector_ingest_influx_post},
+    {"POST",   "/collectd",                             FEED,  TAKES, collector_ingest_collectd_post},
     {"GET",    "/query",                                ASK,   NET,   collector_influx_query},
     {"POST",   "/query",                                FEED,  NET,   collector_influx_query},
     {"GET",    "/ping",                                 OPEN,  NET,   collector_influx_ping_get},

@@ -220,3 +220,46 @@ def test_influx_ping_and_query(door):
     a = door.http("POST", "/query", body=b"q=%zz", headers=form, role="agent")
     assert a.status == 400
     assert door.http("GET", q("/query", q="SHOW DATABASES"), role=None).status == 401
+
+
+# --- collectd's write_http -------------------------------------------------------------------
+
+def value_list(**more):
+    v = {"values": [1.5], "dstypes": ["gauge"], "dsnames": ["value"], "time": now_ms() / 1000 - 60,
+         "interval": 10.0, "host": "h1", "plugin": "cpu", "plugin_instance": "0", "type": "percent",
+         "type_instance": "idle", "meta": {"network:received": True}}
+    v.update(more)
+    return v
+
+
+def test_collectd_json(door):
+    t = (now_ms() - 60000) / 1000
+    body = [value_list(time=t, values=[98.25]),
+            value_list(time=t, plugin="interface", plugin_instance="eth0", type="if_octets",
+                       type_instance="", dsnames=["rx", "tx"], values=[10.5, None],
+                       dstypes=["derive", "derive"])]
+    a = door.http("POST", "/collectd", body=body, role="agent")
+    assert (a.status, a.body) == (204, b"")
+    at = iso(round(t * 1000))
+    assert series_of(door, 1, name="cpu.percent") == {
+        ("cpu.percent", ("hostname", "h1"), ("plugin_instance", "0"), ("type_instance", "idle")):
+            [(at, 98.25)]}
+    assert series_of(door, 1, name="interface.if_octets.rx") == {
+        ("interface.if_octets.rx", ("hostname", "h1"), ("plugin_instance", "eth0")): [(at, 10.5)]}
+    assert rejected(door, "collectd", "stale") == 1
+    assert door.http("POST", "/collectd", body=[], role="agent").status == 204
+    assert door.http("POST", "/collectd", body=value_list(), role="agent").status == 204
+
+
+def test_collectd_faults(door):
+    a = door.http("POST", "/collectd", role="agent", body=[
+        value_list(values=[7.0], plugin="good"), value_list(values=["x"]), value_list(host=""),
+        value_list(type_instance="a;b"), {"labels": {}, "annotations": {}}])
+    assert a.status == 422
+    assert a.json["description"] == ("4 of 5 values were not taken: values must be numbers and "
+                                     "dsnames texts: for metric cpu.percent")
+    assert series_of(door, 1, name="good.percent")
+    assert (rejected(door, "collectd", "value"), rejected(door, "collectd", "syntax"),
+            rejected(door, "collectd", "series")) == (1, 2, 1)
+    assert door.http("POST", "/collectd", body=b"[{]", role="agent").status == 400
+    assert door.http("POST", "/collectd", body=[], role="read-only").status == 401
