@@ -18,7 +18,8 @@ struct agent_conf {
     char *listen;    /* own metrics and health; NULL = none */
     char *collector; /* URL without a slash at the end */
     char *token_file;
-    char *ca_file; /* or NULL */
+    char *ca_file;              /* or NULL */
+    char *cert_file, *key_file; /* or NULL */
     char *spool_dir;
     char *hostname; /* dimension of everything; default the machine's */
     int64_t spool_max_bytes;

@@ -64,6 +64,8 @@ static enum hale_rc make(struct agent *a, struct generation *g,
     const struct agent_sender_options o = {.collector = conf->collector,
                                            .token = conf->token,
                                            .ca_file = conf->ca_file,
+                                           .cert_file = conf->cert_file,
+                                           .key_file = conf->key_file,
                                            .timeout_ms = conf->timeout_ms,
                                            .max_batch = (size_t)conf->max_batch};
     enum hale_rc rc = HALE_OK;

@@ -31,7 +31,7 @@ struct batch {
 struct agent_sender {
     struct agent_loop *loop;
     struct agent_spool *spool;
-    char *url, *token_header, *ca_file;
+    char *url, *token_header, *ca_file, *cert_file, *key_file;
     int64_t timeout_ms;
     size_t max_batch;
     struct batch batch;
@@ -54,6 +54,12 @@ static void retry_fire(void *arg, int64_t now_ms)
     send_next(s);
 }
 
+static bool copy_text(char **dst, const char *text)
+{
+    *dst = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *dst != NULL;
+}
+
 struct agent_sender *agent_sender_new(struct agent_loop *loop, struct agent_spool *spool,
                                       const struct agent_sender_options *o)
 {
@@ -72,10 +78,9 @@ struct agent_sender *agent_sender_new(struct agent_loop *loop, struct agent_spoo
         s->url = NULL;
     if (asprintf(&s->token_header, "X-Auth-Token: %s", o->token) < 0)
         s->token_header = NULL;
-    if (o->ca_file != NULL)
-        s->ca_file = strdup(o->ca_file);
     if (s->url == NULL || s->token_header == NULL ||
-        (o->ca_file != NULL && s->ca_file == NULL)) {
+        !copy_text(&s->ca_file, o->ca_file) || !copy_text(&s->cert_file, o->cert_file) ||
+        !copy_text(&s->key_file, o->key_file)) {
         agent_sender_free(s);
         return NULL;
     }
@@ -159,6 +164,8 @@ void agent_sender_free(struct agent_sender *s)
     free(s->url);
     free(s->token_header);
     free(s->ca_file);
+    free(s->cert_file);
+    free(s->key_file);
     free(s);
 }
 
@@ -319,6 +326,8 @@ static void send_next(struct agent_sender *s)
                                         .headers = headers,
                                         .body = hale_buf_str(&s->body),
                                         .ca_file = s->ca_file,
+                                        .cert_file = s->cert_file,
+                                        .key_file = s->key_file,
                                         .timeout_ms = s->timeout_ms};
     s->started_us = hale_clock_mono_us();
     enum hale_rc rc =

@@ -21,6 +21,8 @@ struct agent_sender_options {
     const char *collector; /* "http://host:port" */
     const char *token;     /* copied */
     const char *ca_file;   /* or NULL */
+    const char *cert_file; /* ours, or NULL */
+    const char *key_file;  /* its key, or NULL */
     int64_t timeout_ms;
     size_t max_batch; /* samples per POST */
 };

@@ -9,7 +9,7 @@
 
 #define ANSWER_MAX_BYTES (256u << 20)
 #define PATH_MAX_BYTES   65536
-#define TOKEN_MAX_BYTES  1024
+#define TOKEN_MAX_BYTES  8192
 
 static enum hale_rc rc_of_status(unsigned status)
 {
@@ -59,6 +59,7 @@ enum hale_rc cli_api_call(const struct cli_api *api, const char *method, const c
                                         .url = url.p,
                                         .headers = headers,
                                         .body = hale_str_from(text),
+                                        .ca_file = api->ca_file,
                                         .timeout_ms = api->timeout_ms,
                                         .max_response_bytes = ANSWER_MAX_BYTES};
     struct hale_http_result result = {0};

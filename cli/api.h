@@ -16,6 +16,8 @@
 struct cli_api {
     const char *url;   /* "http://127.0.0.1:8070", without a slash at the end */
     const char *token; /* "" = none */
+    const char *
+        ca_file; /* certificates the collector's is checked against; NULL: the system's */
     int64_t timeout_ms;
 };
 

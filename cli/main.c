@@ -34,6 +34,7 @@ static const char usage[] =
     "http://127.0.0.1:8070)\n"
     "  --token TOKEN      identity                      (HALE_TOKEN)\n"
     "  --token-file FILE  read the token from a file\n"
+    "  --ca-file FILE     certificates to trust for https  (HALE_CA_FILE, the system's)\n"
     "  --timeout SECONDS  of one call                   (10)\n"
     "  --json             the server's JSON instead of a table\n"
     "  --help, --version\n"
@@ -45,6 +46,7 @@ enum {
     OPT_URL = 256,
     OPT_TOKEN,
     OPT_TOKEN_FILE,
+    OPT_CA_FILE,
     OPT_TIMEOUT,
     OPT_JSON,
     OPT_NAME,
@@ -63,6 +65,7 @@ static const struct option longs[] = {
     {"url", required_argument, NULL, OPT_URL},
     {"token", required_argument, NULL, OPT_TOKEN},
     {"token-file", required_argument, NULL, OPT_TOKEN_FILE},
+    {"ca-file", required_argument, NULL, OPT_CA_FILE},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"json", no_argument, NULL, OPT_JSON},
     {"name", required_argument, NULL, OPT_NAME},
@@ -126,6 +129,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_URL: o->api.url = optarg; break;
     case OPT_TOKEN: o->api.token = optarg; break;
     case OPT_TOKEN_FILE: return read_token_file(o, optarg);
+    case OPT_CA_FILE: o->api.ca_file = optarg; break;
     case OPT_TIMEOUT:
         if (set_number(&seconds, optarg, 1, 3600, "timeout") != CLI_OK)
             return CLI_USAGE;
@@ -193,9 +197,11 @@ static void trim_url(struct cli_options *o, char *dst, size_t dst_size)
 int main(int argc, char **argv)
 {
     const char *url = getenv("HALE_URL"), *token = getenv("HALE_TOKEN");
+    const char *ca_file = getenv("HALE_CA_FILE");
     struct cli_options o = {
         .api = {.url = url != NULL && *url != '\0' ? url : "http://127.0.0.1:8070",
                 .token = token != NULL ? token : "",
+                .ca_file = ca_file != NULL && *ca_file != '\0' ? ca_file : NULL,
                 .timeout_ms = 10000},
         .since = "10m",
         .period = "60",

@@ -17,6 +17,7 @@ function(hale_library name module package)
 endfunction()
 
 hale_library(microhttpd "libmicrohttpd>=0.9.71" libmicrohttpd-dev)
+hale_library(gnutls "gnutls>=3.6" libgnutls28-dev)
 hale_library(jansson "jansson>=2.10" libjansson-dev)
 hale_library(rrd "librrd>=1.6" librrd-dev)
 hale_library(curl "libcurl>=7.66" libcurl4-openssl-dev)

@@ -30,6 +30,8 @@ struct collector_files;
 struct collector {
     const struct collector_config *conf;
     struct hale_daemon *daemon;
+    struct hale_http_tls *tls; /* the first certificates, until the server has them */
+    struct hale_http_server *server; /* NULL: not started */
     struct collector_tokens *tokens;
     struct collector_keystone *keystone; /* NULL: not configured */
     struct collector_catalog *catalog;

@@ -14,7 +14,7 @@
 /* What the table fills; the sections are read further. */
 struct raw {
     struct collector_config c;
-    const struct hale_yaml_node *keystone;
+    const struct hale_yaml_node *keystone, *tls;
 };
 #define AT(field) offsetof(struct raw, c.field)
 #define DAY_MS    86400000.0
@@ -78,11 +78,47 @@ static const struct hale_conf_field FIELDS[] = {
      "build links from X-Forwarded-Proto and X-Forwarded-Host"},
     {"keystone", HALE_CONF_NODE, offsetof(struct raw, keystone), false, NULL, 0, 0, NULL,
      "tokens of OpenStack's identity service, besides tokens_file; keys below it"},
+    {"tls", HALE_CONF_NODE, offsetof(struct raw, tls), false, NULL, 0, 0, NULL,
+     "https instead of http; keys below it"},
     {"log_level", HALE_CONF_ENUM, AT(log_level), false, "info", 0, 0, LEVELS,
      "debug, info, warn or error"},
 };
+static const char *const CLIENTS[] = {"none", "optional", "required", NULL};
+static const char *const VERSIONS[] = {"1.2", "1.3", NULL};
+static const struct hale_conf_field TLS[] = {
+    {"cert_file", HALE_CONF_STRING, AT(cert_file), true, NULL, 0, 0, NULL,
+     "certificate and its chain, PEM; read again at SIGHUP"},
+    {"key_file", HALE_CONF_STRING, AT(key_file), true, NULL, 0, 0, NULL,
+     "its key without password, PEM; read again at SIGHUP"},
+    {"client_certificates", HALE_CONF_ENUM, AT(client_certificates), false, "none", 0, 0,
+     CLIENTS, "none, optional (checked when shown) or required"},
+    {"client_ca_file", HALE_CONF_STRING, AT(client_ca_file), false, NULL, 0, 0, NULL,
+     "certificates that clients' are checked against; read again at SIGHUP"},
+    {"min_version", HALE_CONF_ENUM, AT(tls_min), false, "1.2", 0, 0, VERSIONS,
+     "oldest TLS: 1.2 or 1.3"},
+};
 /* clang-format on */
 #define N_FIELDS (sizeof(FIELDS) / sizeof(FIELDS[0]))
+#define N_TLS    (sizeof(TLS) / sizeof(TLS[0]))
+
+static enum hale_rc read_tls(const struct hale_yaml_node *node, struct raw *raw,
+                             struct hale_err *err)
+{
+    struct collector_config *c = &raw->c;
+
+    if (node == NULL)
+        return HALE_OK;
+    if (hale_yaml_kind(node) != HALE_YAML_MAP)
+        return hale_yaml_error(node, err,
+                               "tls must have keys below it: cert_file, key_file");
+    enum hale_rc rc = hale_conf_read(node, TLS, N_TLS, raw, err);
+    c->tls = rc == HALE_OK;
+    if (rc == HALE_OK && (c->client_certificates != 0) != (c->client_ca_file != NULL))
+        return hale_yaml_error(node, err,
+                               "client_ca_file and client_certificates: optional or "
+                               "required belong together");
+    return rc;
+}
 
 static enum hale_rc check(const char *path, const struct collector_config *c,
                           struct hale_err *err)
@@ -114,6 +150,8 @@ enum hale_rc collector_config_load(const char *path, void **conf_out,
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     }
     rc = hale_conf_read(hale_yaml_root(doc), FIELDS, N_FIELDS, &raw, err);
+    if (rc == HALE_OK)
+        rc = read_tls(raw.tls, &raw, err);
     *c = raw.c;
     if (rc == HALE_OK)
         rc = collector_keystone_config_read(raw.keystone, &c->keystone, err);
@@ -137,6 +175,7 @@ void collector_config_free(void *conf)
         return;
     raw.c = *c;
     hale_conf_fini(FIELDS, N_FIELDS, &raw);
+    hale_conf_fini(TLS, N_TLS, &raw);
     collector_keystone_config_fini(&c->keystone);
     free(c);
 }
@@ -144,6 +183,8 @@ void collector_config_free(void *conf)
 void collector_config_describe(struct hale_buf *out)
 {
     hale_conf_describe(FIELDS, N_FIELDS, out);
+    hale_buf_add_c(out, "tls:\n");
+    hale_conf_describe(TLS, N_TLS, out);
     hale_buf_add_c(out, "keystone:\n");
     collector_keystone_config_describe(out);
 }

@@ -101,12 +101,12 @@ static void loop(struct collector *c)
 }
 
 /* Streams first, then the network, then those who answer requests, then those who store. */
-static void finish(struct collector *c, struct hale_http_server *server)
+static void finish(struct collector *c)
 {
     collector_view_stop(c->view);
     collector_keystone_stop(c->keystone);
-    if (server != NULL)
-        hale_http_server_stop(server);
+    hale_http_server_stop(c->server);
+    hale_http_tls_free(c->tls);
     collector_pool_stop(c->queries);
     collector_pool_stop(c->changes);
     collector_writer_stop(c->writer);
@@ -126,7 +126,6 @@ static void finish(struct collector *c, struct hale_http_server *server)
 static int run(struct hale_daemon *d, void *conf)
 {
     struct collector c = {.conf = conf, .daemon = d};
-    struct hale_http_server *server = NULL;
     struct hale_err err = {0};
     int code = 0;
 
@@ -136,15 +135,16 @@ static int run(struct hale_daemon *d, void *conf)
         rc = start_threads(&c, &err);
     atomic_store(&c.redis_ok, rc == HALE_OK); /* the catalogue has just come from it */
     if (rc == HALE_OK)
-        rc = collector_server_start(&c, &server, &err);
+        rc = collector_server_start(&c, &c.server, &err);
     if (rc == HALE_OK) {
+        c.tls = NULL; /* the server's now */
         hale_info("event=listening listen=%s port=%u", c.conf->listen,
-                  hale_http_server_port(server));
+                  hale_http_server_port(c.server));
         loop(&c);
     } else if (!hale_daemon_stopping(d)) {
         code = fail(&err);
     }
-    finish(&c, server);
+    finish(&c);
     collector_config_free(conf);
     return code;
 }

@@ -208,7 +208,7 @@ static bool host_ok(const char *s)
 void collector_link_base(const struct hale_http_req *req, bool trust_forwarded,
                          struct hale_buf *out)
 {
-    const char *scheme = "http";
+    const char *scheme = hale_http_secure(req) ? "https" : "http";
     const char *host = hale_http_header(req, "Host");
 
     if (trust_forwarded) {

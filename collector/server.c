@@ -141,6 +141,7 @@ enum hale_rc collector_server_start(struct collector *c, struct hale_http_server
         .max_body_bytes = SMALL_BODY,
         .max_connections = (unsigned)c->conf->max_connections,
         .idle_timeout_s = 60,
+        .tls = c->tls,
         .head = head,
         .handle = handle,
         .arg = c,

@@ -106,6 +106,8 @@
       "Live streams that ended because the client left or did not read")                 \
     X(METADATA_DROPPED, COUNTER, "hale_collector_metadata_dropped_total", NULL,          \
       "Types and helps of metrics that found no room in memory")                         \
+    X(TLS_EXPIRES, GAUGE, "hale_collector_tls_certificate_expires_seconds", NULL,        \
+      "Unix time at which the collector's certificate ends; 0 without TLS")              \
     X(TOKENS, GAUGE, "hale_collector_tokens", NULL, "Tokens loaded")                     \
     X(KEYSTONE_UP, GAUGE, "hale_collector_keystone_up", NULL,                            \
       "1 while Keystone answers and lets the collector validate tokens")                 \

@@ -59,6 +59,7 @@ one_place '(hiredis/|hiredis\.h|async\.h|adapters/)' 'lib/store/(redis|redis_dia
 one_place '(rrd\.h|rrd_client\.h|rrd_format\.h)' lib/store/rrd
 one_place 'microhttpd\.h' 'lib/net/http_(server|request|private)'
 one_place 'curl/' 'lib/net/http_(client|call|mail|client_private)'
+one_place 'gnutls/' lib/net/http_server_tls
 one_place 'yaml\.h' lib/model/yaml
 one_place 'zlib\.h' lib/base/inflate
 one_place 'snappy' lib/base/snappy

@@ -246,6 +246,10 @@ static bool set_options(struct hale_http_job *call, const struct hale_http_call 
         SET(CURLOPT_PREREQFUNCTION, check_remote);
         SET(CURLOPT_PREREQDATA, (void *)call);
     }
+    if (from->cert_file != NULL) {
+        SET(CURLOPT_SSLCERT, from->cert_file);
+        SET(CURLOPT_SSLKEY, from->key_file != NULL ? from->key_file : from->cert_file);
+    }
     if (from->unix_socket != NULL)
         SET(CURLOPT_UNIX_SOCKET_PATH, from->unix_socket);
     if (from->userpwd != NULL) {

@@ -28,6 +28,8 @@ struct hale_http_call { /* all text is copied by start */
     struct hale_str body;       /* {NULL,0} = none */
     const char *unix_socket;    /* connect here instead, or NULL */
     const char *ca_file;        /* NULL = the system's */
+    const char *cert_file;      /* our certificate and its chain (PEM), or NULL */
+    const char *key_file;       /* its key; NULL: in cert_file */
     const char *userpwd;        /* "user:password" for Basic, or NULL */
     int64_t connect_timeout_ms; /* 0 = 2000 */
     int64_t timeout_ms;         /* whole call; 0 = 10000 */

@@ -38,9 +38,10 @@ enum hale_http_req_state {
     HALE_HTTP_ANSWERED
 };
 
-struct hale_http_conn { /* one client connection */
-    char peer[48];      /* address as text */
-    bool over_limit;    /* beyond max_connections: gets 503 */
+struct hale_http_conn {        /* one client connection */
+    char peer[48];             /* address as text */
+    struct hale_http_tls *tls; /* own reference; NULL: http, or no handshake possible */
+    bool over_limit;           /* beyond max_connections: gets 503 */
 };
 
 struct hale_http_req {
@@ -92,6 +93,8 @@ struct hale_http_server {
     int listen_fd;
     unsigned port;
     _Atomic unsigned connections;
+    bool secure;               /* https */
+    struct hale_http_tls *tls; /* lock; for new connections */
     atomic_bool stopping;
     pthread_mutex_t lock;
     pthread_cond_t changed;     /* busy or kept has become less; monotonic clock */

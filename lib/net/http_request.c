@@ -100,6 +100,12 @@ const char *hale_http_peer(const struct hale_http_req *req)
     return req->peer != NULL ? req->peer->peer : "";
 }
 
+bool hale_http_secure(const struct hale_http_req *req)
+{
+    HALE_CHECK(req, HALE_HTTP_REQ_MAGIC);
+    return req->server->secure;
+}
+
 int64_t hale_http_started_us(const struct hale_http_req *req)
 {
     HALE_CHECK(req, HALE_HTTP_REQ_MAGIC);

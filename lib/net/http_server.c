@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,12 +15,12 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/http_listen.h"
 #include "net/http_private.h"
 
 #define CONNECTION_MEMORY_BYTES (256u * 1024)
 #define CONNECTION_GROW_BYTES   (16u * 1024)
 #define IDLE_DEFAULT_S          60
-#define LISTEN_BACKLOG          1024
 #define CONNECTIONS_MAX         10000
 /* Connections beyond max_connections that are accepted only to be told 503; more wait in the
  * kernel's backlog. */
@@ -310,13 +309,28 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+static void attach_tls(struct hale_http_server *s, struct hale_http_conn *c,
+                       struct MHD_Connection *conn)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL)
+        return;
+    pthread_mutex_lock(&s->lock);
+    c->tls = hale_http_tls_attach(s->tls, info->tls_session);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct hale_http_server *s = cls;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        struct hale_http_conn *gone = *ctx;
         atomic_fetch_sub(&s->connections, 1);
-        free(*ctx);
+        if (gone != NULL)
+            hale_http_tls_free(gone->tls);
+        free(gone);
         *ctx = NULL;
         return;
     }
@@ -324,7 +338,9 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
     struct hale_http_conn *c = calloc(1, sizeof(*c));
     *ctx = c;
     if (c == NULL)
-        return; /* its requests get 503 */
+        return; /* its requests get 503; a handshake without certificates fails */
+    if (s->secure)
+        attach_tls(s, c, conn);
     c->over_limit = n > s->o.max_connections;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -352,95 +368,18 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap)
               hale_log_quote(text, quoted, sizeof(quoted)));
 }
 
-/* --- listening -------------------------------------------------------------------------------- */
-
-static enum hale_rc split_listen(const char *listen_text, char *host, size_t host_size,
-                                 char *port, struct hale_err *err)
-{
-    const char *colon = strrchr(listen_text, ':');
-    uint64_t number = 0;
-    size_t len = colon != NULL ? (size_t)(colon - listen_text) : 0;
-    const char *start = listen_text;
-    if (len >= 2 && start[0] == '[' && start[len - 1] == ']') {
-        start++;
-        len -= 2;
-    } else if (colon != NULL && memchr(start, ':', len) != NULL) {
-        len = 0; /* an IPv6 address without brackets */
-    }
-    if (len == 0 || len >= host_size || strlen(colon + 1) > 5 ||
-        hale_str_u64(hale_str_from(colon + 1), &number) != HALE_OK || number > 65535)
-        return hale_err_set(
-            err, HALE_E_INVAL,
-            "\"%s\" is no listen address; write 127.0.0.1:8070 or [::1]:8070",
-            listen_text);
-    memcpy(host, start, len);
-    host[len] = '\0';
-    (void)snprintf(port, 6, "%u", (unsigned)number);
-    return HALE_OK;
-}
-
-static enum hale_rc listen_failed(const char *listen_text, int saved,
-                                  struct hale_err *err)
-{
-    if (saved == EADDRINUSE)
-        return hale_err_set(
-            err, HALE_E_EXISTS,
-            "%s is in use by another process; stop it or set another listen "
-            "address",
-            listen_text);
-    enum hale_rc rc = hale_rc_from_errno(saved);
-    return hale_err_set(err, rc == HALE_OK ? HALE_E_IO : rc, "cannot listen on %s: %s",
-                        listen_text, strerrordesc_np(saved));
-}
-
-static enum hale_rc open_listener(const char *listen_text, int *fd_out, bool *v6_out,
-                                  struct hale_err *err)
-{
-    char host[256];
-    char port[6];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *a = NULL;
-    int one = 1;
-    enum hale_rc rc = split_listen(listen_text, host, sizeof(host), port, err);
-    if (rc != HALE_OK)
-        return rc;
-    int gai = getaddrinfo(host, port, &hints, &a);
-    if (gai != 0)
-        return hale_err_set(err, HALE_E_INVAL, "cannot listen on %s: %s", listen_text,
-                            gai_strerror(gai));
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-        rc = listen_failed(listen_text, errno, err);
-        if (fd >= 0)
-            (void)close(fd);
-        fd = -1;
-    }
-    *v6_out = a->ai_family == AF_INET6;
-    *fd_out = fd;
-    freeaddrinfo(a);
-    return rc;
-}
-
-static unsigned bound_port(int fd)
-{
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof(sa);
-    memset(&sa, 0, sizeof(sa));
-    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
-        return 0;
-    if (sa.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)(const void *)&sa)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)(const void *)&sa)->sin_port);
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 static struct MHD_Daemon *start_mhd(struct hale_http_server *s, bool v6)
 {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                     MHD_USE_ITC | MHD_USE_ERROR_LOG | (v6 ? MHD_USE_IPv6 : 0u);
+                     MHD_USE_ITC | MHD_USE_ERROR_LOG | (v6 ? MHD_USE_IPv6 : 0u) |
+                     (s->secure ? MHD_USE_TLS : 0u);
+    /* libmicrohttpd wants a source of certificates; ours come with each connection (attach_tls). */
+    struct MHD_OptionItem tls[] = {
+        {s->secure ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+         hale_http_tls_nothing()},
+        {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
@@ -449,7 +388,7 @@ static struct MHD_Daemon *start_mhd(struct hale_http_server *s, bool v6)
         (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
         (size_t)CONNECTION_GROW_BYTES, MHD_OPTION_CONNECTION_LIMIT,
         s->o.max_connections + CONNECTIONS_TO_REFUSE, MHD_OPTION_CONNECTION_TIMEOUT,
-        s->o.idle_timeout_s, MHD_OPTION_END);
+        s->o.idle_timeout_s, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static struct hale_http_server *server_new(const struct hale_http_server_options *o)
@@ -461,6 +400,9 @@ static struct hale_http_server *server_new(const struct hale_http_server_options
     s->magic = HALE_HTTP_SERVER_MAGIC;
     s->o = *o;
     s->o.listen = NULL; /* the caller's; not needed later */
+    s->o.tls = NULL;
+    s->secure = o->tls != NULL;
+    s->tls = o->tls;
     if (s->o.idle_timeout_s == 0)
         s->o.idle_timeout_s = IDLE_DEFAULT_S;
     s->listen_fd = s->watch_epoll = s->watch_wake = -1;
@@ -481,6 +423,7 @@ void hale_http_server_destroy(struct hale_http_server *s)
         (void)close(s->watch_epoll);
     if (s->listen_fd >= 0)
         (void)close(s->listen_fd);
+    hale_http_tls_free(s->tls);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     s->magic = 0;
@@ -499,20 +442,32 @@ enum hale_rc hale_http_server_start(const struct hale_http_server_options *o,
     struct hale_http_server *s = server_new(o);
     if (s == NULL)
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    enum hale_rc rc = open_listener(o->listen, &s->listen_fd, &v6, err);
+    enum hale_rc rc = hale_http_listen(o->listen, &s->listen_fd, &v6, err);
     if (rc == HALE_OK) {
-        s->port = bound_port(s->listen_fd);
+        s->port = hale_http_listen_port(s->listen_fd);
         s->mhd = start_mhd(s, v6);
         if (s->mhd == NULL)
             rc = hale_err_set(err, HALE_E_IO, "cannot start the HTTP server on %s",
                               o->listen);
     }
     if (rc != HALE_OK) {
+        s->tls = NULL; /* stays the caller's */
         hale_http_server_destroy(s);
         return rc;
     }
     *out = s;
     return HALE_OK;
+}
+
+void hale_http_server_set_tls(struct hale_http_server *s, struct hale_http_tls *tls)
+{
+    HALE_CHECK(s, HALE_HTTP_SERVER_MAGIC);
+    HALE_ASSERT(s->secure && tls != NULL);
+    pthread_mutex_lock(&s->lock);
+    struct hale_http_tls *old = s->tls;
+    s->tls = tls;
+    pthread_mutex_unlock(&s->lock);
+    hale_http_tls_free(old);
 }
 
 unsigned hale_http_server_port(const struct hale_http_server *s)
@@ -543,7 +498,9 @@ static void tell_kept(struct hale_http_server *s)
             MHD_get_connection_info(req->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (info == NULL)
             continue;
-        (void)send(info->connect_fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (!s->secure)
+            (void)send(info->connect_fd, text, sizeof(text) - 1,
+                       MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)shutdown(info->connect_fd, SHUT_RDWR);
     }
 }

@@ -14,6 +14,7 @@
  * Limits:    body ceiling per request (413 beyond it, before the body is buffered when
  *            Content-Length says so), connections (503 with Retry-After beyond), connection
  *            memory 256 KiB, idle timeout; header block limited by MHD's memory (431).
+ * TLS:       with options.tls; certificates may be exchanged while it runs.
  * Ownership: a request belongs to the server; pointers into it are valid until it is answered.
  * Threads:   handlers run in the server's thread. hale_http_reply*, hale_http_stream_* and
  *            hale_http_head_again from any.
@@ -26,6 +27,7 @@
 #include "base/buf.h"
 #include "base/rc.h"
 #include "base/str.h"
+#include "net/http_server_tls.h"
 
 struct hale_http_server;
 struct hale_http_req;
@@ -34,8 +36,9 @@ struct hale_http_stream;
 struct hale_http_server_options {
     const char *listen;    /* "127.0.0.1:8070", "[::1]:0", "0.0.0.0:8070"; port 0 = any */
     size_t max_body_bytes; /* default ceiling of a request body */
-    unsigned max_connections; /* 1..10000 */
-    unsigned idle_timeout_s;  /* 0 = 60 */
+    unsigned max_connections;  /* 1..10000 */
+    unsigned idle_timeout_s;   /* 0 = 60 */
+    struct hale_http_tls *tls; /* https; taken when start succeeds. NULL: http */
     /* Refuses early by answering (then returns false), returns true to receive the body, or puts
      * off its decision (hale_http_head_later). NULL = accept all. */
     bool (*head)(struct hale_http_req *req, void *arg);
@@ -47,6 +50,9 @@ hale_http_server_start(const struct hale_http_server_options *o,
                        struct hale_http_server **out, struct hale_err *err);
 /* Stops accepting, waits for answered requests to drain (deadline 5 s), closes streams, joins. */
 void hale_http_server_stop(struct hale_http_server *s);
+/* Connections that begin from now on get these certificates; takes tls. Not for an http server. Any
+ * thread. */
+void hale_http_server_set_tls(struct hale_http_server *s, struct hale_http_tls *tls);
 unsigned hale_http_server_port(const struct hale_http_server *s); /* the bound port */
 
 /* --- request ---------------------------------------------------------------------------- */
@@ -66,6 +72,7 @@ hale_http_raw_query(const struct hale_http_req *req); /* as sent, "" when none *
 struct hale_str hale_http_body(const struct hale_http_req *req);
 /* In handle, before the answer: the body is from now on the bytes of b, which is empty after. */
 void hale_http_replace_body(struct hale_http_req *req, struct hale_buf *b);
+bool hale_http_secure(const struct hale_http_req *req); /* came over TLS */
 /* The peer's address as text ("127.0.0.1"). */
 const char *hale_http_peer(const struct hale_http_req *req);
 int64_t hale_http_started_us(
