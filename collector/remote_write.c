@@ -96,7 +96,7 @@ static inline bool field(at p, at end, struct field *f)
 void collector_rw_open(struct collector_rw *r, struct hale_str body)
 {
     r->p = (at)body.p;
-    r->end = r->p + body.len;
+    r->end = body.len > 0 ? r->p + body.len : r->p;
 }
 
 static struct hale_str span(at from, at to)

@@ -14,7 +14,7 @@
 struct hale_pb hale_pb_open(struct hale_str message)
 {
     const unsigned char *p = (const unsigned char *)message.p;
-    return (struct hale_pb){.p = p, .end = p + message.len};
+    return (struct hale_pb){.p = p, .end = message.len > 0 ? p + message.len : p};
 }
 
 static struct hale_str span(const unsigned char *from, const unsigned char *to)
