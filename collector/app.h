@@ -18,6 +18,7 @@ struct collector_keystone;
 struct collector_catalog;
 struct collector_metadata;
 struct collector_intake;
+struct collector_tenant_limits;
 struct collector_writer;
 struct collector_events;
 struct collector_hot;
@@ -37,6 +38,7 @@ struct collector {
     struct collector_catalog *catalog;
     struct collector_metadata *metadata;
     struct collector_intake *intake;
+    struct collector_tenant_limits *limits;
     struct collector_writer *writer;
     struct collector_events *events;
     struct collector_hot *hot;

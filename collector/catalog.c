@@ -82,6 +82,15 @@ static struct collector_series *find(const struct collector_catalog *c, uint64_t
     return ref != CATALOG_NONE ? catalog_series(&c->index, ref) : NULL;
 }
 
+size_t collector_catalog_tenant_count(struct collector_catalog *c, struct hale_str tenant)
+{
+    (void)pthread_rwlock_rdlock(&c->lock);
+    uint32_t number = catalog_index_tenant(&c->index, tenant);
+    size_t n = number != CATALOG_NONE ? c->index.tenants[number]->live : 0;
+    (void)pthread_rwlock_unlock(&c->lock);
+    return n;
+}
+
 struct collector_series *collector_catalog_find(struct collector_catalog *c, uint64_t id)
 {
     (void)pthread_rwlock_rdlock(&c->lock);

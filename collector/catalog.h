@@ -58,6 +58,9 @@ struct collector_catalog *collector_catalog_new(size_t max_series, unsigned n_sh
 void collector_catalog_free(struct collector_catalog *c);
 /* Series that are not dead. */
 size_t collector_catalog_count(struct collector_catalog *c);
+/* Those of a tenant that are in its listings. */
+size_t collector_catalog_tenant_count(struct collector_catalog *c,
+                                      struct hale_str tenant);
 /* Bytes of all of it. */
 size_t collector_catalog_memory(struct collector_catalog *c);
 /* NULL when unknown. Dead ones too. */

@@ -14,7 +14,7 @@
 /* What the table fills; the sections are read further. */
 struct raw {
     struct collector_config c;
-    const struct hale_yaml_node *keystone, *tls;
+    const struct hale_yaml_node *keystone, *tls, *limits;
 };
 #define AT(field) offsetof(struct raw, c.field)
 #define DAY_MS    86400000.0
@@ -80,6 +80,8 @@ static const struct hale_conf_field FIELDS[] = {
      "tokens of OpenStack's identity service, besides tokens_file; keys below it"},
     {"tls", HALE_CONF_NODE, offsetof(struct raw, tls), false, NULL, 0, 0, NULL,
      "https instead of http; keys below it"},
+    {"limits", HALE_CONF_NODE, offsetof(struct raw, limits), false, NULL, 0, 0, NULL,
+     "what a tenant may send; keys below it; taken over at SIGHUP"},
     {"log_level", HALE_CONF_ENUM, AT(log_level), false, "info", 0, 0, LEVELS,
      "debug, info, warn or error"},
 };
@@ -156,6 +158,8 @@ enum hale_rc collector_config_load(const char *path, void **conf_out,
     if (rc == HALE_OK)
         rc = collector_keystone_config_read(raw.keystone, &c->keystone, err);
     if (rc == HALE_OK)
+        rc = collector_limits_config_read(raw.limits, &c->limits, err);
+    if (rc == HALE_OK)
         rc = check(path, c, err);
     hale_yaml_free(doc);
     if (rc != HALE_OK) {
@@ -177,6 +181,7 @@ void collector_config_free(void *conf)
     hale_conf_fini(FIELDS, N_FIELDS, &raw);
     hale_conf_fini(TLS, N_TLS, &raw);
     collector_keystone_config_fini(&c->keystone);
+    collector_limits_config_fini(&c->limits);
     free(c);
 }
 
@@ -187,4 +192,6 @@ void collector_config_describe(struct hale_buf *out)
     hale_conf_describe(TLS, N_TLS, out);
     hale_buf_add_c(out, "keystone:\n");
     collector_keystone_config_describe(out);
+    hale_buf_add_c(out, "limits:\n");
+    collector_limits_config_describe(out);
 }

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/rc.h"
 #include "collector/keystone_config.h"
+#include "collector/limits_config.h"
 
 struct collector_config {
     char *listen;
@@ -42,7 +43,8 @@ struct collector_config {
     int64_t history_max; /* transitions indexed for state history */
     bool trust_forwarded;
     struct collector_keystone_config keystone;
-    bool tls; /* the section is there */
+    struct collector_limits_config limits; /* per tenant */
+    bool tls;                              /* the section is there */
     char *cert_file, *key_file, *client_ca_file;
     int client_certificates; /* enum hale_http_client_certificates */
     int tls_min;             /* 0: TLS 1.2, 1: TLS 1.3 */

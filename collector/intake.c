@@ -9,10 +9,12 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/u64map.h"
 #include "collector/catalog.h"
 #include "collector/request.h"
 #include "collector/spelling.h"
 #include "collector/stats.h"
+#include "collector/tenant_limit.h"
 #include "model/batch.h"
 #include "store/keys.h"
 
@@ -34,7 +36,7 @@ struct window { /* offered, not looked up yet */
     struct collector_spelling *found[WINDOW];
 };
 
-enum state { GOOD, BAD, TOO_MANY_SERIES, COLLISION, NO_MEMORY };
+enum state { GOOD, BAD, TOO_FAST, TOO_MANY, TOO_MANY_SERIES, COLLISION, NO_MEMORY };
 
 struct collector_intake {
     struct collector *app;
@@ -49,8 +51,12 @@ struct collector_intake {
     uint64_t seed;                  /* of its hashes */
     struct hale_str last_a, last_b; /* of the last offer with a c, and their hash */
     uint64_t last_hash;
+    uint64_t deaths;           /* collector_catalog_deaths */
+    size_t max_series;         /* the tenant's; 0: any */
+    struct hale_u64map *fresh; /* ids of series that are new to it; NULL: none yet */
     int64_t accepted_us;
     enum state state;
+    int64_t wait_ns; /* of TOO_FAST */
     size_t n_rejected;
     const char *reason; /* of the first rejected one */
     struct hale_err first;
@@ -109,6 +115,8 @@ bool collector_intake_begin(struct collector_intake *in, struct hale_http_req *r
     in->form = form;
     in->job = job;
     in->tenant = hale_str_from(collector_request_of(req)->tenant);
+    in->max_series =
+        (size_t)collector_tenant_limits_of(in->app->limits, in->tenant).max_series;
     in->seed = collector_spellings_seed(in->spellings, form->id, in->tenant);
     in->last_a = in->last_b = (struct hale_str){NULL, 0};
     in->last_hash = collector_spellings_hash(in->last_a, in->last_b, in->seed);
@@ -129,6 +137,8 @@ static struct collector_job *end(struct collector_intake *in)
         hale_batch_reset(in->batches[s]);
     in->n_misses = 0;
     hale_buf_reset(&in->canon);
+    hale_u64map_free(in->fresh);
+    in->fresh = NULL;
     in->w.n = 0;
     in->job = NULL;
     (void)pthread_mutex_unlock(&in->lock);
@@ -184,6 +194,28 @@ static enum state reject(struct collector_intake *in, const char *reason,
     return in->form->partial ? GOOD : BAD;
 }
 
+/* May the tenant have the series id? HALE_E_LIMIT: no. Series on their way to Redis in other requests
+ * are not counted yet. */
+static enum hale_rc check_room(struct collector_intake *in, uint64_t id)
+{
+    const struct collector_series *s = collector_catalog_find(in->app->catalog, id);
+    static char present;
+
+    if (s != NULL && atomic_load(&s->state) != COLLECTOR_SERIES_DEAD)
+        return HALE_OK;
+    if (in->fresh == NULL)
+        in->fresh = hale_u64map_new(MISSES_MAX);
+    if (in->fresh == NULL)
+        return HALE_E_NOMEM;
+    if (hale_u64map_get(in->fresh, id) != NULL)
+        return HALE_OK;
+    if (collector_catalog_tenant_count(in->app->catalog, in->tenant) +
+            hale_u64map_count(in->fresh) >=
+        in->max_series)
+        return HALE_E_LIMIT;
+    return hale_u64map_put(in->fresh, id, &present) == HALE_OK ? HALE_OK : HALE_E_NOMEM;
+}
+
 static enum state add_miss(struct collector_intake *in, uint64_t hash,
                            const struct collector_offer *o)
 {
@@ -211,9 +243,19 @@ static enum state add_miss(struct collector_intake *in, uint64_t hash,
         in->canon.len = at;
         return reject(in, "series", err.text);
     }
+    uint64_t id = hale_series_id(canonical);
+    rc = in->max_series > 0 ? check_room(in, id) : HALE_OK;
+    if (rc == HALE_E_NOMEM)
+        return NO_MEMORY;
+    if (rc != HALE_OK) {
+        in->canon.len = at;
+        (void)snprintf(err.text, sizeof(err.text),
+                       "the tenant has its %zu series (max_series of its limits)",
+                       in->max_series);
+        return reject(in, "series-limit", err.text);
+    }
     in->misses[in->n_misses++] = (struct miss){hash, *o, at, canonical.len};
-    return add_sample(in, hale_series_id(canonical),
-                      hale_series_shard(in->tenant, text.name, in->n_shards), o);
+    return add_sample(in, id, hale_series_shard(in->tenant, text.name, in->n_shards), o);
 }
 
 static enum state take_sample(struct collector_intake *in, unsigned i)
@@ -223,8 +265,11 @@ static enum state take_sample(struct collector_intake *in, unsigned i)
 
     if (s == NULL || !collector_spellings_is(s, o, in->form->id, in->tenant))
         return add_miss(in, in->w.hashes[i], o);
-    if (!s->stored)
+    if (!collector_spelling_stored(s, in->deaths)) {
+        if (atomic_load(&s->series->state) == COLLECTOR_SERIES_DEAD)
+            return add_miss(in, in->w.hashes[i], o); /* its ceilings count again */
         collector_series_list_add(&in->job->series, s->series);
+    }
     return add_sample(in, s->id, s->shard, o);
 }
 
@@ -232,6 +277,7 @@ static void flush(struct collector_intake *in)
 {
     struct window *w = &in->w;
 
+    in->deaths = collector_catalog_deaths(in->app->catalog);
     for (unsigned i = 0; i < w->n; i++)
         w->found[i] = collector_spellings_peek(in->spellings, w->hashes[i]);
     for (unsigned i = 0; in->state == GOOD && i < w->n; i++)
@@ -345,11 +391,23 @@ static enum state unique_series(struct collector_series_list *l)
     return GOOD;
 }
 
+/* Takes the samples off the tenant's rate. */
+static enum state check_rate(struct collector_intake *in)
+{
+    enum hale_rc rc =
+        collector_tenant_limits_take(in->app->limits, in->tenant, in->job->n_samples,
+                                     hale_clock_mono_us() * 1000, &in->wait_ns);
+
+    return rc == HALE_OK ? GOOD : rc == HALE_E_AGAIN ? TOO_FAST : TOO_MANY;
+}
+
 /* Makes the job whole. */
 static enum state build(struct collector_intake *in)
 {
     enum state state = in->state;
 
+    if (state == GOOD)
+        state = check_rate(in);
     if (state == GOOD)
         state = commit_misses(in);
     if (state == GOOD)
@@ -378,9 +436,29 @@ static void account(const struct collector_intake *in)
                   hale_log_quote(in->first.text, text, sizeof(text)));
 }
 
-static void reply_refusal(struct hale_http_req *req, enum state state)
+static void reply_too_fast(struct hale_http_req *req, int64_t wait_ns)
+{
+    char text[24];
+
+    collector_count(LIMITED_RATE, 1);
+    (void)snprintf(text, sizeof(text), "%lld", (long long)(wait_ns / 1000000000 + 1));
+    hale_http_add_header(req, "Retry-After", text);
+    collector_reply_error(req, 429, "Too Many Requests",
+                          "the tenant sends more samples per second than its limit "
+                          "(samples_per_second); nothing of this request was taken");
+}
+
+static void reply_refusal(struct hale_http_req *req, enum state state, int64_t wait_ns)
 {
     switch (state) {
+    case TOO_FAST: reply_too_fast(req, wait_ns); break;
+    case TOO_MANY:
+        collector_count(LIMITED_BURST, 1);
+        collector_reply_error(
+            req, 413, "Request Entity Too Large",
+            "the request has more samples than the tenant may ever send "
+            "at once (samples_burst); send them in several requests");
+        break;
     case TOO_MANY_SERIES:
         collector_count(OVERLOAD_SERIES, 1);
         collector_reply_busy(req, 60, "the ceiling of series (max_series) is reached");
@@ -403,12 +481,13 @@ void collector_intake_commit(struct collector_intake *in, struct collector_answe
     HALE_ASSERT(in->state != BAD); /* the form refuses such a request itself */
     enum state state = build(in);
     account(in);
+    int64_t wait_ns = in->wait_ns;
     struct collector_job *job = end(in);
     job->answer = *answer;
     *answer = (struct collector_answer){0};
     if (state != GOOD) {
         collector_count(SAMPLES_REFUSED, job->n_samples);
-        reply_refusal(job->req, state);
+        reply_refusal(job->req, state, wait_ns);
         collector_job_free(job);
     } else if (job->n_batches == 0) {
         collector_job_answer(job);

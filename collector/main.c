@@ -23,6 +23,7 @@
 #include "collector/static_files.h"
 #include "collector/stats.h"
 #include "collector/store.h"
+#include "collector/tenant_limit.h"
 #include "collector/token.h"
 #include "collector/writer.h"
 
@@ -46,9 +47,10 @@ static enum hale_rc prepare(struct collector *c, struct hale_err *err)
         return rc;
     c->tokens = collector_tokens_new();
     c->files = collector_files_new();
+    c->limits = collector_tenant_limits_new();
     c->catalog =
         collector_catalog_new((size_t)c->conf->max_series, (unsigned)c->conf->shards);
-    HALE_ASSERT(c->tokens != NULL && c->catalog != NULL);
+    HALE_ASSERT(c->limits != NULL && c->tokens != NULL && c->catalog != NULL);
     c->metadata = collector_metadata_new();
     c->hot = collector_hot_new(c);
     c->intake = collector_intake_new(c);
@@ -121,6 +123,7 @@ static void finish(struct collector *c)
     collector_files_free(c->files);
     collector_keystone_free(c->keystone);
     collector_tokens_free(c->tokens);
+    collector_tenant_limits_free(c->limits);
 }
 
 static int run(struct hale_daemon *d, void *conf)

@@ -18,6 +18,7 @@
     X(form, "stale")                                                                     \
     X(form, "type")                                                                      \
     X(form, "meta")                                                                      \
+    X(form, "series-limit")                                                              \
     X(form, "syntax")                                                                    \
     X(form, "other")
 

@@ -26,6 +26,6 @@ enum collector_form_id {
 void collector_rejected_init(void);
 /* reason: "value" not finite or not a number, "name", "dimension", "series" (name and dimensions
  * together), "time", "stale" (a marker without value), "type" (not a number at all), "meta",
- * "syntax"; any other counts as "other". */
+ * "series-limit" (of the tenant), "syntax"; any other counts as "other". */
 void collector_rejected_count(enum collector_form_id form, const char *reason, size_t n);
 #endif

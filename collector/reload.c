@@ -6,6 +6,7 @@
 #include "collector/keystone.h"
 #include "collector/static_files.h"
 #include "collector/stats.h"
+#include "collector/tenant_limit.h"
 #include "collector/token.h"
 
 /* *out stays NULL without TLS. */
@@ -61,6 +62,10 @@ enum hale_rc collector_reload_apply(struct collector *c,
         return rc;
     }
     use_tls(c, tls);
+    if (collector_tenant_limits_set(c->limits, &conf->limits) != HALE_OK) {
+        collector_token_table_free(table);
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    }
     collector_gauge(TOKENS, table != NULL ? collector_token_table_count(table) : 0);
     collector_tokens_swap(c->tokens, table);
     if (c->keystone != NULL)
@@ -79,8 +84,8 @@ void collector_reload_poll(struct collector *c)
     if (conf == NULL)
         return;
     if (collector_reload_apply(c, conf, &err) == HALE_OK)
-        hale_info(
-            "event=reloaded detail=\"tokens, certificates, dashboards and log level\"");
+        hale_info("event=reloaded detail=\"tokens, limits, certificates, dashboards and "
+                  "log level\"");
     else
         hale_error("event=reload_refused detail=\"%s\"",
                    hale_err_str(&err, text, sizeof(text)));

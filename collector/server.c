@@ -12,6 +12,7 @@
 #include "collector/router.h"
 #include "collector/static_files.h"
 #include "collector/stats.h"
+#include "collector/tenant_limit.h"
 
 #define SMALL_BODY ((size_t)1 << 20) /* everything but metrics */
 
@@ -69,6 +70,16 @@ static bool wants_page(const struct hale_http_req *req)
     return accept != NULL && strstr(accept, "text/html") != NULL;
 }
 
+/* Bytes that the request's body may have, uncompressed too. */
+static size_t max_body(struct collector *c, const struct collector_request *r)
+{
+    if (r->route->place != COLLECTOR_ON_INTAKE)
+        return SMALL_BODY;
+    int64_t own =
+        collector_tenant_limits_of(c->limits, hale_str_from(r->tenant)).max_body;
+    return (size_t)(own > 0 && own < c->conf->max_body ? own : c->conf->max_body);
+}
+
 /* hale_http_server_options.head */
 static bool head(struct hale_http_req *req, void *arg)
 {
@@ -107,8 +118,7 @@ static bool head(struct hale_http_req *req, void *arg)
     }
     r->route = match.route;
     memcpy(r->param, match.param, sizeof(r->param));
-    if (match.route->place == COLLECTOR_ON_INTAKE)
-        hale_http_set_max_body(req, (size_t)c->conf->max_body);
+    hale_http_set_max_body(req, max_body(c, r));
     return true;
 }
 
@@ -116,14 +126,14 @@ static bool head(struct hale_http_req *req, void *arg)
 static void handle(struct hale_http_req *req, void *arg)
 {
     struct collector *c = arg;
-    const struct collector_route *route = collector_request_of(req)->route;
+    const struct collector_request *r = collector_request_of(req);
+    const struct collector_route *route = r->route;
 
     if (route == NULL) {
         collector_files_get(c, req);
         return;
     }
-    bool samples = route->place == COLLECTOR_ON_INTAKE;
-    if (!collector_body_open(req, samples ? (size_t)c->conf->max_body : SMALL_BODY))
+    if (!collector_body_open(req, max_body(c, r)))
         return;
     switch (route->place) {
     case COLLECTOR_ON_INTAKE:

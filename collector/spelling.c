@@ -121,9 +121,6 @@ bool collector_spellings_is(struct collector_spelling *s, const struct collector
         return false;
     if (!same(&at, o->a) || !same(&at, o->b) || !same(&at, o->c) || !same(&at, tenant))
         return false;
-    if (!s->stored)
-        s->stored = atomic_load_explicit(&s->series->state, memory_order_acquire) ==
-                    COLLECTOR_SERIES_STORED;
     return true;
 }
 
@@ -181,7 +178,7 @@ void collector_spellings_add(struct collector_spellings *c, uint64_t hash,
     e->s.series = series;
     e->s.id = series->id;
     e->s.shard = series->shard;
-    e->s.stored = false;
+    e->s.stored_at = 0;
     e->a_len = (uint32_t)o->a.len;
     e->b_len = (uint32_t)o->b.len;
     e->c_len = (uint32_t)o->c.len;

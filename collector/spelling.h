@@ -23,8 +23,18 @@ struct collector_spelling {
     struct collector_series *series;
     uint64_t id;
     unsigned shard;
-    bool stored; /* Redis has confirmed the series; once true it stays so */
+    uint64_t stored_at; /* collector_catalog_deaths + 1 when it was last seen stored */
 };
+/* Redis has the series; deaths is a fresh collector_catalog_deaths. */
+static inline bool collector_spelling_stored(struct collector_spelling *s,
+                                             uint64_t deaths)
+{
+    if (s->stored_at != deaths + 1 &&
+        atomic_load_explicit(&s->series->state, memory_order_acquire) ==
+            COLLECTOR_SERIES_STORED)
+        s->stored_at = deaths + 1;
+    return s->stored_at == deaths + 1;
+}
 
 struct collector_spellings *collector_spellings_new(size_t max_entries);
 void collector_spellings_free(struct collector_spellings *c);

@@ -26,6 +26,10 @@
     X(BATCHES, COUNTER, "hale_collector_batches_total", NULL, "Stream entries written")  \
     X(ROUND_TRIPS, COUNTER, "hale_collector_commits_total", NULL,                        \
       "Pipelines sent by the sample writer (many requests each)")                        \
+    X(LIMITED_RATE, COUNTER, "hale_collector_limited_requests_total", "reason=\"rate\"", \
+      "Requests refused by a tenant's limit of samples")                                 \
+    X(LIMITED_BURST, COUNTER, "hale_collector_limited_requests_total",                   \
+      "reason=\"burst\"", "Requests refused by a tenant's limit of samples")             \
     X(INFLATED_FROM, COUNTER, "hale_collector_inflated_input_bytes_total", NULL,         \
       "Compressed bytes of request bodies")                                              \
     X(INFLATED_TO, COUNTER, "hale_collector_inflated_bytes_total", NULL,                 \

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+import signal
 import zlib
 
 import pytest
@@ -263,3 +264,80 @@ def test_collectd_faults(door):
             rejected(door, "collectd", "series")) == (1, 2, 1)
     assert door.http("POST", "/collectd", body=b"[{]", role="agent").status == 400
     assert door.http("POST", "/collectd", body=[], role="read-only").status == 401
+
+
+# --- limits per tenant -----------------------------------------------------------------------
+
+def limited(stack):
+    stack.start("collector", {"limits": {
+        "samples_per_second": 1, "samples_burst": 20, "max_body": "8k", "max_series": 3,
+        "tenants": [{"tenant": "big", "samples_per_second": 0, "max_body": 0, "max_series": 0}]}})
+    return stack
+
+
+def test_rate_per_tenant(stack):
+    door = limited(stack)
+    t = now_ms() - 60000
+    lines = "\n".join(f"rate value={i} {t + i}" for i in range(20))
+    assert influx(door, lines, precision="ms").status == 204
+    for path, body in (("/write", lines.encode()),
+                       ("/v2.0/metrics", [sample("rate", ts=t + 50 + i) for i in range(10)])):
+        a = door.http("POST", path, body=body)
+        assert a.status == 429 and 1 <= int(a.headers["retry-after"]) <= 20, a
+    # all or nothing: none of the refused request is there; others are not concerned
+    assert len(series_of(door, 20, name="rate")[("rate",)]) == 20
+    a = influx(door, "\n".join(f"rate value={i} {t + i}" for i in range(21)), precision="ms")
+    assert a.status == 413 and "samples_burst" in a.json["description"]
+    big = door.token("operator", "big")
+    for _ in range(5):
+        assert door.http("POST", "/write", body=lines.encode(), role=None,
+                         headers={"X-Auth-Token": big}).status == 204
+    assert counter(door, "hale_collector_limited_requests_total") == 3
+
+
+def test_body_per_tenant(stack):
+    door = limited(stack)
+    body = b"# " + b"x" * 9000 + b"\nsize value=1"
+    assert influx(door, body).status == 413
+    zipped = {"Content-Encoding": "gzip"}
+    assert door.http("POST", "/write", body=gzip.compress(body), headers=zipped).status == 413
+    assert influx(door, b"# " + b"x" * 8000 + b"\nsize value=1").status == 204
+    big = {"X-Auth-Token": door.token("operator", "big")}
+    for headers, sent in ((big, body), ({**big, **zipped}, gzip.compress(body))):
+        assert door.http("POST", "/write", body=sent, role=None, headers=headers).status == 204
+
+
+def test_series_per_tenant(stack):
+    door = limited(stack)
+    assert influx(door, "s,n=1 value=1\ns,n=2 value=1").status == 204
+    measurements(door, 2, name="s", merge_metrics="false", group_by="*")
+    # two samples of one new series and one of another: the first one still has room
+    a = influx(door, "s,n=3 value=1\ns,n=3 value=2 1\ns,n=4 value=1\ns,n=1 value=2")
+    assert a.status == 400 and "dropped=1" in a.json["error"] and "3 series" in a.json["error"]
+    assert rejected(door, "influx", "series-limit") == 1
+    measurements(door, 4, name="s", merge_metrics="false", group_by="*")
+    known = {"name": "s", "dimensions": {"n": "1"}, "timestamp": now_ms(), "value": 3.0}
+    assert door.http("POST", "/v2.0/metrics", body=known).status == 204
+    a = door.http("POST", "/v2.0/metrics", body=[known, sample("new")])
+    assert a.status == 422 and "max_series" in a.json["description"]
+    names = [e["name"] for e in door.http("GET", "/v2.0/metrics/names").json["elements"]]
+    assert names == ["s"]
+    big = {"X-Auth-Token": door.token("operator", "big")}
+    many = "\n".join(f"s,n={i} value=1" for i in range(15)).encode()
+    assert door.http("POST", "/write", body=many, role=None, headers=big).status == 204
+
+
+def test_limits_are_taken_over_at_sighup(stack):
+    door = limited(stack)
+    d = door.daemons["collector"]
+    body = "a value=1\n" * 21
+    assert influx(door, body).status == 413
+    del d.config["limits"]["samples_per_second"], d.config["limits"]["samples_burst"]
+    d.write_config()
+    d.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: influx(door, body).status == 204, 10, "the new limits")
+    d.config["limits"]["samples_burst"] = 5
+    d.write_config()
+    d.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "samples_burst without samples_per_second" in d.log(), 10, "the refusal")
+    assert influx(door, body).status == 204
