@@ -64,6 +64,7 @@ one_place 'yaml\.h' lib/model/yaml
 one_place 'zlib\.h' lib/base/inflate
 one_place 'snappy' lib/base/snappy
 one_place '(pb\.h|pb_(encode|decode|common)\.h)' lib/model/protobuf
+one_place 'pcre2\.h' lib/base/regex
 one_place '(pcap\.h|pcap/)' 'agent/[a-z_]*pcap[a-z_]*'
 
 # shellcheck disable=SC2086
