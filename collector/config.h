@@ -40,6 +40,9 @@ struct collector_config {
     int64_t redis_timeout_ms;
     int64_t query_threads;
     int64_t query_queue; /* requests */
+    int64_t promql_timeout_ms;
+    int64_t promql_max_samples; /* numbers held at once */
+    int64_t promql_lookback_ms;
     int64_t history_max; /* transitions indexed for state history */
     bool trust_forwarded;
     struct collector_keystone_config keystone;

@@ -13,6 +13,7 @@
 #include "collector/live.h"
 #include "collector/methods_api.h"
 #include "collector/metrics_api.h"
+#include "collector/promql_api.h"
 #include "collector/query.h"
 #include "collector/router.h"
 #include "collector/status_api.h"
@@ -76,6 +77,18 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/journal",                           READ,  QUERY, collector_journal_get},
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
     {"GET",    "/v1/status",                            READ,  QUERY, collector_status_get},
+    {"GET",    "/api/v1/query",                         READ,  QUERY, collector_promql_query},
+    {"POST",   "/api/v1/query",                         READ,  QUERY, collector_promql_query},
+    {"GET",    "/api/v1/query_range",                   READ,  QUERY, collector_promql_query_range},
+    {"POST",   "/api/v1/query_range",                   READ,  QUERY, collector_promql_query_range},
+    {"GET",    "/api/v1/series",                        READ,  QUERY, collector_promql_series},
+    {"POST",   "/api/v1/series",                        READ,  QUERY, collector_promql_series},
+    {"GET",    "/api/v1/labels",                        READ,  QUERY, collector_promql_label_names},
+    {"POST",   "/api/v1/labels",                        READ,  QUERY, collector_promql_label_names},
+    {"GET",    "/api/v1/label/{id}/values",             READ,  QUERY, collector_promql_label_values},
+    {"GET",    "/api/v1/metadata",                      READ,  QUERY, collector_promql_metadata},
+    {"GET",    "/api/v1/status/buildinfo",              READ,  QUERY, collector_promql_buildinfo},
+    {"GET",    "/api/v1/buildinfo",                     READ,  QUERY, collector_promql_buildinfo},
     {"GET",    "/",                                     OPEN,  NET,   collector_versions_get},
     {"GET",    "/v2.0",                                 OPEN,  NET,   collector_version_get},
     {"GET",    "/healthcheck",                          OPEN,  NET,   collector_healthcheck_get},

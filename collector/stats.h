@@ -98,6 +98,12 @@
       "Requests answered by a query thread")                                             \
     X(QUERY_QUEUE, GAUGE, "hale_collector_query_queue_requests", NULL,                   \
       "Requests waiting for a query thread")                                             \
+    X(PROMQL_QUERIES, COUNTER, "hale_collector_promql_queries_total", NULL,              \
+      "PromQL queries evaluated")                                                        \
+    X(PROMQL_FAILED, COUNTER, "hale_collector_promql_failed_total", NULL,                \
+      "PromQL queries answered 422: a limit, or data that do not fit the query")         \
+    X(PROMQL_TIMEOUTS, COUNTER, "hale_collector_promql_timeouts_total", NULL,            \
+      "PromQL queries ended by promql_timeout")                                          \
     X(ALARMS, GAUGE, "hale_collector_alarms", NULL, "Alarms in the view")                \
     X(LOG_RECORDS, COUNTER, "hale_collector_alarm_log_records_total", NULL,              \
       "Alarm log records seen")                                                          \
