@@ -2,12 +2,10 @@
 /*
  * bench_load - offers a collector samples over HTTP and reports what it acknowledged, as one line of JSON.
  *   bench_load --port N --token T [--series 10000] [--batch 1000] [--connections 4] [--rate 0]
- *              [--seconds 10]
- * Series: 100 per host (20 metric names x 5 devices), dimensions hostname, service, device: the model of
- * Monasca's bodies, about 200 bytes a sample. Bodies are rendered beforehand; only timestamp and value are
- * patched, so the generator is cheap. rate 0 = as fast as the collector takes them, else samples/s; then a
+ *              [--seconds 10] [--format json|influx|remote-write]
+ * Series and bodies: load_body.h. rate 0 = as fast as the collector takes them, else samples/s; then a
  * request's latency counts from the time it was due (no coordinated omission). 503 and 429 are counted
- * and the batch is sent again after Retry-After's shortest form, 50 ms.
+ * and the batch is sent again after Retry-After's shortest form, 50 ms. cpu_seconds is the generator's own.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -26,26 +24,20 @@
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "load_body.h"
 
 #define LATENCIES_MAX 1000000
-#define STAMP_DIGITS  13
-#define VALUE_DIGITS  6 /* "123.45" */
 
 struct options {
     int port;
     const char *token;
+    enum load_format format;
     long series, batch, connections, rate, seconds;
-};
-struct body {
-    struct hale_buf text; /* head and JSON */
-    size_t
-        *stamps; /* offsets of the timestamps; the value stands STAMP_DIGITS + 9 after */
-    long n;
 };
 struct worker {
     pthread_t thread;
     const struct options *o;
-    struct body *bodies;
+    struct load_body *bodies;
     long n_bodies;
     int fd;
     int64_t acked, refused, errors;
@@ -56,57 +48,20 @@ struct worker {
 
 static atomic_int_fast64_t next_body;
 static int64_t start_us;
+static double start_cpu;
 
-static void render(struct body *b, const struct options *o, long first)
+static double cpu_seconds(void)
 {
-    struct hale_buf json;
-    hale_buf_init(&json, 64u << 20);
-    b->n = first + o->batch <= o->series ? o->batch : o->series - first;
-    b->stamps = hale_xcalloc((unsigned long)b->n, sizeof(size_t));
-    for (long i = 0; i < b->n; i++) {
-        long s = first + i;
-        hale_buf_printf(
-            &json,
-            "%c{\"name\":\"bench.metric_%02ld\",\"dimensions\":{\"hostname\":"
-            "\"compute-%06ld.example.net\",\"service\":\"compute\",\"device\":"
-            "\"dev%ld\",\"zone\":\"nova\"},\"timestamp\":",
-            i == 0 ? '[' : ',', s % 20, s / 100, s / 20 % 5);
-        b->stamps[i] = json.len;
-        hale_buf_add_c(&json, "0000000000000,\"value\":000.00}");
-    }
-    hale_buf_add_char(&json, ']');
-    hale_buf_init(&b->text, 65u << 20);
-    hale_buf_printf(
-        &b->text,
-        "POST /v2.0/metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Auth-Token: %s\r\n"
-        "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-        o->token, json.len);
-    for (long i = 0; i < b->n; i++)
-        b->stamps[i] += b->text.len;
-    hale_buf_add_str(&b->text, hale_buf_str(&json));
-    HALE_ASSERT(!b->text.failed);
-    hale_buf_fini(&json);
+    struct timespec t;
+    HALE_ASSERT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void put_digits(char *dst, int n, int64_t v)
+static void render(struct load_body *b, const struct options *o, long first)
 {
-    while (n-- > 0) {
-        dst[n] = (char)('0' + v % 10);
-        v /= 10;
-    }
-}
-
-static void patch(struct worker *w, struct body *b)
-{
-    char stamp[STAMP_DIGITS];
-    put_digits(stamp, STAMP_DIGITS, hale_clock_wall_ms());
-    for (long i = 0; i < b->n; i++) {
-        char *p = b->text.p + b->stamps[i];
-        w->noise = w->noise * 1664525u + 1013904223u;
-        memcpy(p, stamp, STAMP_DIGITS);
-        put_digits(p + STAMP_DIGITS + 9, 3, 100 + (w->noise >> 16) % 900);
-        put_digits(p + STAMP_DIGITS + 13, 2, (w->noise >> 8) % 100);
-    }
+    b->format = o->format;
+    load_body_render(b, o->token, first,
+                     first + o->batch <= o->series ? o->batch : o->series - first);
 }
 
 static int dial(int port)
@@ -124,7 +79,7 @@ static int dial(int port)
 }
 
 /* Sends the body and returns the status, or 0 when the connection broke. */
-static int post(struct worker *w, const struct body *b)
+static int post(struct worker *w, const struct load_body *b)
 {
     char answer[4096];
     size_t done = 0, got = 0;
@@ -166,7 +121,7 @@ static void *work(void *arg)
     for (;;) {
         int64_t k = atomic_fetch_add(&next_body, 1);
         /* A worker owns every n-th body, so that no two patch the same bytes. */
-        struct body *b = &w->bodies[(k / o->connections) % w->n_bodies];
+        struct load_body *b = &w->bodies[(k / o->connections) % w->n_bodies];
         int64_t due_us = start_us;
         if (o->rate > 0)
             due_us += k * o->batch * 1000000 / o->rate;
@@ -177,7 +132,7 @@ static void *work(void *arg)
             due_us = now_us;
         if (hale_clock_mono_us() - start_us >= o->seconds * 1000000)
             return NULL;
-        patch(w, b);
+        load_body_patch(b, hale_clock_wall_ms(), &w->noise);
         int status = post(w, b);
         while (status == 503 || status == 429) {
             w->refused++;
@@ -227,10 +182,11 @@ static void report(struct worker *workers, const struct options *o, int64_t took
     qsort(all, n, sizeof(*all), by_value);
     printf("{\"acked\":%" PRId64
            ",\"seconds\":%.3f,\"samples_per_second\":%.0f,\"refused\":%" PRId64
-           ",\"errors\":%" PRId64 ",\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
+           ",\"errors\":%" PRId64
+           ",\"cpu_seconds\":%.3f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
            acked, (double)took_us / 1e6, (double)acked * 1e6 / (double)took_us, refused,
-           errors, percentile_ms(all, n, 50), percentile_ms(all, n, 99),
-           percentile_ms(all, n, 100));
+           errors, cpu_seconds() - start_cpu, percentile_ms(all, n, 50),
+           percentile_ms(all, n, 99), percentile_ms(all, n, 100));
     free(all);
 }
 
@@ -247,11 +203,15 @@ static long number(const char *text)
 
 static struct options read_options(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"port", 1, NULL, 'p'},        {"token", 1, NULL, 't'},
-        {"series", 1, NULL, 's'},      {"batch", 1, NULL, 'b'},
-        {"connections", 1, NULL, 'c'}, {"rate", 1, NULL, 'r'},
-        {"seconds", 1, NULL, 'd'},     {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"port", 1, NULL, 'p'},
+                                          {"token", 1, NULL, 't'},
+                                          {"series", 1, NULL, 's'},
+                                          {"batch", 1, NULL, 'b'},
+                                          {"connections", 1, NULL, 'c'},
+                                          {"rate", 1, NULL, 'r'},
+                                          {"seconds", 1, NULL, 'd'},
+                                          {"format", 1, NULL, 'f'},
+                                          {NULL, 0, NULL, 0}};
     struct options o = {.series = 10000, .batch = 1000, .connections = 4, .seconds = 10};
     int c;
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -263,14 +223,16 @@ static struct options read_options(int argc, char **argv)
         case 'c': o.connections = number(optarg); break;
         case 'r': o.rate = number(optarg); break;
         case 'd': o.seconds = number(optarg); break;
+        case 'f': o.format = load_format_of(optarg); break;
         default: exit(2);
         }
     }
     if (o.port == 0 || o.token == NULL || o.series == 0 || o.batch == 0 ||
-        o.connections == 0) {
+        o.connections == 0 || o.format == LOAD_FORMATS) {
         (void)fprintf(stderr,
                       "usage: bench_load --port N --token T [--series N] [--batch N] "
-                      "[--connections N] [--rate SAMPLES_PER_S] [--seconds N]\n");
+                      "[--connections N] [--rate SAMPLES_PER_S] [--seconds N] "
+                      "[--format json|influx|remote-write]\n");
         exit(2);
     }
     return o;
@@ -286,13 +248,14 @@ int main(int argc, char **argv)
         struct worker *w = &workers[i];
         *w = (struct worker){.o = &o, .noise = (uint32_t)i + 1};
         w->latencies_us = hale_xcalloc(LATENCIES_MAX, sizeof(int64_t));
-        w->bodies = hale_xcalloc((unsigned long)n_bodies, sizeof(struct body));
+        w->bodies = hale_xcalloc((unsigned long)n_bodies, sizeof(struct load_body));
         for (long k = i; k < n_bodies; k += o.connections)
             render(&w->bodies[w->n_bodies++], &o, k * o.batch);
         if (w->n_bodies ==
             0) /* fewer batches than connections: share the last one's series */
             render(&w->bodies[w->n_bodies++], &o, (n_bodies - 1) * o.batch);
     }
+    start_cpu = cpu_seconds();
     start_us = hale_clock_mono_us();
     for (long i = 0; i < o.connections; i++)
         HALE_ASSERT(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);

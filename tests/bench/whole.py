@@ -164,7 +164,7 @@ def ingest(stack, options):
     pids["redis-server"] = stack.redis.process.pid
     load = [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(stack.address[1]),
             "--token", stack.token("agent"), "--series", str(options.series), "--batch", "1000",
-            "--connections", str(options.connections)]
+            "--connections", str(options.connections), "--format", options.format]
     idle = {n: rss_mb(p) for n, p in pids.items()}
     # One-off costs first: every series is seen and has its archive file (created lazily).
     first = time.time()
@@ -188,8 +188,9 @@ def ingest(stack, options):
     settle = time.time() + 10  # hot store flush and archive
     wait_for(lambda: time.time() > settle, 30, "settled", 0.5)
     millions = out["acked"] / 1e6
-    print("series %d, %d connections, offered %s samples/s" % (options.series, options.connections,
-                                                              options.rate or "as fast as taken"))
+    print("%s, series %d, %d connections, offered %s samples/s"
+          % (options.format, options.series, options.connections,
+             options.rate or "as fast as taken"))
     print(json.dumps(out))
     print("thresholds caught up %.2f s after the last answer" % caught_up)
     total = 0.0
@@ -221,6 +222,7 @@ def main():
     parser.add_argument("--n", type=int, default=30, help="faults (default 30), events / 10")
     parser.add_argument("--series", type=int, default=10000)
     parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--format", choices=["json", "influx", "remote-write"], default="json")
     parser.add_argument("--rate", type=int, default=200000, help="samples/s; 0 = as fast as taken")
     parser.add_argument("--seconds", type=int, default=20)
     options = parser.parse_args()
