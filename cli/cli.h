@@ -26,6 +26,11 @@ struct cli_options {
     const char *since;    /* --since, a duration; "10m" */
     const char *stat;     /* --stat avg,min,... */
     const char *period;   /* --period, seconds */
+    const char *tenant;   /* --tenant */
+    const char *expires;  /* --expires, a duration or a time */
+    const char *reload;   /* --reload, a pid or a file with one */
+    unsigned n_roles;
+    const char *roles[8]; /* --role */
     long limit;           /* --limit */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
@@ -49,5 +54,8 @@ int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
 int cli_apply(const struct cli_options *o);
 int cli_check(const struct cli_options *o, const char *path);
+int cli_token_create(const struct cli_options *o, const char *name);
+int cli_token_list(const struct cli_options *o);
+int cli_token_revoke(const struct cli_options *o, const char *name);
 int cli_status(const struct cli_options *o);
 #endif
