@@ -279,6 +279,9 @@ bool catalog_visible(const struct collector_series *s,
     if (state != COLLECTOR_SERIES_STORED && state != COLLECTOR_SERIES_DOUBT)
         return false;
     int64_t last = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+    if (sel->idle_before_ms != 0 &&
+        (last == COLLECTOR_NEVER_MS || last >= sel->idle_before_ms))
+        return false;
     return last == COLLECTOR_NEVER_MS ||
            (last >= sel->start_ms &&
             atomic_load_explicit(&s->first_ms, memory_order_relaxed) < sel->end_ms);
