@@ -100,6 +100,9 @@ struct collector_selector {
     int64_t start_ms, end_ms; /* series with a sample in [start, end); INT64_MIN/MAX */
     int64_t idle_before_ms;   /* 0: any; series whose last sample is older */
 };
+/* Stored, and of the selector's times; nothing else of it is looked at. */
+bool collector_series_visible(const struct collector_series *s,
+                              const struct collector_selector *sel);
 /* Series stored and matching, by ascending id. */
 HALE_MUST_CHECK enum hale_rc collector_catalog_select(struct collector_catalog *c,
                                                       const struct collector_selector *s,

@@ -271,7 +271,7 @@ void catalog_index_count(struct catalog_index *ix, const struct collector_series
 /* --- walking ----------------------------------------------------------------------------- */
 
 /* A series without known times (just loaded) counts as active: rather too many. */
-bool catalog_visible(const struct collector_series *s,
+bool collector_series_visible(const struct collector_series *s,
                      const struct collector_selector *sel)
 {
     uint8_t state = atomic_load_explicit(&s->state, memory_order_acquire);
@@ -386,7 +386,7 @@ static bool visit_all(const struct catalog_walk *w, const struct catalog_index *
     for (uint32_t i = 0; i < l->n; i++) {
         struct collector_series *s = catalog_series(ix, l->v[i]);
         if ((metric != CATALOG_NONE && s->metric != metric) ||
-            !catalog_visible(s, w->sel))
+            !collector_series_visible(s, w->sel))
             continue;
         if (decode && (hale_series_decode(collector_series_text(s), &text) != HALE_OK ||
                        !collector_dims_match(dims, &text)))

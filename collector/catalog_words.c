@@ -324,7 +324,7 @@ static bool term_in_time(const struct catalog_index *ix, const struct catalog_te
     const uint32_t *v = m->v != NULL ? m->v : &m->one;
 
     for (uint32_t i = 0; i < m->n; i++)
-        if (catalog_visible(catalog_series(ix, v[i]), sel))
+        if (collector_series_visible(catalog_series(ix, v[i]), sel))
             return true;
     return false;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "collector/catalog.h"
 #include "collector/hot.h"
+#include "collector/progress.h"
 #include "collector/reload.h"
 #include "collector/stats.h"
 #include "collector/store_archive.h"
@@ -295,6 +296,8 @@ static enum hale_rc read_streams(struct collector_store *s)
         (void)hale_reply_entries(reply, s->n_shards, s->key_list, take_entry, s);
     }
     hale_reply_free(reply);
+    for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++)
+        collector_progress_set(s->app->progress, i, s->read[i]);
     return rc;
 }
 

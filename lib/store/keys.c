@@ -43,6 +43,11 @@ const char *hale_keys_series(unsigned shard, char *dst)
     return shard_key(shard, "series", dst);
 }
 
+const char *hale_keys_forgotten(unsigned shard, char *dst)
+{
+    return shard_key(shard, "forgotten", dst);
+}
+
 const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst)
 {
     HALE_ASSERT(shard < HALE_SHARDS_MAX);

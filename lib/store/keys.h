@@ -9,6 +9,7 @@
  * |----------------------------|--------|------------|-------------------------------------------|
  * | hale:{sN}:samples          | stream | collector  | field b = batch (model/batch.h)           |
  * | hale:{sN}:series           | hash   | collector  | 8-byte id (big-endian) -> canonical series|
+ * | hale:{sN}:forgotten        | hash   | collector  | 8-byte id -> series removed but for its samples and archive |
  * | hale:{sN}:hot:<id16>:<c>   | string | collector  | packed raw samples of chunk c (collector/hot.h) |
  * | hale:{sN}:cp:hot, cp:archive| string| collector  | stream id processed up to                 |
  * | hale:{sN}:thr:state        | hash   | thresholds | snapshot of sub-alarm windows             |
@@ -63,6 +64,7 @@
 
 const char *hale_keys_samples(unsigned shard, char *dst);
 const char *hale_keys_series(unsigned shard, char *dst);
+const char *hale_keys_forgotten(unsigned shard, char *dst);
 const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst);
 const char *hale_keys_checkpoint(unsigned shard, const char *consumer, char *dst);
 const char *hale_keys_thr_state(unsigned shard, char *dst);
