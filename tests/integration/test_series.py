@@ -76,6 +76,8 @@ def test_delete(stack):
     post(stack, *[sample("cpu", f"h{i}", i, t) for i in range(5)], sample("mem", "h1", 1, t),
          {"name": "cpu", "dimensions": {"hostname": "h1", "dev": "a"}, "timestamp": t, "value": 7})
     post(stack, sample("cpu", "h1", 5, t), tenant="other")
+    for _ in range(2):                             # the cache knows it as stored
+        post(stack, sample("cpu", "h2", 2, t))
     measurements(stack, 6, name="cpu", group_by="*")
     wait_for(lambda: len(stack.redis.cmd("KEYS", "hale:{s0}:hot:*")) == 8, 10, "chunks")
     # Who may, and what must be said.
@@ -202,6 +204,38 @@ def test_delete_while_they_report(stack):
         wait_for(lambda h=h, want=want: want <= {iso_ms(x) for x in all_points(stack, f"h{h}")},
                  15, f"samples of h{h}")
     assert counter(stack, "hale_collector_store_orphan_samples_total") == 0
+
+
+def test_accepted_before_written_after(stack):
+    """A request that knew its series to be stored and is written behind the deletion brings it back."""
+    stack.start("collector", {"hot_flush": "100ms"})
+    t = now_ms() // 600000 * 600000                # all in one chunk
+    for i in range(3):                             # from the second on the cache knows it as stored
+        post(stack, sample("cpu", "h1", i, t + i))
+    measurements(stack, 3, name="cpu")
+    wait_for(lambda: counter(stack, "hale_collector_hot_pending_bytes") == 0 and
+             len(stack.redis.cmd("KEYS", "hale:{s0}:hot:*")) == 1, 10, "the chunk")
+    hits = counter(stack, "hale_collector_spelling_hits_total")
+    answers = []
+    stack.redis.cmd("CLIENT", "PAUSE", 4000, "WRITE")
+    threads = [threading.Thread(target=lambda: answers.append(delete(stack, name="cpu"))),
+               threading.Thread(target=lambda: post(stack, sample("cpu", "h1", 99, t + 99)))]
+    threads[0].start()
+    wait_for(lambda: b"cmd=hdel" in stack.redis.cmd("CLIENT", "LIST"), 3, "the deletion under way")
+    threads[1].start()
+    wait_for(lambda: counter(stack, "hale_collector_spelling_hits_total") == hits + 1, 3,
+             "the request accepted")
+    assert answers == []
+    stack.redis.cmd("CLIENT", "UNPAUSE")
+    for thread in threads:
+        thread.join()
+    assert answers == [{"matching": 1, "deleted": 1}]
+    for _ in range(2):
+        assert hosts(stack) == ["h1"] and rows(stack) == 1
+        e = measurements(stack, 1, name="cpu")
+        assert [m[1] for m in e[0]["measurements"]] == [99.0]
+        stack.kill9("collector")
+        stack.restart("collector")
 
 
 def test_killed_while_deleting(stack):
