@@ -24,6 +24,7 @@ struct cli_options {
     const char *state;    /* --state */
     const char *severity; /* --severity */
     const char *since;    /* --since, a duration; "10m" */
+    const char *idle;     /* --idle, a duration */
     const char *stat;     /* --stat avg,min,... */
     const char *period;   /* --period, seconds */
     const char *tenant;   /* --tenant */
@@ -52,6 +53,8 @@ int cli_alarm_list(const struct cli_options *o);
 int cli_alarm_show(const struct cli_options *o, const char *id);
 int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
+int cli_series_list(const struct cli_options *o);
+int cli_series_delete(const struct cli_options *o);
 int cli_apply(const struct cli_options *o);
 int cli_check(const struct cli_options *o, const char *path);
 int cli_token_create(const struct cli_options *o, const char *name);

@@ -24,6 +24,12 @@ static const char usage[] =
     "  metric query NAME           samples of the last 10 minutes\n"
     "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
     "--merge)\n"
+    "  series list                 series with their last samples (--name, --dim k=v, "
+    "--idle 1h,\n"
+    "                              --limit)\n"
+    "  series delete               remove series and all their samples (--name or --dim "
+    "k=v, --idle,\n"
+    "                              --dry-run)\n"
     "  apply -f FILE               make the alarm definitions equal the file "
     "(--dry-run)\n"
     "  token create NAME           prints a new token once; its hash goes into the file "
@@ -61,6 +67,7 @@ enum {
     OPT_STATE,
     OPT_SEVERITY,
     OPT_SINCE,
+    OPT_IDLE,
     OPT_STAT,
     OPT_PERIOD,
     OPT_LIMIT,
@@ -84,6 +91,7 @@ static const struct option longs[] = {
     {"state", required_argument, NULL, OPT_STATE},
     {"severity", required_argument, NULL, OPT_SEVERITY},
     {"since", required_argument, NULL, OPT_SINCE},
+    {"idle", required_argument, NULL, OPT_IDLE},
     {"stat", required_argument, NULL, OPT_STAT},
     {"period", required_argument, NULL, OPT_PERIOD},
     {"limit", required_argument, NULL, OPT_LIMIT},
@@ -156,6 +164,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_STATE: o->state = optarg; break;
     case OPT_SEVERITY: o->severity = optarg; break;
     case OPT_SINCE: o->since = optarg; break;
+    case OPT_IDLE: o->idle = optarg; break;
     case OPT_STAT: o->stat = optarg; break;
     case OPT_PERIOD: o->period = optarg; break;
     case OPT_LIMIT: return set_number(&o->limit, optarg, 1, 1000000, "limit");
@@ -196,6 +205,15 @@ static int dispatch_token(const struct cli_options *o, int n, char **words,
     return wrong("unknown command: token", verb);
 }
 
+static int dispatch_series(const struct cli_options *o, int n, const char *verb)
+{
+    if (strcmp(verb, "list") == 0 && n == 2)
+        return cli_series_list(o);
+    if (strcmp(verb, "delete") == 0 && n == 2)
+        return cli_series_delete(o);
+    return wrong("unknown command: series", verb);
+}
+
 static int dispatch(const struct cli_options *o, int n, char **words)
 {
     const char *noun = words[0], *verb = n > 1 ? words[1] : "";
@@ -218,6 +236,8 @@ static int dispatch(const struct cli_options *o, int n, char **words)
                       : wrong("metric query wants", "one metric name");
     if (strcmp(noun, "token") == 0)
         return dispatch_token(o, n, words, verb);
+    if (strcmp(noun, "series") == 0)
+        return dispatch_series(o, n, verb);
     return wrong("unknown command", noun);
 }
 
