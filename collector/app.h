@@ -48,7 +48,7 @@ struct collector {
     struct collector_store *store;
     struct collector_progress *progress; /* of the store */
     struct collector_sweep *sweep;       /* of series that no longer report */
-    struct collector_pool *queries; /* reads */
+    struct collector_pool *queries;      /* reads */
     struct collector_pool
         *changes; /* definitions and alarms: may wait for the correlator */
     struct collector_view *view;

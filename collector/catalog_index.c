@@ -272,7 +272,7 @@ void catalog_index_count(struct catalog_index *ix, const struct collector_series
 
 /* A series without known times (just loaded) counts as active: rather too many. */
 bool collector_series_visible(const struct collector_series *s,
-                     const struct collector_selector *sel)
+                              const struct collector_selector *sel)
 {
     uint8_t state = atomic_load_explicit(&s->state, memory_order_acquire);
 

@@ -85,15 +85,15 @@ static enum hale_rc wait_for_store(struct collector *c, struct hale_redis *redis
     struct hale_reply *reply = NULL;
     struct hale_stream_id last;
 
-    enum hale_rc rc = HALE_REDIS_CMD(redis, &reply, HALE_STR("XREVRANGE"),
-                                     hale_str_from(hale_keys_samples(shard, key)),
-                                     HALE_STR("+"), HALE_STR("-"), HALE_STR("COUNT"),
-                                     HALE_STR("1"));
+    enum hale_rc rc =
+        HALE_REDIS_CMD(redis, &reply, HALE_STR("XREVRANGE"),
+                       hale_str_from(hale_keys_samples(shard, key)), HALE_STR("+"),
+                       HALE_STR("-"), HALE_STR("COUNT"), HALE_STR("1"));
     if (rc != HALE_OK)
         return rc;
     const struct hale_reply *entry = hale_reply_at(reply, 0);
-    if (entry != NULL && hale_stream_id_parse(hale_reply_str(hale_reply_at(entry, 0)),
-                                              &last) == HALE_OK)
+    if (entry != NULL &&
+        hale_stream_id_parse(hale_reply_str(hale_reply_at(entry, 0)), &last) == HALE_OK)
         rc = collector_progress_wait(c->progress, shard, last, STORE_WAIT_MS);
     hale_reply_free(reply);
     return rc;
@@ -101,9 +101,8 @@ static enum hale_rc wait_for_store(struct collector *c, struct hale_redis *redis
 
 static bool wanted(const struct slice *s, const struct collector_series *series)
 {
-    const struct collector_selector sel = {.start_ms = INT64_MIN,
-                                           .end_ms = INT64_MAX,
-                                           .idle_before_ms = s->idle_before_ms};
+    const struct collector_selector sel = {
+        .start_ms = INT64_MIN, .end_ms = INT64_MAX, .idle_before_ms = s->idle_before_ms};
 
     return collector_series_visible(series, &sel);
 }
@@ -166,8 +165,8 @@ static void forget_slice(struct hale_redis *redis, void *arg)
 {
     struct slice *s = arg;
 
-    for (unsigned shard = 0;
-         s->rc == HALE_OK && shard < (unsigned)s->c->conf->shards; shard++) {
+    for (unsigned shard = 0; s->rc == HALE_OK && shard < (unsigned)s->c->conf->shards;
+         shard++) {
         for (size_t i = 0; i < s->n; i++) {
             if (s->v[i]->shard == shard) {
                 forget_shard(s, redis, shard);
@@ -207,9 +206,9 @@ static enum hale_rc complete(struct collector *c, struct hale_redis *redis,
     struct field f;
     uint64_t id = hale_series_id(canonical);
 
-    enum hale_rc rc = HALE_REDIS_CMD(redis, &reply, HALE_STR("HEXISTS"),
-                                     hale_str_from(hale_keys_series(shard, key)),
-                                     field_of(&f, id));
+    enum hale_rc rc =
+        HALE_REDIS_CMD(redis, &reply, HALE_STR("HEXISTS"),
+                       hale_str_from(hale_keys_series(shard, key)), field_of(&f, id));
     if (rc != HALE_OK)
         return rc;
     bool back = hale_reply_int(reply) != 0;
@@ -234,8 +233,8 @@ static void complete_all(struct hale_redis *redis, void *arg)
     struct slice *s = arg;
     char key[HALE_KEY_MAX];
 
-    for (unsigned shard = 0;
-         s->rc == HALE_OK && shard < (unsigned)s->c->conf->shards; shard++) {
+    for (unsigned shard = 0; s->rc == HALE_OK && shard < (unsigned)s->c->conf->shards;
+         shard++) {
         struct hale_reply *reply = NULL;
         s->rc = HALE_REDIS_CMD(redis, &reply, HALE_STR("HGETALL"),
                                hale_str_from(hale_keys_forgotten(shard, key)));
@@ -269,9 +268,8 @@ static void add_expired(struct collector_series *s, const struct hale_series *te
                         void *arg)
 {
     struct expired *e = arg;
-    const struct collector_selector sel = {.start_ms = INT64_MIN,
-                                           .end_ms = INT64_MAX,
-                                           .idle_before_ms = e->before_ms};
+    const struct collector_selector sel = {
+        .start_ms = INT64_MIN, .end_ms = INT64_MAX, .idle_before_ms = e->before_ms};
 
     (void)text;
     if (e->list.n < SWEEP_MAX && collector_series_visible(s, &sel))
@@ -296,9 +294,8 @@ static void complete_once(struct collector_sweep *w)
 {
     struct slice s = {.c = w->app};
 
-    w->complete =
-        collector_writer_run(w->app->writer, complete_all, &s) == HALE_OK &&
-        s.rc == HALE_OK;
+    w->complete = collector_writer_run(w->app->writer, complete_all, &s) == HALE_OK &&
+                  s.rc == HALE_OK;
     if (s.removed > 0 || !w->complete)
         hale_info("event=series_forgotten_rest count=%zu result=\"%s\"", s.removed,
                   hale_rc_text(s.rc));

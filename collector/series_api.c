@@ -35,7 +35,8 @@ static bool read_selector(struct hale_http_req *req, int64_t now_ms,
     if (rc == HALE_OK)
         rc = collector_params_dims(hale_http_query(req, "dimensions"), &sel->dims, &err);
     if (rc == HALE_OK && idle != NULL) {
-        if (hale_str_duration_ms(hale_str_from(idle), &idle_ms) != HALE_OK || idle_ms <= 0)
+        if (hale_str_duration_ms(hale_str_from(idle), &idle_ms) != HALE_OK ||
+            idle_ms <= 0)
             rc = hale_err_set(&err, HALE_E_INVAL,
                               "idle must be a duration such as 1h or 30d");
         sel->idle_before_ms = now_ms - idle_ms;

@@ -31,8 +31,8 @@ static void waits(void **state)
     assert_int_equal(collector_progress_wait(p, 1, (struct hale_stream_id){1, 0}, 1),
                      HALE_E_AGAIN);
     assert_int_equal(pthread_create(&thread, NULL, advance, p), 0);
-    assert_int_equal(collector_progress_wait(p, 1, (struct hale_stream_id){10, 1000}, 60000),
-                     HALE_OK);
+    assert_int_equal(
+        collector_progress_wait(p, 1, (struct hale_stream_id){10, 1000}, 60000), HALE_OK);
     assert_int_equal(pthread_join(thread, NULL), 0);
     collector_progress_free(p);
 }
