@@ -61,11 +61,12 @@ enum hale_rc collector_reload_apply(struct collector *c,
         hale_http_tls_free(tls);
         return rc;
     }
-    use_tls(c, tls);
     if (collector_tenant_limits_set(c->limits, &conf->limits) != HALE_OK) {
+        hale_http_tls_free(tls);
         collector_token_table_free(table);
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     }
+    use_tls(c, tls);
     collector_gauge(TOKENS, table != NULL ? collector_token_table_count(table) : 0);
     collector_tokens_swap(c->tokens, table);
     if (c->keystone != NULL)

@@ -167,8 +167,8 @@ void collector_status_get(struct collector *c, struct hale_redis *redis,
                     "\"alarms\":{\"OK\":%zu,\"ALARM\":%zu,\"UNDETERMINED\":%zu}}",
                     atomic_load(&c->redis_ok) ? "true" : "false",
                     (long long)atomic_load(&c->redis_memory),
-                    collector_catalog_count(c->catalog), counts.ok, counts.alarm,
-                    counts.undetermined);
+                    collector_catalog_tenant_count(c->catalog, hale_str_from(r->tenant)),
+                    counts.ok, counts.alarm, counts.undetermined);
     collector_reply_buf(req, 200, COLLECTOR_JSON, &b);
     hale_buf_fini(&b);
 }
