@@ -43,18 +43,47 @@ const char *hale_keys_series(unsigned shard, char *dst)
     return shard_key(shard, "series", dst);
 }
 
-const char *hale_keys_forgotten(unsigned shard, char *dst)
+/* By hand: this is done for each series and flush. */
+static const char *chunk_key(unsigned shard, const char *kind, uint64_t series_id,
+                             int64_t chunk, char *dst)
 {
-    return shard_key(shard, "forgotten", dst);
+    static const char HEX[] = "0123456789abcdef";
+    char digits[24];
+    size_t n = sizeof(digits);
+    uint64_t left = chunk < 0 ? 0 - (uint64_t)chunk : (uint64_t)chunk;
+    HALE_ASSERT(shard < HALE_SHARDS_MAX);
+    char *p = stpcpy(dst, "hale:{s");
+    if (shard >= 10)
+        *p++ = (char)('0' + shard / 10);
+    *p++ = (char)('0' + shard % 10);
+    p = stpcpy(p, kind);
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *p++ = HEX[series_id >> shift & 15];
+    *p++ = ':';
+    digits[--n] = '\0';
+    do {
+        digits[--n] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (chunk < 0)
+        digits[--n] = '-';
+    memcpy(p, digits + n, sizeof(digits) - n);
+    return dst;
 }
 
 const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst)
 {
-    HALE_ASSERT(shard < HALE_SHARDS_MAX);
-    int n = snprintf(dst, HALE_KEY_MAX, "hale:{s%u}:hot:%016" PRIx64 ":%" PRId64, shard,
-                     series_id, chunk);
-    HALE_ASSERT(n > 0 && n < HALE_KEY_MAX);
-    return dst;
+    return chunk_key(shard, "}:hot:", series_id, chunk, dst);
+}
+
+const char *hale_keys_late(unsigned shard, uint64_t series_id, int64_t chunk, char *dst)
+{
+    return chunk_key(shard, "}:late:", series_id, chunk, dst);
+}
+
+const char *hale_keys_slots(unsigned shard, char *dst)
+{
+    return shard_key(shard, "slots", dst);
 }
 
 const char *hale_keys_checkpoint(unsigned shard, const char *consumer, char *dst)

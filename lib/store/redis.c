@@ -436,6 +436,14 @@ enum hale_rc hale_redis_reply(struct hale_redis *r, struct hale_reply **out)
     return hale_redis_reply_wait(r, r->timeout_ms, out);
 }
 
+void hale_redis_drain(struct hale_redis *r)
+{
+    struct hale_reply *reply = NULL;
+    HALE_CHECK(r, REDIS_MAGIC);
+    while (r->pending > 0 && wait_raw(r, r->timeout_ms, &reply) == HALE_OK)
+        hale_reply_free(reply);
+}
+
 enum hale_rc hale_redis_try_reply(struct hale_redis *r, struct hale_reply **out)
 {
     struct hale_reply *reply = NULL;

@@ -57,6 +57,8 @@ HALE_MUST_CHECK enum hale_rc hale_redis_try_reply(struct hale_redis *r,
                                                   struct hale_reply **out);
 /* For poll loops: fills fd and events (POLLIN, and POLLOUT while bytes wait); -1 when closed. */
 void hale_redis_pollfd(const struct hale_redis *r, struct pollfd *out);
+/* Takes and drops every reply that is pending, so that the connection can be used again. */
+void hale_redis_drain(struct hale_redis *r);
 unsigned hale_redis_pending(const struct hale_redis *r); /* replies not taken yet */
 /* append + reply. An error reply gives HALE_E_INVAL and is freed; the text is in
  * hale_redis_error. */

@@ -23,6 +23,9 @@ static void test_names(void **state)
                         "hale:{s3}:hot:0000000000000abc:17");
     assert_string_equal(hale_keys_hot(63, UINT64_MAX, INT64_MIN, k),
                         "hale:{s63}:hot:ffffffffffffffff:-9223372036854775808");
+    assert_string_equal(hale_keys_late(10, 0xabcu, 0, k),
+                        "hale:{s10}:late:0000000000000abc:0");
+    assert_string_equal(hale_keys_slots(2, k), "hale:{s2}:slots");
     assert_string_equal(hale_keys_checkpoint(1, "hot", k), "hale:{s1}:cp:hot");
     assert_string_equal(hale_keys_thr_state(1, k), "hale:{s1}:thr:state");
     assert_string_equal(hale_keys_thr_meta(1, k), "hale:{s1}:thr:meta");
