@@ -94,7 +94,7 @@ void collector_buckets_add(struct collector_buckets *b, const struct collector_p
     for (size_t i = 0; i < p->n && !b->failed; i++) {
         const struct collector_point *q = &p->v[i];
         struct collector_bucket one = {start_of(q->time_ms, b->period_s), q->weight,
-                                       q->value * q->weight, q->min, q->max};
+                                       q->sum, q->min, q->max};
         if (last != NULL && last->start_s == one.start_s)
             fold(last, &one);
         else if ((last = append(b)) != NULL)

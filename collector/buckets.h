@@ -3,7 +3,8 @@
 #define HALE_COLLECTOR_BUCKETS_H
 /*
  * buckets - statistics per period. Buckets start at multiples of the period since the
- * epoch; empty ones do not exist. An archive row counts as many samples as it has steps.
+ * epoch; empty ones do not exist. An archive row belongs to the bucket of its start and counts
+ *            as many samples as it was made of, with their exact sum and extremes.
  * Threads: one at a time.
  */
 #include "collector/points.h"

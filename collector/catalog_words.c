@@ -33,10 +33,9 @@ static bool page_full(const struct collector_words_page *page,
     return out->failed || (page != NULL && page->max > 0 && out->n >= page->max);
 }
 
-static bool plain(const struct collector_selector *sel) /* any dims and times */
+static bool plain(const struct collector_selector *sel) /* neither dims nor times */
 {
-    return sel->dims.n == 0 && sel->start_ms == INT64_MIN && sel->end_ms == INT64_MAX &&
-           sel->idle_before_ms == 0;
+    return sel->dims.n == 0 && sel->start_ms == INT64_MIN && sel->end_ms == INT64_MAX;
 }
 
 /* --- numbers met on a walk --------------------------------------------------------------- */
@@ -324,7 +323,7 @@ static bool term_in_time(const struct catalog_index *ix, const struct catalog_te
     const uint32_t *v = m->v != NULL ? m->v : &m->one;
 
     for (uint32_t i = 0; i < m->n; i++)
-        if (collector_series_visible(catalog_series(ix, v[i]), sel))
+        if (catalog_visible(catalog_series(ix, v[i]), sel))
             return true;
     return false;
 }

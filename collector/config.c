@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "collector/tiers.h"
 #include "model/limits.h"
 #include "model/yaml.h"
 #include "store/keys.h"
@@ -14,7 +15,7 @@
 /* What the table fills; the sections are read further. */
 struct raw {
     struct collector_config c;
-    const struct hale_yaml_node *keystone, *tls, *limits;
+    const struct hale_yaml_node *keystone, *tls, *limits, *archive_tiers;
 };
 #define AT(field) offsetof(struct raw, c.field)
 #define DAY_MS    86400000.0
@@ -44,8 +45,6 @@ static const struct hale_conf_field FIELDS[] = {
      "HTTP connections at once"},
     {"max_series", HALE_CONF_INT, AT(max_series), false, "1000000", 1, 50000000, NULL,
      "time series known at most; a request with one more is answered 503"},
-    {"series_expire", HALE_CONF_DURATION, AT(series_expire_ms), false, "400d", 0,
-     3650 * DAY_MS, NULL, "series without a sample for so long are forgotten; 0s = never"},
     {"max_spellings", HALE_CONF_INT, AT(max_spellings), false, "1000000", 1000, 50000000,
      NULL, "entries of the cache from a series' JSON text to its id"},
     {"ingest_queue", HALE_CONF_INT, AT(ingest_queue), false, "4096", 1, 1000000, NULL,
@@ -54,18 +53,19 @@ static const struct hale_conf_field FIELDS[] = {
      4294967296.0, NULL, "bytes waiting for Redis; beyond it 503"},
     {"hot_retention", HALE_CONF_DURATION, AT(hot_retention_ms), false, "2h", 600000,
      30 * DAY_MS, NULL, "how long raw samples stay in Redis"},
-    {"hot_flush", HALE_CONF_DURATION, AT(hot_flush_ms), false, "5s", 100, 300000, NULL,
-     "how often raw samples move from memory to Redis chunks"},
+    {"hot_flush", HALE_CONF_DURATION, AT(hot_flush_ms), false, "60s", 100, 300000, NULL,
+     "time in which all raw samples move from memory to Redis chunks once"},
     {"hot_memory", HALE_CONF_BYTES, AT(hot_memory), false, "256m", 1048576, 68719476736.0,
      NULL, "raw samples in memory; reaching it flushes at once"},
     {"archive", HALE_CONF_BOOL, AT(archive), false, "true", 0, 0, NULL,
-     "keep an RRD file per series (about 0.9 MB each)"},
-    {"archive_interval", HALE_CONF_DURATION, AT(archive_interval_ms), false, "60s", 10000,
-     600000, NULL, "each series' file is updated once in this time"},
-    {"archive_creates", HALE_CONF_INT, AT(archive_creates), false, "200", 1, 100000, NULL,
-     "new RRD files per second at most"},
-    {"archive_backlog", HALE_CONF_DURATION, AT(archive_backlog_ms), false, "1h", 60000,
-     DAY_MS, NULL, "how long a failing disk may hold back the trimming of the stream"},
+     "keep round-robin files of what is no longer raw"},
+    {"archive_delay", HALE_CONF_DURATION, AT(archive_delay_ms), false, "30m", 1000,
+     7 * DAY_MS, NULL, "how late a sample may come and still be archived"},
+    {"archive_backlog", HALE_CONF_DURATION, AT(archive_backlog_ms), false, "1d", 60000,
+     14 * DAY_MS, NULL,
+     "how long raw samples wait beyond hot_retention for a disk that fails"},
+    {"archive_tiers", HALE_CONF_NODE, offsetof(struct raw, archive_tiers), false, NULL, 0, 0, NULL,
+     "list of match (glob on the metric name) and tiers (list of step:span, or none)"},
     {"redis_memory_max", HALE_CONF_BYTES, AT(redis_memory_max), false, "2g", 1048576, 1e15,
      NULL, "Redis memory above which ingest answers 503"},
     {"redis_timeout", HALE_CONF_DURATION, AT(redis_timeout_ms), false, "5s", 100, 60000,
@@ -140,6 +140,10 @@ static enum hale_rc check(const char *path, const struct collector_config *c,
         return hale_err_at(err, HALE_E_INVAL, path, 0, 0,
                            "tokens_file is empty and there is no section keystone: "
                            "nobody could use the collector");
+    if (c->archive_delay_ms > c->hot_retention_ms / 2)
+        return hale_err_at(err, HALE_E_INVAL, path, 0, 0,
+                           "archive_delay must be at most half of hot_retention: raw "
+                           "samples are archived before they expire");
     return hale_redis_check_url(c->redis, err);
 }
 
@@ -169,6 +173,8 @@ enum hale_rc collector_config_load(const char *path, void **conf_out,
         rc = collector_limits_config_read(raw.limits, &c->limits, err);
     if (rc == HALE_OK)
         rc = check(path, c, err);
+    if (rc == HALE_OK)
+        rc = collector_tiers_read(raw.archive_tiers, c->hot_retention_ms, &c->tiers, err);
     hale_yaml_free(doc);
     if (rc != HALE_OK) {
         collector_config_free(c);
@@ -190,6 +196,7 @@ void collector_config_free(void *conf)
     hale_conf_fini(TLS, N_TLS, &raw);
     collector_keystone_config_fini(&c->keystone);
     collector_limits_config_fini(&c->limits);
+    collector_tiers_free(c->tiers);
     free(c);
 }
 

@@ -15,6 +15,8 @@
 #include "collector/keystone_config.h"
 #include "collector/limits_config.h"
 
+struct collector_tiers;
+
 struct collector_config {
     char *listen;
     char *redis;
@@ -26,7 +28,6 @@ struct collector_config {
     int64_t max_body; /* bytes */
     int64_t max_connections;
     int64_t max_series;
-    int64_t series_expire_ms;   /* without a sample; 0: never */
     int64_t max_spellings;      /* entries of the spelling cache */
     int64_t ingest_queue;       /* requests */
     int64_t ingest_queue_bytes; /* encoded bytes */
@@ -34,10 +35,10 @@ struct collector_config {
     int64_t hot_flush_ms;
     int64_t hot_memory; /* bytes of unflushed samples */
     bool archive;
-    int64_t archive_interval_ms; /* one update per series and interval */
-    int64_t archive_creates;     /* new files per second */
-    int64_t archive_backlog_ms;  /* how long a failing disk may hold the checkpoint */
-    int64_t redis_memory_max;    /* bytes */
+    int64_t archive_delay_ms;      /* samples later than this are not archived */
+    int64_t archive_backlog_ms;    /* how long raw samples wait for a failing disk */
+    struct collector_tiers *tiers; /* archive_tiers; owned */
+    int64_t redis_memory_max;      /* bytes */
     int64_t redis_timeout_ms;
     int64_t query_threads;
     int64_t query_queue; /* requests */

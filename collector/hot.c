@@ -1,67 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/hot.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/u64map.h"
+#include "collector/hot_private.h"
 #include "collector/stats.h"
-#include "store/keys.h"
 
-#define TAIL_MAX_BYTES ((size_t)1 << 30)
-#define SLICE          1000 /* tails per transaction */
-#define SLICE_BYTES    ((size_t)8 << 20)
-#define READ_GROUP     256               /* chunks per MGET */
-#define EXPIRE_MAX_MS  (30LL * 86400000) /* also for samples far in the future */
+#define AHEAD           32          /* look-ups whose cache misses overlap */
+#define PRESSING_BYTES  (16u << 20) /* of one tail */
+#define READ_GROUP      256         /* chunks per MGET */
+#define CHUNKS_MAX      20000       /* asked for per series and query: 138 days */
+#define ROUND_BYTES_MAX ((size_t)64 << 20)
 
-/* A record of a tail: i64 time_ms, f64 value, u32 meta length, meta bytes. */
-#define HEAD_BYTES 20
-
-struct collector_hot {
-    pthread_mutex_t lock;
-    struct hale_u64map
-        *tails; /* guarded by lock for writing; store thread reads freely */
-    struct collector_tail *dirty[HALE_SHARDS_MAX];    /* guarded by lock */
-    struct collector_tail *flushing[HALE_SHARDS_MAX]; /* store thread */
-    struct hale_stream_id position[HALE_SHARDS_MAX];  /* of the flush under way */
-    bool in_flush;
-    _Atomic size_t bytes;
-    unsigned n_shards;
-    int64_t retention_ms;
-    struct hale_buf record; /* space of the flush */
-};
-
-struct collector_hot *collector_hot_new(struct collector *c)
+struct collector_hot *collector_hot_new(struct collector *c, int64_t now_ms)
 {
     struct collector_hot *h = hale_xcalloc(1, sizeof(*h));
 
+    h->app = c;
     h->n_shards = (unsigned)c->conf->shards;
     h->retention_ms = c->conf->hot_retention_ms;
-    h->tails = hale_u64map_new((size_t)c->conf->max_series);
-    HALE_ASSERT(h->tails != NULL && pthread_mutex_init(&h->lock, NULL) == 0);
-    hale_buf_init(&h->record, TAIL_MAX_BYTES);
+    h->started_ms = now_ms;
+    h->round_bytes = (size_t)c->conf->hot_memory / 4;
+    if (h->round_bytes > ROUND_BYTES_MAX)
+        h->round_bytes = ROUND_BYTES_MAX;
+    h->tails = collector_tails_new((size_t)c->conf->max_series);
+    for (unsigned s = 0; s < h->n_shards; s++)
+        h->lateness[s].delay_ms = c->conf->archive_delay_ms;
+    HALE_ASSERT(pthread_mutex_init(&h->lock, NULL) == 0);
     return h;
 }
 
 void collector_hot_free(struct collector_hot *h)
 {
-    size_t it = 0;
-
     if (h == NULL)
         return;
-    for (struct collector_tail *t; (t = hale_u64map_next(h->tails, &it, NULL)) != NULL;) {
-        hale_buf_fini(&t->pending);
-        hale_buf_fini(&t->flushing);
-        collector_roll_fini(&t->roll);
-        free(t);
-    }
-    hale_u64map_free(h->tails);
-    hale_buf_fini(&h->record);
+    collector_tails_free(h->tails);
     (void)pthread_mutex_destroy(&h->lock);
     free(h);
 }
@@ -71,297 +48,320 @@ size_t collector_hot_bytes(const struct collector_hot *h)
     return atomic_load(&h->bytes);
 }
 
-void collector_hot_lock(struct collector_hot *h)
+void collector_hot_set_lateness(struct collector_hot *h, unsigned shard,
+                                const struct collector_lateness *l)
 {
-    (void)pthread_mutex_lock(&h->lock);
+    h->lateness[shard] = *l;
 }
 
-void collector_hot_unlock(struct collector_hot *h)
-{
-    (void)pthread_mutex_unlock(&h->lock);
-}
+/* --- taking ----------------------------------------------------------------------------- */
 
-struct collector_tail *collector_hot_find(struct collector_hot *h, uint64_t id)
-{
-    return hale_u64map_get(h->tails, id);
-}
+struct group { /* samples i .. i + n - 1 of an entry */
+    unsigned i, n;
+    struct collector_tail *tail[AHEAD];
+};
 
-struct collector_tail *collector_hot_tail(struct collector_hot *h,
-                                          struct collector_series *s, bool *new_out)
+/* Locked, and unlocked while the resolver works. Tails that were found before are looked up
+ * again after that: they may have been forgotten. */
+static void find_tails(struct collector_hot *h, struct collector_hot_entry *e,
+                       struct group *g)
 {
-    struct collector_tail *t = hale_u64map_get(h->tails, s->id);
-
-    if (new_out != NULL)
-        *new_out = t == NULL;
-    if (t != NULL)
-        return t;
-    t = calloc(1, sizeof(*t));
-    if (t == NULL)
-        return NULL;
-    t->series = s;
-    t->expire_chunk = INT64_MIN;
-    hale_buf_init(&t->pending, TAIL_MAX_BYTES);
-    hale_buf_init(&t->flushing, TAIL_MAX_BYTES);
-    if (hale_u64map_put(h->tails, s->id, t) != HALE_OK) {
-        free(t);
-        return NULL;
+    for (unsigned k = 0; k < g->n; k++)
+        collector_tails_prefetch(h->tails, hale_batch_id(e->view, g->i + k));
+    for (unsigned k = 0; k < g->n; k++) {
+        g->tail[k] = collector_tails_find(h->tails, hale_batch_id(e->view, g->i + k));
+        __builtin_prefetch(g->tail[k], 1);
     }
-    return t;
 }
 
-enum hale_rc collector_hot_add(struct collector_hot *h, struct collector_tail *t,
-                               const struct collector_sample *s)
+static void make_tails(struct collector_hot *h, struct collector_hot_entry *e,
+                       struct group *g)
 {
-    uint32_t meta_len = (uint32_t)s->meta.len;
-    char *p = hale_buf_reserve(&t->pending, HEAD_BYTES + s->meta.len);
-
-    if (p == NULL) {
-        t->pending.failed = false;
-        return HALE_E_NOMEM;
+    for (unsigned k = 0; k < g->n; k++) {
+        uint64_t id = hale_batch_id(e->view, g->i + k);
+        if (collector_tails_find(h->tails, id) != NULL)
+            continue;
+        (void)pthread_mutex_unlock(&h->lock);
+        struct collector_series *s = e->resolve(e->arg, e->shard, id);
+        (void)pthread_mutex_lock(&h->lock);
+        if (s != NULL)
+            (void)collector_tails_get(h->tails, s);
     }
-    memcpy(p, &s->time_ms, 8);
-    memcpy(p + 8, &s->value, 8);
-    memcpy(p + 16, &meta_len, 4);
-    if (meta_len > 0)
-        memcpy(p + HEAD_BYTES, s->meta.p, meta_len);
-    t->pending.len += HEAD_BYTES + s->meta.len;
-    t->pending.p[t->pending.len] = '\0';
-    atomic_fetch_add_explicit(&h->bytes, HEAD_BYTES + s->meta.len, memory_order_relaxed);
-    if (!t->dirty) {
-        t->dirty = true;
-        t->next = h->dirty[t->series->shard];
-        h->dirty[t->series->shard] = t;
+    find_tails(h, e, g);
+}
+
+static enum hale_rc add(struct collector_hot *h, const struct collector_hot_entry *e,
+                        struct collector_tail *t, const struct collector_sample *s,
+                        int64_t first_chunk)
+{
+    int64_t chunk = collector_chunk_of(s->time_ms);
+    int64_t arrival = collector_chunk_of(e->arrival_ms);
+    bool late = chunk < first_chunk;
+    size_t added;
+
+    if (chunk > COLLECTOR_TAIL_CHUNK_MAX ||
+        (late && arrival > COLLECTOR_TAIL_CHUNK_MAX)) {
+        collector_count(STORE_BEYOND, 1);
+        return HALE_OK;
     }
-    return HALE_OK;
-}
-
-static bool next_head(struct hale_str *rest, struct collector_sample *out)
-{
-    uint32_t meta_len;
-
-    if (rest->len < HEAD_BYTES)
-        return false;
-    memcpy(&out->time_ms, rest->p, 8);
-    memcpy(&out->value, rest->p + 8, 8);
-    memcpy(&meta_len, rest->p + 16, 4);
-    out->meta = (struct hale_str){meta_len > 0 ? rest->p + HEAD_BYTES : NULL, meta_len};
-    rest->p += HEAD_BYTES + meta_len;
-    rest->len -= HEAD_BYTES + meta_len;
-    return true;
-}
-
-/* --- flush ------------------------------------------------------------------------------ */
-
-static enum hale_rc append_chunk(struct collector_hot *h, struct hale_redis *r,
-                                 struct collector_tail *t, int64_t chunk, int64_t now_ms)
-{
-    char key[HALE_KEY_MAX];
-    char when[32];
-    struct hale_str k =
-        hale_str_from(hale_keys_hot(t->series->shard, t->series->id, chunk, key));
-
-    enum hale_rc rc = HALE_REDIS(r, HALE_STR("APPEND"), k, hale_buf_str(&h->record));
-    hale_buf_reset(&h->record);
+    enum hale_rc rc = collector_tail_add(t, late ? arrival : chunk, late, s, &added);
     if (rc != HALE_OK)
         return rc;
-    if (t->expire_chunk == chunk && now_ms - t->expire_set_ms < COLLECTOR_CHUNK_MS)
-        return HALE_OK;
-    t->expire_chunk = chunk;
-    t->expire_set_ms = now_ms;
-    int64_t end_ms = (chunk + 1) * COLLECTOR_CHUNK_MS;
-    int64_t at_ms =
-        (end_ms > now_ms + COLLECTOR_CHUNK_MS ? end_ms : now_ms + COLLECTOR_CHUNK_MS) +
-        h->retention_ms;
-    if (at_ms > now_ms + EXPIRE_MAX_MS + h->retention_ms)
-        at_ms = now_ms + EXPIRE_MAX_MS + h->retention_ms;
-    (void)snprintf(when, sizeof(when), "%lld", (long long)(at_ms / 1000));
-    return HALE_REDIS(r, HALE_STR("EXPIREAT"), k, hale_str_from(when));
-}
-
-static enum hale_rc append_tail(struct collector_hot *h, struct hale_redis *r,
-                                struct collector_tail *t, int64_t now_ms)
-{
-    struct hale_str rest = hale_buf_str(&t->flushing);
-    struct collector_sample s;
-    enum hale_rc rc = HALE_OK;
-    int64_t chunk = 0;
-
-    while (rc == HALE_OK && next_head(&rest, &s)) {
-        int64_t c = collector_chunk_of(s.time_ms);
-        if (h->record.len > 0 && c != chunk)
-            rc = append_chunk(h, r, t, chunk, now_ms);
-        chunk = c;
-        collector_hot_record_add(&h->record, &s);
+    h->added += added;
+    /* What a query could not guess after a crash: times ahead, and before the first. */
+    if (chunk > arrival ||
+        s->time_ms < atomic_load_explicit(&t->series->first_ms, memory_order_relaxed))
+        h->unsaved = true;
+    collector_series_seen(t->series, s->time_ms);
+    if (late) {
+        t->late_chunk = (int32_t)arrival;
+        collector_count(STORE_LATE, 1);
     }
-    if (rc == HALE_OK && h->record.len > 0)
-        rc = append_chunk(h, r, t, chunk, now_ms);
-    hale_buf_reset(&h->record);
-    return rc;
-}
-
-static enum hale_rc flush_shard(struct collector_hot *h, struct hale_redis *r,
-                                unsigned shard)
-{
-    char key[HALE_KEY_MAX];
-    char id[HALE_STREAM_ID_TEXT];
-    int64_t now_ms = hale_clock_wall_ms();
-    struct collector_tail *t = h->flushing[shard];
-    enum hale_rc rc;
-
-    do {
-        size_t bytes = 0;
-        rc = hale_redis_begin(r);
-        for (unsigned n = 0;
-             rc == HALE_OK && t != NULL && n < SLICE && bytes < SLICE_BYTES;
-             n++, t = t->next) {
-            bytes += t->flushing.len;
-            rc = append_tail(h, r, t, now_ms);
-        }
-        if (rc == HALE_OK && t == NULL)
-            rc = HALE_REDIS(r, HALE_STR("SET"),
-                            hale_str_from(hale_keys_checkpoint(shard, "hot", key)),
-                            hale_str_from(hale_stream_id_text(h->position[shard], id)));
-        if (rc == HALE_OK)
-            rc = hale_redis_exec(r, NULL);
-    } while (rc == HALE_OK && t != NULL);
-    return rc;
-}
-
-static void take_dirty(struct collector_hot *h, const struct hale_stream_id *position)
-{
-    collector_hot_lock(h);
-    for (unsigned s = 0; s < h->n_shards; s++) {
-        h->position[s] = position[s];
-        h->flushing[s] = h->dirty[s];
-        h->dirty[s] = NULL;
-        for (struct collector_tail *t = h->flushing[s]; t != NULL; t = t->next) {
-            struct hale_buf empty = t->flushing;
-            t->flushing = t->pending;
-            t->pending = empty;
-        }
-    }
-    atomic_store(&h->bytes, 0);
-    h->in_flush = true;
-    collector_hot_unlock(h);
-}
-
-/* The lists share `next`: a tail of the flush stays out of the dirty list until here. */
-static void end_flush(struct collector_hot *h)
-{
-    collector_hot_lock(h);
-    for (unsigned s = 0; s < h->n_shards; s++) {
-        for (struct collector_tail *next, *t = h->flushing[s]; t != NULL; t = next) {
-            next = t->next;
-            hale_buf_fini(&t->flushing); /* idle series keep no memory */
-            hale_buf_init(&t->flushing, TAIL_MAX_BYTES);
-            t->dirty = false;
-            if (t->pending.len > 0) {
-                t->dirty = true;
-                t->next = h->dirty[s];
-                h->dirty[s] = t;
-            }
-        }
-        h->flushing[s] = NULL;
-    }
-    h->in_flush = false;
-    collector_hot_unlock(h);
-}
-
-enum hale_rc collector_hot_flush(struct collector_hot *h, struct hale_redis *redis,
-                                 const struct hale_stream_id *position,
-                                 struct hale_stream_id *done_out)
-{
-    enum hale_rc rc = HALE_OK;
-
-    if (!h->in_flush)
-        take_dirty(h, position);
-    else /* what was sent is unknown: set every expiry again */
-        for (unsigned s = 0; s < h->n_shards; s++)
-            for (struct collector_tail *t = h->flushing[s]; t != NULL; t = t->next)
-                t->expire_chunk = INT64_MIN;
-    for (unsigned s = 0; rc == HALE_OK && s < h->n_shards; s++)
-        rc = flush_shard(h, redis, s);
-    if (rc != HALE_OK) {
-        collector_count(HOT_FAILURES, 1);
-        return rc;
-    }
-    memcpy(done_out, h->position, h->n_shards * sizeof(h->position[0]));
-    end_flush(h);
-    collector_count(HOT_FLUSHES, 1);
     return HALE_OK;
+}
+
+enum hale_rc collector_hot_take(struct collector_hot *h, struct collector_hot_entry *e)
+{
+    const struct hale_batch_view *v = e->view;
+    const char *cursor = NULL;
+    unsigned meta_index = UINT32_MAX;
+    struct hale_str meta = {NULL, 0};
+    bool more = hale_batch_next_meta(v, &cursor, &meta_index, &meta);
+    int64_t first = collector_lateness_first(&h->lateness[e->shard], e->arrival_ms);
+    size_t before = h->added;
+    enum hale_rc rc = HALE_OK;
+
+    e->orphans = 0;
+    e->pressing = false;
+    (void)pthread_mutex_lock(&h->lock);
+    for (struct group g = {0}; rc == HALE_OK && g.i < v->n; g.i += g.n) {
+        g.n = v->n - g.i < AHEAD ? v->n - g.i : AHEAD;
+        find_tails(h, e, &g);
+        for (unsigned k = 0; k < g.n; k++) {
+            if (g.tail[k] == NULL) {
+                make_tails(h, e, &g);
+                break;
+            }
+            __builtin_prefetch(g.tail[k]->buf + g.tail[k]->len, 1);
+            __builtin_prefetch(g.tail[k]->series, 1);
+        }
+        for (unsigned k = 0; rc == HALE_OK && k < g.n; k++) {
+            unsigned i = g.i + k;
+            struct collector_sample s = {
+                hale_batch_time(v, i), hale_batch_value(v, i), {NULL, 0}};
+            if (more && meta_index == i) {
+                s.meta = meta;
+                more = hale_batch_next_meta(v, &cursor, &meta_index, &meta);
+            }
+            if (g.tail[k] == NULL) {
+                e->orphans++;
+                continue;
+            }
+            rc = add(h, e, g.tail[k], &s, first);
+            e->pressing = e->pressing || g.tail[k]->len > PRESSING_BYTES;
+        }
+    }
+    atomic_fetch_add(&h->bytes, h->added - before);
+    (void)pthread_mutex_unlock(&h->lock);
+    return rc;
 }
 
 /* --- reading ---------------------------------------------------------------------------- */
 
-static void copy_range(struct hale_str rest, int64_t start_ms, int64_t end_ms,
-                       struct collector_points *out)
+static bool wanted(const struct collector_hot_range *r, bool late, int64_t time_ms)
+{
+    return time_ms >= r->start_ms && time_ms < r->end_ms &&
+           (late || time_ms >= r->chunks_ms);
+}
+
+/* False: damaged. */
+static bool copy_all(struct collector_hot_reader *reader,
+                     const struct collector_hot_range *r, bool late,
+                     struct collector_points *out)
 {
     struct collector_sample s;
 
-    while (next_head(&rest, &s)) {
-        if (s.time_ms >= start_ms && s.time_ms < end_ms)
+    while (collector_hot_reader_next(reader, &s)) {
+        if (wanted(r, late, s.time_ms))
             collector_points_add(out, &s);
     }
+    return !reader->bad;
 }
 
-void collector_hot_copy(struct collector_hot *h, uint64_t id, int64_t start_ms,
-                        int64_t end_ms, struct collector_points *out)
+void collector_hot_copy(struct collector_hot *h, uint64_t id,
+                        const struct collector_hot_range *r, struct collector_points *out)
 {
-    collector_hot_lock(h);
-    const struct collector_tail *t = hale_u64map_get(h->tails, id);
-    if (t != NULL) {
-        copy_range(hale_buf_str(&t->flushing), start_ms, end_ms, out);
-        copy_range(hale_buf_str(&t->pending), start_ms, end_ms, out);
+    struct collector_tail_block b;
+    struct collector_hot_reader reader;
+    uint32_t at = 0;
+
+    (void)pthread_mutex_lock(&h->lock);
+    const struct collector_tail *t = collector_tails_find(h->tails, id);
+    while (t != NULL && collector_tail_peek(t, &at, &b)) {
+        collector_hot_reader_init_block(&reader, b.body, b.base_ms, b.span_ms);
+        HALE_ASSERT(copy_all(&reader, r, b.late, out));
     }
-    collector_hot_unlock(h);
+    (void)pthread_mutex_unlock(&h->lock);
 }
 
-static void read_chunk(struct hale_str bytes, int64_t chunk, int64_t start_ms,
-                       int64_t end_ms, struct collector_points *out)
-{
-    struct collector_sample s;
-    bool bad = false;
-
-    while (collector_hot_record_next(&bytes, chunk, &s, &bad)) {
-        if (s.time_ms >= start_ms && s.time_ms < end_ms)
-            collector_points_add(out, &s);
-    }
-    if (bad)
-        hale_warn("event=hot_chunk_damaged chunk=%lld", (long long)chunk);
-}
-
-enum hale_rc collector_hot_read(struct hale_redis *redis,
-                                const struct collector_series *s, int64_t start_ms,
-                                int64_t end_ms, struct collector_points *out)
-{
-    char(*keys)[HALE_KEY_MAX];
+struct keys { /* of chunks, gathered for MGET */
+    struct collector_hot *h;
+    struct hale_redis *redis;
+    const struct collector_series *series;
+    const struct collector_hot_range *range;
+    struct collector_points *out;
+    char (*text)[HALE_KEY_MAX];
     struct hale_str args[READ_GROUP + 1];
+    int64_t chunk[READ_GROUP];
+    bool late[READ_GROUP];
+    unsigned n;
+};
+
+static enum hale_rc ask(struct keys *k)
+{
+    struct hale_reply *reply = NULL;
+    struct collector_hot_reader reader;
+
+    if (k->n == 0)
+        return HALE_OK;
+    k->args[0] = HALE_STR("MGET");
+    enum hale_rc rc = hale_redis_cmd(k->redis, k->n + 1, k->args, &reply);
+    for (unsigned i = 0; rc == HALE_OK && i < k->n; i++) {
+        const struct hale_reply *one = hale_reply_at(reply, i);
+        if (one == NULL || hale_reply_is_nil(one))
+            continue;
+        collector_hot_reader_init(&reader, hale_reply_str(one),
+                                  k->late[i] ? 0 : k->chunk[i] * COLLECTOR_CHUNK_MS,
+                                  k->late[i] ? 0 : COLLECTOR_CHUNK_MS);
+        if (!copy_all(&reader, k->range, k->late[i], k->out))
+            hale_warn("event=hot_chunk_damaged id=%016llx chunk=%lld",
+                      (unsigned long long)k->series->id, (long long)k->chunk[i]);
+    }
+    hale_reply_free(reply);
+    k->n = 0;
+    return rc;
+}
+
+static enum hale_rc drop(struct keys *k)
+{
+    struct hale_reply *reply = NULL;
+
+    if (k->n == 0)
+        return HALE_OK;
+    k->args[0] = HALE_STR("UNLINK");
+    enum hale_rc rc = hale_redis_cmd(k->redis, k->n + 1, k->args, &reply);
+    hale_reply_free(reply);
+    k->n = 0;
+    return rc;
+}
+
+static enum hale_rc add_key(struct keys *k, int64_t chunk, bool late,
+                            enum hale_rc (*full)(struct keys *))
+{
+    const struct collector_series *s = k->series;
+
+    k->chunk[k->n] = chunk;
+    k->late[k->n] = late;
+    k->args[k->n + 1] =
+        hale_str_from(late ? hale_keys_late(s->shard, s->id, chunk, k->text[k->n])
+                           : hale_keys_hot(s->shard, s->id, chunk, k->text[k->n]));
+    k->n++;
+    return k->n == READ_GROUP ? full(k) : HALE_OK;
+}
+
+static enum hale_rc each_key(struct keys *k, int64_t first, int64_t last, bool late,
+                             enum hale_rc (*full)(struct keys *))
+{
     enum hale_rc rc = HALE_OK;
 
-    if (start_ms >= end_ms)
-        return HALE_OK;
-    int64_t last = collector_chunk_of(end_ms - 1);
-    int64_t chunk = collector_chunk_of(start_ms);
-    keys = malloc(READ_GROUP * sizeof(*keys));
-    if (keys == NULL)
+    if (last - first >= CHUNKS_MAX)
+        first = last - CHUNKS_MAX + 1;
+    for (int64_t c = first; rc == HALE_OK && c <= last; c++)
+        rc = add_key(k, c, late, full);
+    return rc;
+}
+
+/* Arrivals whose late samples have not expired. */
+static int64_t late_from(const struct collector_hot *h, int64_t now_ms)
+{
+    return collector_chunk_of(now_ms - h->retention_ms) - 1;
+}
+
+static bool may_be_late(struct collector_hot *h, uint64_t id, int64_t now_ms)
+{
+    (void)pthread_mutex_lock(&h->lock);
+    const struct collector_tail *t = collector_tails_find(h->tails, id);
+    bool late = t != NULL && t->late_chunk >= late_from(h, now_ms);
+    (void)pthread_mutex_unlock(&h->lock);
+    return late || late_from(h, now_ms) <= collector_chunk_of(h->started_ms);
+}
+
+enum hale_rc collector_hot_read(struct collector_hot *h, struct hale_redis *redis,
+                                const struct collector_series *s,
+                                const struct collector_hot_range *r,
+                                struct collector_points *out)
+{
+    int64_t from_ms = r->start_ms > r->chunks_ms ? r->start_ms : r->chunks_ms;
+    struct keys *k = calloc(1, sizeof(*k));
+    enum hale_rc rc = HALE_OK;
+
+    if (k != NULL)
+        k->text = malloc(READ_GROUP * sizeof(k->text[0]));
+    if (k == NULL || k->text == NULL) {
+        free(k);
         return HALE_E_NOMEM;
-    args[0] = HALE_STR("MGET");
-    while (rc == HALE_OK && chunk <= last) {
-        struct hale_reply *reply = NULL;
-        unsigned n = 0;
-        for (; n < READ_GROUP && chunk + n <= last; n++)
-            args[n + 1] =
-                hale_str_from(hale_keys_hot(s->shard, s->id, chunk + n, keys[n]));
-        rc = hale_redis_cmd(redis, n + 1, args, &reply);
-        for (unsigned i = 0; rc == HALE_OK && i < n; i++) {
-            const struct hale_reply *one = hale_reply_at(reply, i);
-            if (one != NULL && !hale_reply_is_nil(one))
-                read_chunk(hale_reply_str(one), chunk + i, start_ms, end_ms, out);
-        }
-        if (rc == HALE_OK)
-            hale_reply_free(reply);
-        chunk += n;
     }
-    free(keys);
+    k->h = h;
+    k->redis = redis;
+    k->series = s;
+    k->range = r;
+    k->out = out;
+    if (from_ms < r->end_ms)
+        rc = each_key(k, collector_chunk_of(from_ms), collector_chunk_of(r->end_ms - 1),
+                      false, ask);
+    if (rc == HALE_OK && may_be_late(h, s->id, r->now_ms))
+        rc = each_key(k, late_from(h, r->now_ms), collector_chunk_of(r->now_ms), true,
+                      ask);
+    if (rc == HALE_OK)
+        rc = ask(k);
+    free(k->text);
+    free(k);
+    return rc;
+}
+
+enum hale_rc collector_hot_forget(struct collector_hot *h, struct hale_redis *redis,
+                                  const struct collector_series *s)
+{
+    int64_t now_ms = hale_clock_wall_ms();
+    int64_t last_ms = atomic_load(&s->last_ms);
+    int64_t kept_ms = h->retention_ms + h->app->conf->archive_backlog_ms;
+    struct keys *k = calloc(1, sizeof(*k));
+
+    (void)pthread_mutex_lock(&h->lock);
+    const struct collector_tail *t = collector_tails_find(h->tails, s->id);
+    size_t bytes = t != NULL ? t->len : 0;
+    (void)collector_tails_forget(h->tails, s->id);
+    atomic_fetch_sub(&h->bytes, bytes);
+    (void)pthread_mutex_unlock(&h->lock);
+
+    if (k != NULL)
+        k->text = malloc(READ_GROUP * sizeof(k->text[0]));
+    if (k == NULL || k->text == NULL) {
+        free(k);
+        return HALE_E_NOMEM;
+    }
+    k->h = h;
+    k->redis = redis;
+    k->series = s;
+    if (last_ms < now_ms)
+        last_ms = now_ms;
+    enum hale_rc rc = each_key(k, collector_chunk_of(now_ms - kept_ms) - 1,
+                               collector_chunk_of(last_ms), false, drop);
+    if (rc == HALE_OK)
+        rc = each_key(k, late_from(h, now_ms), collector_chunk_of(now_ms), true, drop);
+    if (rc == HALE_OK)
+        rc = drop(k);
+    free(k->text);
+    free(k);
     return rc;
 }

@@ -2,68 +2,91 @@
 #ifndef HALE_COLLECTOR_HOT_H
 #define HALE_COLLECTOR_HOT_H
 /*
- * hot - raw samples: the newest in memory per series (the tail), the rest in Redis chunks
- * (hot_record.h), all of which the stream can rebuild.
- * Purpose:   one APPEND per series and flush instead of one command per sample. The
- *            checkpoint cp:hot is written in the last transaction of a flush; a flush that
- *            was cut off is repeated, and the doubled records are harmless, since readers
- *            keep the last of each time.
- * Threads:   the store thread adds and flushes; any thread copies. One mutex, held per
- *            stream entry and per copied series.
- * Limits:    hot_memory is watched by the store thread, which flushes when it is reached
- *            and reads no further while Redis is away.
+ * hot - raw samples: the newest in memory per series (tail.h), the rest in Redis chunks, all of
+ * which the stream can rebuild (docs/formats/hot.md).
+ * Flush:     in rounds. A round begins at a stream position, passes every tail once within
+ *            hot_flush (sooner when many bytes come in), a slice of tails per pipeline, and ends
+ *            with cp:hot at that position. A slice that Redis did not confirm is sent again;
+ *            doubled samples are harmless, since readers keep the last of each time.
+ * Late:      samples too late for the archive (lateness.h) go to keys by arrival.
+ * Threads:   the store thread takes and flushes; any thread copies, reads and forgets. One mutex,
+ *            held per stream entry, per slice while it is put together, per copied series.
+ * Limits:    hot_memory is watched by the store thread, which flushes when it is reached and
+ *            reads no further while Redis is away.
  */
 #include <stdint.h>
 
 #include "collector/app.h"
 #include "collector/catalog.h"
+#include "collector/lateness.h"
 #include "collector/points.h"
-#include "collector/roll.h"
+#include "model/batch.h"
 #include "store/redis.h"
-
-struct collector_tail {
-    struct collector_series *series;
-    struct hale_buf pending;     /* records not in a chunk yet */
-    struct hale_buf flushing;    /* records of the flush under way */
-    struct collector_tail *next; /* in the list of dirty or flushing tails */
-    bool dirty;
-    int64_t expire_chunk; /* chunk whose expiry was set last, and when */
-    int64_t expire_set_ms;
-    struct collector_roll roll; /* the archive's part: store thread only */
-    bool archiving;             /* an update of its file is under way */
-};
 
 struct collector_hot;
 
-struct collector_hot *collector_hot_new(struct collector *c); /* exits on no memory */
+/* now_ms: wall clock at start. Exits on no memory. */
+struct collector_hot *collector_hot_new(struct collector *c, int64_t now_ms);
 void collector_hot_free(struct collector_hot *h);
-size_t collector_hot_bytes(const struct collector_hot *h); /* pending, not flushing */
+size_t collector_hot_bytes(const struct collector_hot *h); /* in memory, not in chunks */
 
-void collector_hot_lock(struct collector_hot *h);
-void collector_hot_unlock(struct collector_hot *h);
-/* Locked. Finds or makes the tail; NULL on memory failure. *new_out (NULL allowed). */
-struct collector_tail *collector_hot_tail(struct collector_hot *h,
-                                          struct collector_series *s, bool *new_out);
-struct collector_tail *collector_hot_find(struct collector_hot *h, uint64_t id);
-/* Locked. HALE_E_NOMEM: nothing was added. */
-HALE_MUST_CHECK enum hale_rc collector_hot_add(struct collector_hot *h,
-                                               struct collector_tail *t,
-                                               const struct collector_sample *s);
+/* --- before the store thread runs ------------------------------------------------------- */
+void collector_hot_set_done(struct collector_hot *h, unsigned shard,
+                            struct hale_stream_id done); /* cp:hot as found */
+void collector_hot_set_lateness(struct collector_hot *h, unsigned shard,
+                                const struct collector_lateness *l);
 
-/* Writes everything added up to position (one per shard) and then the checkpoints.
- * HALE_E_IO and others: repeat later; position is then ignored until the repeated flush
- * is through. *done_out gets the positions flushed. */
+/* --- the store thread ------------------------------------------------------------------- */
+struct collector_hot_entry { /* one stream entry */
+    unsigned shard;
+    int64_t arrival_ms; /* of its id */
+    const struct hale_batch_view *view;
+    /* The series of an id not seen before; may wait. NULL: unknown. */
+    struct collector_series *(*resolve)(void *arg, unsigned shard, uint64_t id);
+    void *arg;
+    bool pressing;  /* out: flush before the next entry */
+    size_t orphans; /* out: samples without a series */
+};
+/* HALE_E_NOMEM, HALE_E_LIMIT: offer the entry again after a flush. */
+HALE_MUST_CHECK enum hale_rc collector_hot_take(struct collector_hot *h,
+                                                struct collector_hot_entry *e);
+
+struct collector_hot_input { /* what the store thread has taken, per shard */
+    const struct hale_stream_id *read;
+    const int64_t
+        *drained_ms; /* all entries that came before then are taken; 0: unknown */
+    int64_t now_ms;  /* monotonic */
+};
+/* Writes the tails that are due, or all with whole. HALE_E_IO, HALE_E_AGAIN and others: call
+ * again later. */
 HALE_MUST_CHECK enum hale_rc collector_hot_flush(struct collector_hot *h,
                                                  struct hale_redis *redis,
-                                                 const struct hale_stream_id *position,
-                                                 struct hale_stream_id *done_out);
+                                                 const struct collector_hot_input *in,
+                                                 bool whole);
+/* Everything up to it is in chunks: cp:hot. */
+struct hale_stream_id collector_hot_done(const struct collector_hot *h, unsigned shard);
 
-/* Samples of the series in [start, end) in memory, in order of arrival. */
-void collector_hot_copy(struct collector_hot *h, uint64_t id, int64_t start_ms,
-                        int64_t end_ms, struct collector_points *out);
+/* --- any thread ------------------------------------------------------------------------- */
+/* Everything that arrived before this wall time is in chunks. */
+int64_t collector_hot_flushed_ms(const struct collector_hot *h, unsigned shard);
+struct collector_hot_range {
+    int64_t start_ms, end_ms; /* [start, end) */
+    int64_t chunks_ms; /* in-time samples only from here on; late ones from start */
+    int64_t now_ms;    /* wall clock: late samples expire */
+};
+/* Samples of the series in memory, in order of arrival. Before _read, or samples that a flush
+ * moves meanwhile are missed. */
+void collector_hot_copy(struct collector_hot *h, uint64_t id,
+                        const struct collector_hot_range *r,
+                        struct collector_points *out);
 /* The same from the chunks. HALE_E_IO, HALE_E_AGAIN. */
-HALE_MUST_CHECK enum hale_rc collector_hot_read(struct hale_redis *redis,
+HALE_MUST_CHECK enum hale_rc collector_hot_read(struct collector_hot *h,
+                                                struct hale_redis *redis,
                                                 const struct collector_series *s,
-                                                int64_t start_ms, int64_t end_ms,
+                                                const struct collector_hot_range *r,
                                                 struct collector_points *out);
+/* Drops memory and chunks of a series that was deleted. HALE_E_IO: repeat (memory is dropped). */
+HALE_MUST_CHECK enum hale_rc collector_hot_forget(struct collector_hot *h,
+                                                  struct hale_redis *redis,
+                                                  const struct collector_series *s);
 #endif

@@ -7,33 +7,123 @@
 
 #include "base/assert.h"
 
-#define HEAD_BYTES 12
-#define META_BITS  21
+#define VERSION     2
+#define META_BITS   21
+#define FORM_MASK   0x3f
+#define HAS_TIME    0x40
+#define HAS_META    0x80
+#define VARINT_MAX  10
+#define FORMS       37 /* 0: the value before again */
+#define BLOCK_BYTES (1u << 28)
 
-void collector_hot_record_add(struct hale_buf *out, const struct collector_sample *s)
+/* Forms 1..36: bytes kept (1..8), then zero bytes cut off at the low end (0..8 - kept). */
+static const uint8_t FIRST_FORM[9] = {0, 1, 9, 16, 22, 27, 31, 34, 36};
+static const struct {
+    uint8_t kept, cut;
+} FORM[FORMS] = {
+    {0, 0}, {1, 0}, {1, 1}, {1, 2}, {1, 3}, {1, 4}, {1, 5}, {1, 6}, {1, 7}, {2, 0},
+    {2, 1}, {2, 2}, {2, 3}, {2, 4}, {2, 5}, {2, 6}, {3, 0}, {3, 1}, {3, 2}, {3, 3},
+    {3, 4}, {3, 5}, {4, 0}, {4, 1}, {4, 2}, {4, 3}, {4, 4}, {5, 0}, {5, 1}, {5, 2},
+    {5, 3}, {6, 0}, {6, 1}, {6, 2}, {7, 0}, {7, 1}, {8, 0},
+};
+
+void collector_hot_coder_init(struct collector_hot_coder *c, int64_t base_ms)
 {
-    int64_t base = collector_chunk_of(s->time_ms) * COLLECTOR_CHUNK_MS;
-    uint32_t offset = htole32((uint32_t)(s->time_ms - base));
-    uint64_t bits;
-    uint64_t len = s->meta.len;
-
-    HALE_ASSERT(len < (1u << META_BITS));
-    memcpy(&bits, &s->value, sizeof(bits));
-    bits = htole64(bits);
-    hale_buf_add(out, &offset, sizeof(offset));
-    hale_buf_add(out, &bits, sizeof(bits));
-    while (len >= 0x80) {
-        hale_buf_add_char(out, (char)((len & 0x7f) | 0x80));
-        len >>= 7;
-    }
-    hale_buf_add_char(out, (char)len);
-    hale_buf_add(out, s->meta.p, s->meta.len);
+    *c = (struct collector_hot_coder){0, base_ms, 0, true};
 }
 
-static bool read_varint(struct hale_str *rest, uint64_t *out)
+/* --- writing ---------------------------------------------------------------------------- */
+
+static size_t put_varint(char *dst, uint64_t v)
+{
+    size_t n = 0;
+
+    while (v >= 0x80) {
+        dst[n++] = (char)((v & 0x7f) | 0x80);
+        v >>= 7;
+    }
+    dst[n++] = (char)v;
+    return n;
+}
+
+/* Differences wrap, so any two times can follow each other. */
+static int64_t minus(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static void advance(struct collector_hot_coder *c, int64_t time_ms, int64_t delta_ms)
+{
+    bool fits = delta_ms >= INT32_MIN && delta_ms <= INT32_MAX;
+
+    c->delta_ms = c->first || !fits ? 0 : (int32_t)delta_ms;
+    c->time_ms = time_ms;
+    c->first = false;
+}
+
+static size_t put(char *dst, struct collector_hot_coder *c, int64_t time_ms, double value,
+                  unsigned flags)
+{
+    uint64_t bits;
+    size_t n = 1;
+    unsigned form = 0;
+
+    memcpy(&bits, &value, sizeof(bits));
+    uint64_t x = bits ^ c->bits;
+    c->bits = bits;
+    int64_t delta = minus(time_ms, c->time_ms);
+    int64_t change = minus(delta, c->delta_ms);
+    if (change != 0) {
+        flags |= HAS_TIME;
+        n += put_varint(dst + n, ((uint64_t)change << 1) ^ (uint64_t)(change >> 63));
+    }
+    advance(c, time_ms, delta);
+    if (x != 0) {
+        unsigned cut = (unsigned)__builtin_ctzll(x) / 8;
+        unsigned kept = 8 - cut - (unsigned)__builtin_clzll(x) / 8;
+        uint64_t le = htole64(x >> (8 * cut));
+        memcpy(dst + n, &le, sizeof(le));
+        n += kept;
+        form = FIRST_FORM[kept] + cut;
+    }
+    dst[0] = (char)(form | flags);
+    return n;
+}
+
+size_t collector_hot_sample_put(char *dst, struct collector_hot_coder *c, int64_t time_ms,
+                                double value)
+{
+    return put(dst, c, time_ms, value, 0);
+}
+
+size_t collector_hot_sample_put_meta(char *dst, struct collector_hot_coder *c,
+                                     const struct collector_sample *s)
+{
+    HALE_ASSERT(s->meta.len > 0 && s->meta.len < (1u << META_BITS));
+    size_t n = put(dst, c, s->time_ms, s->value, HAS_META);
+    n += put_varint(dst + n, s->meta.len);
+    memcpy(dst + n, s->meta.p, s->meta.len);
+    return n + s->meta.len;
+}
+
+char *collector_hot_frame(char *end, uint32_t n)
+{
+    char length[VARINT_MAX];
+    size_t len = put_varint(length, n);
+    char *p = end - len - 1;
+
+    HALE_ASSERT(n < BLOCK_BYTES);
+    p[0] = VERSION;
+    memcpy(p + 1, length, len);
+    return p;
+}
+
+/* --- reading ---------------------------------------------------------------------------- */
+
+static bool take_varint(struct hale_str *rest, uint64_t *out)
 {
     *out = 0;
-    for (unsigned shift = 0; shift < META_BITS && rest->len > 0; shift += 7) {
+    for (unsigned shift = 0; shift < 64 && rest->len > 0; shift += 7) {
         unsigned char byte = (unsigned char)rest->p[0];
         rest->p++;
         rest->len--;
@@ -44,32 +134,92 @@ static bool read_varint(struct hale_str *rest, uint64_t *out)
     return false;
 }
 
-bool collector_hot_record_next(struct hale_str *rest, int64_t chunk,
-                               struct collector_sample *out, bool *bad)
+void collector_hot_reader_init(struct collector_hot_reader *r, struct hale_str blocks,
+                               int64_t base_ms, int64_t span_ms)
 {
-    uint32_t offset;
-    uint64_t bits;
-    uint64_t len;
+    memset(r, 0, sizeof(*r));
+    r->rest = blocks;
+    r->base_ms = base_ms;
+    r->span_ms = span_ms;
+}
 
-    if (rest->len == 0)
+void collector_hot_reader_init_block(struct collector_hot_reader *r,
+                                     struct hale_str block, int64_t base_ms,
+                                     int64_t span_ms)
+{
+    collector_hot_reader_init(r, (struct hale_str){NULL, 0}, base_ms, span_ms);
+    r->block = block;
+    collector_hot_coder_init(&r->at, base_ms);
+}
+
+static bool next_block(struct collector_hot_reader *r)
+{
+    uint64_t n;
+
+    if (r->rest.len == 0)
         return false;
-    *bad = true;
-    if (rest->len <= HEAD_BYTES)
+    bool ok = r->rest.p[0] == VERSION;
+    r->rest.p++;
+    r->rest.len--;
+    if (!ok || !take_varint(&r->rest, &n) || n > r->rest.len) {
+        r->bad = true;
+        r->rest.len = 0;
         return false;
-    memcpy(&offset, rest->p, sizeof(offset));
-    memcpy(&bits, rest->p + 4, sizeof(bits));
-    offset = le32toh(offset);
-    bits = le64toh(bits);
-    memcpy(&out->value, &bits, sizeof(bits));
-    rest->p += HEAD_BYTES;
-    rest->len -= HEAD_BYTES;
-    if (offset >= COLLECTOR_CHUNK_MS || !isfinite(out->value) ||
-        !read_varint(rest, &len) || len > rest->len)
-        return false;
-    out->time_ms = chunk * COLLECTOR_CHUNK_MS + offset;
-    out->meta = (struct hale_str){len > 0 ? rest->p : NULL, (size_t)len};
-    rest->p += len;
-    rest->len -= len;
-    *bad = false;
+    }
+    r->block = (struct hale_str){r->rest.p, (size_t)n};
+    r->rest.p += n;
+    r->rest.len -= (size_t)n;
+    collector_hot_coder_init(&r->at, r->base_ms);
     return true;
+}
+
+/* The caller has seen that a byte is there. */
+static bool take(struct collector_hot_reader *r, struct collector_sample *out)
+{
+    struct hale_str *b = &r->block;
+    unsigned control = (unsigned char)b->p[0];
+    unsigned form = control & FORM_MASK;
+    uint64_t change = 0;
+    uint64_t x = 0;
+    uint64_t len = 0;
+
+    b->p++;
+    b->len--;
+    if (form >= FORMS || ((control & HAS_TIME) != 0 && !take_varint(b, &change)) ||
+        FORM[form].kept > b->len)
+        return false;
+    memcpy(&x, b->p, FORM[form].kept);
+    b->p += FORM[form].kept;
+    b->len -= FORM[form].kept;
+    int64_t dod = (int64_t)(change >> 1) ^ -(int64_t)(change & 1);
+    int64_t delta = (int64_t)((uint64_t)r->at.delta_ms + (uint64_t)dod);
+    out->time_ms = (int64_t)((uint64_t)r->at.time_ms + (uint64_t)delta);
+    advance(&r->at, out->time_ms, delta);
+    r->at.bits ^= le64toh(x) << (8 * FORM[form].cut);
+    memcpy(&out->value, &r->at.bits, sizeof(out->value));
+    out->meta = (struct hale_str){NULL, 0};
+    if ((control & HAS_META) != 0) {
+        if (!take_varint(b, &len) || len == 0 || len > b->len || len >= (1u << META_BITS))
+            return false;
+        out->meta = (struct hale_str){b->p, (size_t)len};
+        b->p += len;
+        b->len -= (size_t)len;
+    }
+    return isfinite(out->value) &&
+           (r->span_ms == 0 ||
+            (out->time_ms >= r->base_ms && out->time_ms - r->base_ms < r->span_ms));
+}
+
+bool collector_hot_reader_next(struct collector_hot_reader *r,
+                               struct collector_sample *out)
+{
+    for (;;) {
+        while (r->block.len == 0)
+            if (!next_block(r))
+                return false;
+        if (take(r, out))
+            return true;
+        r->bad = true;
+        r->block.len = 0;
+    }
 }

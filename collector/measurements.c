@@ -16,6 +16,7 @@ struct page {
     size_t left; /* measurements that may still be written */
     bool any;    /* an element was written */
     bool more;   /* there is something behind the page's end */
+    struct collector_resolution resolution;
     char cursor[COLLECTOR_ELEMENT_ID + HALE_CLOCK_ISO_MAX + 1];
 };
 
@@ -29,21 +30,26 @@ static void cut(struct collector_points *p, size_t keep)
 
 /* The element's points, one after the other series merged in. */
 static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
-                                 const struct collector_query *q, size_t i, size_t left,
-                                 struct collector_points *out)
+                                 struct page *p, size_t i, struct collector_points *out)
 {
+    const struct collector_query *q = p->q;
     const struct collector_element *e = &q->elements[i];
-    struct collector_range range = {0, q->sel.end_ms, 10, false};
+    size_t left = p->left;
+    struct collector_range range = {0, q->sel.end_ms, 1};
     struct collector_points one;
     enum hale_rc rc = HALE_OK;
 
     if (!collector_query_start(q, i, &range.start_ms))
         return HALE_OK;
-    if (e->n == 1)
-        return collector_read(c, redis, q->series.v[e->first], &range, out);
+    if (e->n == 1) {
+        rc = collector_read(c, redis, q->series.v[e->first], &range, out);
+        collector_resolution_add(&p->resolution, out);
+        return rc;
+    }
     collector_points_init(&one, COLLECTOR_READ_MAX_POINTS);
     for (size_t k = 0; rc == HALE_OK && k < e->n; k++) {
         rc = collector_read(c, redis, q->series.v[e->first + k], &range, &one);
+        collector_resolution_add(&p->resolution, &one);
         for (size_t n = 0; rc == HALE_OK && n < one.n && n <= left; n++) {
             struct collector_sample s = {one.v[n].time_ms, one.v[n].value,
                                          collector_points_meta(&one, n)};
@@ -106,7 +112,7 @@ void collector_measurements_get(struct collector *c, struct hale_redis *redis,
     hale_buf_add_c(&p.out, "{\"elements\":[");
     for (size_t i = 0; rc == HALE_OK && i < q.n_elements && !p.more; i++) {
         collector_points_clear(&points);
-        rc = read_element(c, redis, &q, i, p.left, &points);
+        rc = read_element(c, redis, &p, i, &points);
         if (rc == HALE_OK)
             write_element(&p, i, &points);
     }
@@ -117,6 +123,7 @@ void collector_measurements_get(struct collector *c, struct hale_redis *redis,
         collector_links_self(req, c->conf->trust_forwarded, p.more ? p.cursor : NULL,
                              &p.out);
         hale_buf_add_char(&p.out, '}');
+        collector_resolution_say(&p.resolution, req);
         collector_reply_buf(req, 200, COLLECTOR_JSON, &p.out);
     }
     hale_buf_fini(&p.out);

@@ -10,6 +10,7 @@ void collector_points_init(struct collector_points *p, size_t max_points)
 {
     memset(p, 0, sizeof(*p));
     p->max = max_points;
+    p->coarse_until_ms = INT64_MIN;
     hale_buf_init(&p->metas, METAS_MAX);
 }
 
@@ -24,6 +25,8 @@ void collector_points_fini(struct collector_points *p)
 void collector_points_clear(struct collector_points *p)
 {
     p->n = 0;
+    p->step_s = 0;
+    p->coarse_until_ms = INT64_MIN;
     hale_buf_reset(&p->metas);
 }
 
@@ -55,7 +58,7 @@ void collector_points_add(struct collector_points *p, const struct collector_sam
     if (q == NULL)
         return;
     q->time_ms = s->time_ms;
-    q->value = q->min = q->max = s->value;
+    q->value = q->min = q->max = q->sum = s->value;
     q->weight = 1;
     q->meta_at = p->metas.len;
     q->meta_len = (uint32_t)s->meta.len;
@@ -64,18 +67,19 @@ void collector_points_add(struct collector_points *p, const struct collector_sam
         p->failed = true;
 }
 
-void collector_points_add_row(struct collector_points *p, int64_t time_ms, double avg,
-                              double min, double max, double weight)
+void collector_points_add_row(struct collector_points *p, int64_t time_ms,
+                              const struct hale_rrd_cell *cell)
 {
     struct collector_point *q = add(p);
 
     if (q == NULL)
         return;
     q->time_ms = time_ms;
-    q->value = avg;
-    q->min = min;
-    q->max = max;
-    q->weight = weight;
+    q->sum = cell->sum;
+    q->weight = (double)cell->n;
+    q->value = cell->sum / (double)cell->n;
+    q->min = cell->min;
+    q->max = cell->max;
 }
 
 struct hale_str collector_points_meta(const struct collector_points *p, size_t i)

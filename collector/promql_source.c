@@ -170,9 +170,14 @@ static enum hale_rc select_series(void *arg, const struct hale_promql_node *sele
 /* The archive may answer with rows of a fifth of the time over which they are looked at. */
 static int64_t step_of(int64_t window_ms)
 {
+    static const int64_t STEPS_S[] = {86400, 3600, 600, 300, 60};
     int64_t step_s = window_ms / 5000;
 
-    return step_s > 10 ? step_s : 10;
+    for (size_t i = 0; i < sizeof(STEPS_S) / sizeof(STEPS_S[0]); i++) {
+        if (step_s >= STEPS_S[i])
+            return STEPS_S[i];
+    }
+    return 10;
 }
 
 /* collector_promql_source.read */
@@ -185,17 +190,16 @@ static enum hale_rc read_points(void *arg, void *series,
         .start_ms = span->from_ms,
         .end_ms = span->to_ms + 1,
         .step_s = step_of(span->window_ms),
-        .extremes = span->what != COLLECTOR_PROMQL_AVERAGE,
     };
     enum hale_rc rc = collector_read(s->c, s->redis, series, &range, &s->points);
 
+    if (s->points.step_s * 1000 > out->coarse_ms)
+        out->coarse_ms = s->points.step_s * 1000;
     for (size_t i = 0; rc == HALE_OK && i < s->points.n; i++) {
         const struct collector_point *p = &s->points.v[i];
         double v = span->what == COLLECTOR_PROMQL_MINIMUM   ? p->min
                    : span->what == COLLECTOR_PROMQL_MAXIMUM ? p->max
                                                             : p->value;
-        if (p->weight > 1 && (int64_t)(p->weight * 10000) > out->coarse_ms)
-            out->coarse_ms = (int64_t)(p->weight * 10000);
         if (!collector_promql_points_add(out, p->time_ms, v))
             rc = HALE_E_NOMEM;
     }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/id.h"
+#include "collector/points.h"
 #include "collector/request.h"
 
 #define END_MS (INT64_C(1) << 52) /* no end_time: far beyond any sample */
@@ -254,4 +256,26 @@ void collector_query_failed(struct hale_http_req *req, enum hale_rc rc)
                               "the range has too many measurements; ask for less time");
     else
         collector_reply_busy(req, 2, "the store does not answer; try again");
+}
+
+void collector_resolution_add(struct collector_resolution *r,
+                              const struct collector_points *points)
+{
+    if (points->step_s > r->step_s)
+        r->step_s = points->step_s;
+    if (points->coarse_until_ms > r->until_ms)
+        r->until_ms = points->coarse_until_ms;
+}
+
+void collector_resolution_say(const struct collector_resolution *r,
+                              struct hale_http_req *req)
+{
+    char text[HALE_CLOCK_ISO_MAX];
+
+    if (r->step_s == 0)
+        return;
+    (void)snprintf(text, sizeof(text), "%lld", (long long)r->step_s);
+    hale_http_add_header(req, "X-Hale-Resolution", text);
+    hale_http_add_header(req, "X-Hale-Resolution-Until",
+                         hale_clock_iso_ms(r->until_ms, text));
 }

@@ -50,4 +50,14 @@ void collector_measurements_get(struct collector *c, struct hale_redis *redis,
                                 struct hale_http_req *req);
 void collector_statistics_get(struct collector *c, struct hale_redis *redis,
                               struct hale_http_req *req);
+/* Headers X-Hale-Resolution and X-Hale-Resolution-Until of an answer (docs/formats/http.md). */
+struct collector_points;
+struct collector_resolution { /* zero-initialise */
+    int64_t step_s;
+    int64_t until_ms;
+};
+void collector_resolution_add(struct collector_resolution *r,
+                              const struct collector_points *points);
+void collector_resolution_say(const struct collector_resolution *r,
+                              struct hale_http_req *req);
 #endif

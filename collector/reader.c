@@ -1,118 +1,142 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/reader.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "collector/archive.h"
 #include "collector/hot.h"
+#include "collector/tiers.h"
 
-#define CHUNKS_MAX 20000             /* probed per series: 138 days */
-#define AHEAD_MS   (15LL * 86400000) /* samples further in the future are not looked for */
+#define AHEAD_MS (32LL * 86400000) /* samples further in the future have expired */
 
-/* Part of the range in which chunks may exist. The window of the last hot_retention always
- * has them; older ones exist only for samples that came late, which is known exactly once
- * the process has run for hot_retention. */
-static void chunk_range(struct collector *c, const struct collector_series *s,
-                        const struct collector_range *r, int64_t window_ms, int64_t *lo,
-                        int64_t *hi)
+/* --- archive ---------------------------------------------------------------------------- */
+
+struct fill {
+    struct collector *c;
+    const struct collector_series *s;
+    struct hale_rrd_layout layout;
+    int64_t cut_s; /* raw samples begin here: no row may reach over it */
+    struct collector_points *out;
+};
+
+static int64_t round_up(int64_t t, int64_t step)
 {
-    static _Atomic int64_t started_ms;
-    int64_t now_ms = hale_clock_wall_ms();
-    int64_t zero = 0;
-    int64_t first = atomic_load(&s->first_ms);
-    int64_t last = atomic_load(&s->last_ms);
-    int64_t late = atomic_load(&s->late_ms);
-
-    (void)atomic_compare_exchange_strong(&started_ms, &zero, now_ms);
-    int64_t from = window_ms;
-    if (late < from)
-        from = late;
-    if (now_ms - atomic_load(&started_ms) <
-        c->conf->hot_retention_ms + 2 * COLLECTOR_CHUNK_MS)
-        from = first;
-    *lo = r->start_ms > from ? r->start_ms : from;
-    int64_t to = now_ms + COLLECTOR_CHUNK_MS;
-    if (last >= to)
-        to = last < now_ms + AHEAD_MS ? last + 1 : now_ms + AHEAD_MS;
-    *hi = r->end_ms < to ? r->end_ms : to;
-    if (*hi > *lo && *hi - CHUNKS_MAX * (int64_t)COLLECTOR_CHUNK_MS > *lo)
-        *lo = *hi - CHUNKS_MAX * (int64_t)COLLECTOR_CHUNK_MS;
+    return (t + step - 1) / step * step;
 }
 
-/* Whether any of the first n (settled) points lies in t's chunk. */
-static bool chunk_has_raw(const struct collector_points *p, size_t n, int64_t t)
+static void add_row(struct fill *f, const struct hale_rrd_rows *rows, size_t i)
 {
-    struct collector_points head = {.v = p->v, .n = n};
-    int64_t start = collector_chunk_of(t) * COLLECTOR_CHUNK_MS;
-    size_t i = collector_points_from(&head, start);
+    const struct hale_rrd_cell *cell = &rows->cells[i];
+    int64_t t_s = rows->start_s + (int64_t)i * rows->step_s;
+    int64_t end_ms = (t_s + rows->step_s) * 1000;
 
-    return i < n && p->v[i].time_ms < start + COLLECTOR_CHUNK_MS;
+    if (cell->n == 0)
+        return;
+    collector_points_add_row(f->out, t_s * 1000, cell);
+    if (rows->step_s > f->out->step_s)
+        f->out->step_s = rows->step_s;
+    if (end_ms > f->out->coarse_until_ms)
+        f->out->coarse_until_ms = end_ms;
 }
 
-static double row_or(const struct hale_rrd_series *rows, int64_t t_s, double otherwise)
+static enum hale_rc fill_tier(struct fill *f, int64_t from_s, int64_t to_s,
+                              unsigned tier);
+
+/* What a tier cannot give exactly, since its rows reach over from or to, a finer one gives; if
+ * none does, a row that begins inside counts whole, unless raw samples follow. */
+static enum hale_rc fill_edges(struct fill *f, const struct hale_rrd_rows *rows,
+                               int64_t from_s, int64_t to_s, unsigned tier)
 {
-    if (rows->n == 0 || rows->step_s <= 0 || t_s < rows->start_s)
-        return otherwise;
-    size_t i = (size_t)((t_s - rows->start_s) / rows->step_s);
-    return i < rows->n && !isnan(rows->values[i]) ? rows->values[i] : otherwise;
+    int64_t step_s = rows->step_s;
+    int64_t end_s = rows->start_s + (int64_t)rows->n * step_s;
+    int64_t first_s = round_up(from_s, step_s);
+    int64_t last_s = to_s / step_s * step_s; /* of whole rows */
+    enum hale_rc rc = HALE_OK;
+
+    if (last_s > end_s)
+        last_s = end_s;
+    if (last_s < first_s)
+        last_s = first_s;
+    if (tier > 0 && first_s > from_s)
+        rc = fill_tier(f, from_s, first_s < to_s ? first_s : to_s, tier - 1);
+    for (size_t i = 0; rc == HALE_OK && i < rows->n; i++) {
+        int64_t t_s = rows->start_s + (int64_t)i * step_s;
+        if (t_s >= first_s && t_s < last_s)
+            add_row(f, rows, i);
+    }
+    if (rc != HALE_OK || last_s >= to_s)
+        return rc;
+    size_t before = f->out->n;
+    if (tier > 0)
+        rc = fill_tier(f, last_s, to_s, tier - 1);
+    if (rc == HALE_OK && f->out->n == before && to_s < f->cut_s && last_s < end_s &&
+        last_s >= rows->start_s)
+        add_row(f, rows, (size_t)((last_s - rows->start_s) / step_s));
+    return rc;
+}
+
+static enum hale_rc fill_tier(struct fill *f, int64_t from_s, int64_t to_s, unsigned tier)
+{
+    struct hale_rrd_rows rows;
+    enum hale_rc rc = HALE_E_NOTFOUND;
+
+    if (from_s >= to_s)
+        return HALE_OK;
+    rc = collector_archive_fetch(f->c->archive, f->s, from_s, to_s,
+                                 f->layout.tiers[tier].step_s, &rows);
+    if (rc == HALE_E_NOTFOUND)
+        return HALE_OK;
+    if (rc != HALE_OK)
+        return rc;
+    if (rows.n > 0)
+        rc = fill_edges(f, &rows, from_s, to_s, tier);
+    else if (tier > 0)
+        rc = fill_tier(f, from_s, to_s, tier - 1);
+    free(rows.cells);
+    return rc;
+}
+
+/* The coarsest tier that the wanted step is a multiple of. */
+static unsigned choose(const struct hale_rrd_layout *l, int64_t step_s)
+{
+    unsigned tier = 0;
+
+    for (unsigned i = 1; i < l->n_tiers; i++) {
+        if (step_s >= l->tiers[i].step_s && step_s % l->tiers[i].step_s == 0)
+            tier = i;
+    }
+    return tier;
 }
 
 static enum hale_rc add_archive(struct collector *c, const struct collector_series *s,
-                                const struct collector_range *r, int64_t end_ms,
+                                const struct collector_range *r, int64_t cut_ms,
                                 struct collector_points *out)
 {
-    struct hale_rrd_series avg = {0};
-    struct hale_rrd_series min = {0};
-    struct hale_rrd_series max = {0};
-    int64_t first = atomic_load(&s->first_ms);
-    int64_t from_ms = r->start_ms > first ? r->start_ms : first;
-    size_t n_raw = out->n;
+    struct fill f = {.c = c, .s = s, .cut_s = cut_ms / 1000, .out = out};
+    int64_t end_ms = r->end_ms < cut_ms ? r->end_ms : cut_ms;
+    int64_t from_ms = r->start_ms > 0 ? r->start_ms : 0;
 
-    if (from_ms < 0)
-        from_ms = 0;
-    if (from_ms >= end_ms)
+    if (!collector_archive_layout(c->archive, s, &f.layout))
         return HALE_OK;
-    const struct collector_archive_span span = {from_ms / 1000, (end_ms + 999) / 1000,
-                                                r->step_s};
-    enum hale_rc rc =
-        collector_archive_fetch(c->archive, s, HALE_RRD_AVERAGE, &span, &avg);
-    if (rc == HALE_OK && r->extremes) {
-        if (collector_archive_fetch(c->archive, s, HALE_RRD_MIN, &span, &min) != HALE_OK)
-            min.n = 0;
-        if (collector_archive_fetch(c->archive, s, HALE_RRD_MAX, &span, &max) != HALE_OK)
-            max.n = 0;
-    }
-    for (size_t i = 0; rc == HALE_OK && i < avg.n; i++) {
-        int64_t t_s = avg.start_s + (int64_t)i * avg.step_s;
-        int64_t t_ms = t_s * 1000;
-        if (isnan(avg.values[i]) || t_ms < r->start_ms || t_ms >= end_ms ||
-            chunk_has_raw(out, n_raw, t_ms))
-            continue;
-        collector_points_add_row(
-            out, t_ms, avg.values[i], row_or(&min, t_s, avg.values[i]),
-            row_or(&max, t_s, avg.values[i]), (double)avg.step_s / 10.0);
-    }
-    free(avg.values);
-    free(min.values);
-    free(max.values);
-    return rc == HALE_E_NOTFOUND || rc == HALE_OK ? HALE_OK : rc;
+    return fill_tier(&f, (from_ms + 999) / 1000, (end_ms + 999) / 1000,
+                     choose(&f.layout, r->step_s));
 }
 
-static enum hale_rc read_raw(struct collector *c, struct hale_redis *redis,
-                             const struct collector_series *s, int64_t lo, int64_t hi,
-                             struct collector_points *out)
+/* --- raw -------------------------------------------------------------------------------- */
+
+static enum hale_rc add_raw(struct collector *c, struct hale_redis *redis,
+                            const struct collector_series *s,
+                            const struct collector_hot_range *range,
+                            struct collector_points *out)
 {
     struct collector_points tail;
 
-    if (lo >= hi)
-        return HALE_OK;
     /* Memory first: what a flush moves meanwhile is then found twice, never missed. */
     collector_points_init(&tail, COLLECTOR_READ_MAX_POINTS);
-    collector_hot_copy(c->hot, s->id, lo, hi, &tail);
-    enum hale_rc rc = collector_hot_read(redis, s, lo, hi, out);
+    collector_hot_copy(c->hot, s->id, range, &tail);
+    enum hale_rc rc = collector_hot_read(c->hot, redis, s, range, out);
     for (size_t i = 0; rc == HALE_OK && i < tail.n; i++) {
         struct collector_sample sample = {tail.v[i].time_ms, tail.v[i].value,
                                           collector_points_meta(&tail, i)};
@@ -121,6 +145,54 @@ static enum hale_rc read_raw(struct collector *c, struct hale_redis *redis,
     if (tail.failed)
         rc = HALE_E_LIMIT;
     collector_points_fini(&tail);
+    collector_points_settle(out);
+    return rc;
+}
+
+/* Raw samples are there from the hot window on, or from what is not archived yet. */
+static int64_t cut_of(struct collector *c, const struct collector_series *s,
+                      int64_t now_ms)
+{
+    int64_t window_ms =
+        (collector_chunk_of(now_ms - c->conf->hot_retention_ms) + 1) * COLLECTOR_CHUNK_MS;
+    struct hale_rrd_layout layout;
+    struct hale_series text;
+
+    if (c->archive == NULL)
+        return window_ms;
+    int64_t archived_ms = collector_archive_end_ms(c->archive, s->shard);
+    if (archived_ms >= window_ms)
+        return window_ms;
+    bool kept = collector_archive_layout(c->archive, s, &layout) ||
+                (hale_series_decode(collector_series_text(s), &text) == HALE_OK &&
+                 collector_tiers_of(c->conf->tiers, text.name) != NULL);
+    return kept ? archived_ms : window_ms;
+}
+
+enum hale_rc collector_read_at(struct collector *c, struct hale_redis *redis,
+                               const struct collector_series *s,
+                               const struct collector_range *range, int64_t now_ms,
+                               struct collector_points *out)
+{
+    int64_t cut_ms = cut_of(c, s, now_ms);
+    int64_t last_ms = atomic_load(&s->last_ms);
+    struct collector_hot_range hot = {range->start_ms, range->end_ms, cut_ms, now_ms};
+
+    collector_points_clear(out);
+    if (last_ms < now_ms)
+        last_ms = now_ms; /* unknown, or older than what is on its way */
+    else if (last_ms > now_ms + AHEAD_MS)
+        last_ms = now_ms + AHEAD_MS;
+    if (hot.end_ms > last_ms + COLLECTOR_CHUNK_MS)
+        hot.end_ms = last_ms + COLLECTOR_CHUNK_MS;
+    enum hale_rc rc =
+        hot.start_ms < hot.end_ms ? add_raw(c, redis, s, &hot, out) : HALE_OK;
+    if (rc == HALE_OK && c->archive != NULL && range->start_ms < cut_ms) {
+        rc = add_archive(c, s, range, cut_ms, out);
+        collector_points_sort(out);
+    }
+    if (rc == HALE_OK && out->failed)
+        rc = HALE_E_LIMIT;
     return rc;
 }
 
@@ -129,22 +201,5 @@ enum hale_rc collector_read(struct collector *c, struct hale_redis *redis,
                             const struct collector_range *range,
                             struct collector_points *out)
 {
-    int64_t now_ms = hale_clock_wall_ms();
-    int64_t window_ms =
-        (collector_chunk_of(now_ms - c->conf->hot_retention_ms) + 1) * COLLECTOR_CHUNK_MS;
-    int64_t lo;
-    int64_t hi;
-
-    collector_points_clear(out);
-    chunk_range(c, s, range, window_ms, &lo, &hi);
-    enum hale_rc rc = read_raw(c, redis, s, lo, hi, out);
-    collector_points_settle(out);
-    if (rc == HALE_OK && c->archive != NULL && range->start_ms < window_ms) {
-        int64_t end_ms = range->end_ms < window_ms ? range->end_ms : window_ms;
-        rc = add_archive(c, s, range, end_ms, out);
-        collector_points_settle(out);
-    }
-    if (rc == HALE_OK && out->failed)
-        rc = HALE_E_LIMIT;
-    return rc;
+    return collector_read_at(c, redis, s, range, hale_clock_wall_ms(), out);
 }

@@ -24,6 +24,7 @@ struct page {
     size_t left; /* rows that may still be written */
     bool any;    /* an element was written */
     bool more;   /* there is something behind the page's end */
+    struct collector_resolution resolution;
     char cursor[COLLECTOR_ELEMENT_ID + HALE_CLOCK_ISO_MAX + 1];
 };
 
@@ -50,23 +51,11 @@ static enum hale_rc read_params(struct hale_http_req *req, struct page *p,
     return rc;
 }
 
-static int64_t archive_step(int64_t period_s)
-{
-    static const int64_t STEPS[] = {3600, 300, 60};
-
-    for (size_t i = 0; i < sizeof(STEPS) / sizeof(STEPS[0]); i++) {
-        if (period_s >= STEPS[i] && period_s % STEPS[i] == 0)
-            return STEPS[i];
-    }
-    return 10;
-}
-
 static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
-                                 const struct page *p, size_t i,
-                                 struct collector_buckets *out)
+                                 struct page *p, size_t i, struct collector_buckets *out)
 {
     const struct collector_element *e = &p->q->elements[i];
-    struct collector_range range = {0, p->q->sel.end_ms, archive_step(p->period_s), true};
+    struct collector_range range = {0, p->q->sel.end_ms, p->period_s};
     struct collector_points points;
     enum hale_rc rc = HALE_OK;
 
@@ -81,6 +70,7 @@ static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
         if (range.start_ms >= range.end_ms)
             break;
         rc = collector_read(c, redis, p->q->series.v[e->first + k], &range, &points);
+        collector_resolution_add(&p->resolution, &points);
         if (rc == HALE_OK)
             collector_buckets_add(out, &points);
     }
@@ -175,6 +165,7 @@ void collector_statistics_get(struct collector *c, struct hale_redis *redis,
         collector_links_self(req, c->conf->trust_forwarded, p.more ? p.cursor : NULL,
                              &p.out);
         hale_buf_add_char(&p.out, '}');
+        collector_resolution_say(&p.resolution, req);
         collector_reply_buf(req, 200, COLLECTOR_JSON, &p.out);
     }
     hale_buf_fini(&p.out);

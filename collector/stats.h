@@ -54,10 +54,6 @@
     X(SERIES, GAUGE, "hale_collector_series", NULL, "Series in the catalogue")           \
     X(SERIES_NEW, COUNTER, "hale_collector_series_created_total", NULL,                  \
       "Series first seen by this process")                                               \
-    X(SERIES_DELETED, COUNTER, "hale_collector_series_forgotten_total",                  \
-      "reason=\"deleted\"", "Series removed, by reason")                                 \
-    X(SERIES_EXPIRED, COUNTER, "hale_collector_series_forgotten_total",                  \
-      "reason=\"expired\"", "Series removed, by reason")                                 \
     X(COLLISIONS, COUNTER, "hale_collector_series_collisions_total", NULL,               \
       "Requests refused because two series have one id")                                 \
     X(CACHE_HITS, COUNTER, "hale_collector_spelling_hits_total", NULL,                   \
@@ -84,20 +80,26 @@
       "Flushes that Redis did not confirm (they are repeated)")                          \
     X(HOT_BYTES, GAUGE, "hale_collector_hot_pending_bytes", NULL,                        \
       "Raw samples in memory, not yet in chunks")                                        \
-    X(ARCHIVE_UPDATES, COUNTER, "hale_collector_archive_updates_total", NULL,            \
-      "RRD files updated")                                                               \
-    X(ARCHIVE_POINTS, COUNTER, "hale_collector_archive_points_total", NULL,              \
-      "10 s averages given to RRD files")                                                \
-    X(ARCHIVE_CREATES, COUNTER, "hale_collector_archive_creates_total", NULL,            \
-      "RRD files created")                                                               \
+    X(STORE_LATE, COUNTER, "hale_collector_late_samples_total", NULL,                    \
+      "Samples that came later than archive_delay: only in the hot store")               \
+    X(STORE_BEYOND, COUNTER, "hale_collector_store_impossible_times_total", NULL,        \
+      "Samples of times that no chunk can have: dropped")                                \
+    X(ARCHIVE_GROUPS, COUNTER, "hale_collector_archive_group_writes_total", NULL,        \
+      "Groups of series written to their files")                                         \
+    X(ARCHIVE_SAMPLES, COUNTER, "hale_collector_archive_samples_total", NULL,            \
+      "Raw samples rolled into the archive")                                             \
+    X(ARCHIVE_STEPS, COUNTER, "hale_collector_archive_steps_total", NULL,                \
+      "Steps with samples given to the archive's files")                                 \
+    X(ARCHIVE_SKIPPED, COUNTER, "hale_collector_archive_repeated_steps_total", NULL,     \
+      "Steps that the files had already (after a crash or a restore)")                   \
     X(ARCHIVE_FAILURES, COUNTER, "hale_collector_archive_failures_total", NULL,          \
-      "RRD updates that failed (they are repeated)")                                     \
-    X(ARCHIVE_LATE, COUNTER, "hale_collector_archive_skipped_samples_total", NULL,       \
-      "Samples too late, too early or out of order for the archive")                     \
-    X(ARCHIVE_LOST, COUNTER, "hale_collector_archive_lost_points_total", NULL,           \
-      "Averages given up because the disk failed too long")                              \
-    X(ARCHIVE_QUEUE, GAUGE, "hale_collector_archive_queue_files", NULL,                  \
-      "Updates waiting for the archive thread")                                          \
+      "Writes of a group that failed (they are repeated)")                               \
+    X(ARCHIVE_LOST, COUNTER, "hale_collector_archive_lost_chunks_total", NULL,           \
+      "Chunks whose raw samples may have expired before they were archived")             \
+    X(ARCHIVE_SLOTS, GAUGE, "hale_collector_archive_series", NULL,                       \
+      "Series that have a place in the archive's files")                                 \
+    X(ARCHIVE_BEHIND, GAUGE, "hale_collector_archive_behind_seconds", NULL,              \
+      "How long the oldest chunk that can be archived has been waiting")                 \
     X(QUERIES, COUNTER, "hale_collector_queries_total", NULL,                            \
       "Requests answered by a query thread")                                             \
     X(QUERY_QUEUE, GAUGE, "hale_collector_query_queue_requests", NULL,                   \

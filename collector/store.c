@@ -1,326 +1,208 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/store.h"
 
-#include <endian.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "collector/archive.h"
 #include "collector/catalog.h"
 #include "collector/hot.h"
-#include "collector/progress.h"
 #include "collector/reload.h"
 #include "collector/stats.h"
-#include "collector/store_archive.h"
+#include "collector/store_load.h"
 #include "model/batch.h"
 #include "store/keys.h"
 
-#define READ_COUNT 64 /* stream entries per shard and XREAD */
-#define BLOCK_MS   100
-#define RETRY_MS   50
+#define COUNT_MIN      16 /* stream entries per shard and XREAD */
+#define COUNT_MAX      4096
+#define READ_BYTES     (4u << 20) /* aimed at */
+#define BLOCK_MS       100
+#define GATHER_MS      20 /* entries gather this long: one XREAD for many */
+#define RETRY_MS       50
+#define TRIM_EVERY_MS  2000
+#define SEEN_EVERY_MS  60000
+#define CLOCK_SLACK_MS 1000 /* of Redis against ours */
 
 struct collector_store {
     struct collector *app;
     struct hale_redis *redis;
     unsigned n_shards;
+    unsigned count; /* of the next XREAD */
     char keys[HALE_SHARDS_MAX][HALE_KEY_MAX];
     const char *key_list[HALE_SHARDS_MAX];
-    struct hale_stream_id read[HALE_SHARDS_MAX];     /* entries taken up to here */
-    struct hale_stream_id hot_done[HALE_SHARDS_MAX]; /* cp:hot */
-    struct collector_store_archive *archive;         /* NULL: switched off */
-    int64_t flush_at_ms;                             /* monotonic */
-    int64_t seen_at_ms;
-    bool hot_owed; /* entries were added to the hot store since its last flush */
+    struct hale_stream_id read[HALE_SHARDS_MAX]; /* entries taken up to here */
+    int64_t drained_ms[HALE_SHARDS_MAX];
+    /* The XREAD under way. */
+    unsigned entries[HALE_SHARDS_MAX];
+    size_t bytes;
+    bool stuck;                     /* an entry could not be taken */
+    int64_t trim_at_ms, seen_at_ms; /* monotonic */
     _Atomic bool stopping;
     pthread_t thread;
 };
 
-/* --- start ------------------------------------------------------------------------------ */
-
-static enum hale_rc load_series_page(struct collector_store *s, unsigned shard,
-                                     char cursor[32])
-{
-    char key[HALE_KEY_MAX];
-    struct hale_reply *reply = NULL;
-
-    enum hale_rc rc = HALE_REDIS_CMD(
-        s->redis, &reply, HALE_STR("HSCAN"), hale_str_from(hale_keys_series(shard, key)),
-        hale_str_from(cursor), HALE_STR("COUNT"), HALE_STR("2000"));
-    if (rc != HALE_OK)
-        return rc;
-    const struct hale_reply *rows = hale_reply_at(reply, 1);
-    for (size_t i = 1; rows != NULL && i < hale_reply_n(rows); i += 2) {
-        struct collector_series *series = NULL;
-        rc =
-            collector_catalog_put(s->app->catalog, hale_reply_str(hale_reply_at(rows, i)),
-                                  COLLECTOR_SERIES_STORED, &series);
-        if (rc != HALE_OK)
-            hale_warn("event=series_unusable shard=%u detail=\"%s\"", shard,
-                      hale_rc_text(rc));
-    }
-    (void)snprintf(cursor, 32, "%lld",
-                   (long long)hale_reply_int(hale_reply_at(reply, 0)));
-    hale_reply_free(reply);
-    return HALE_OK;
-}
-
-static enum hale_rc load_catalog(struct collector_store *s)
-{
-    enum hale_rc rc = HALE_OK;
-
-    for (unsigned shard = 0; rc == HALE_OK && shard < s->n_shards; shard++) {
-        char cursor[32] = "0";
-        do {
-            rc = load_series_page(s, shard, cursor);
-        } while (rc == HALE_OK && strcmp(cursor, "0") != 0);
-    }
-    return rc;
-}
-
-static enum hale_rc load_position(struct collector_store *s, unsigned shard,
-                                  const char *consumer, struct hale_stream_id *out)
-{
-    char key[HALE_KEY_MAX];
-    struct hale_reply *reply = NULL;
-
-    memset(out, 0, sizeof(*out));
-    enum hale_rc rc =
-        HALE_REDIS_CMD(s->redis, &reply, HALE_STR("GET"),
-                       hale_str_from(hale_keys_checkpoint(shard, consumer, key)));
-    if (rc != HALE_OK)
-        return rc;
-    if (!hale_reply_is_nil(reply) &&
-        hale_stream_id_parse(hale_reply_str(reply), out) != HALE_OK)
-        hale_error("event=checkpoint_unreadable shard=%u consumer=%s", shard, consumer);
-    hale_reply_free(reply);
-    return HALE_OK;
-}
-
-static void seen_path(const struct collector_store *s, char dst[PATH_MAX])
-{
-    (void)snprintf(dst, PATH_MAX, "%s/series.seen", s->app->conf->state_dir);
-}
-
-/* A loaded series whose times are unknown has no lower bound: queries look everywhere. */
-static void open_lower_bound(struct collector_series *s, const struct hale_series *text,
-                             void *arg)
-{
-    (void)text;
-    if (atomic_load(&s->last_ms) == COLLECTOR_NEVER_MS) {
-        atomic_store(&s->first_ms, INT64_MIN + 1);
-        atomic_store(&s->last_ms, *(const int64_t *)arg);
-    }
-}
-
-static void load_seen(struct collector_store *s)
-{
-    char path[PATH_MAX];
-    struct hale_err err = {0};
-
-    seen_path(s, path);
-    enum hale_rc rc = collector_catalog_load(s->app->catalog, path, &err);
-    if (rc != HALE_OK && rc != HALE_E_NOTFOUND)
-        hale_warn("event=series_times_unusable detail=\"%s\"", err.text);
-    int64_t now_ms = hale_clock_wall_ms();
-    collector_catalog_all(s->app->catalog, open_lower_bound, &now_ms);
-}
-
 static enum hale_rc load(struct collector_store *s)
 {
-    struct hale_stream_id archived;
-    enum hale_rc rc = load_catalog(s);
+    struct collector *c = s->app;
+    enum hale_rc rc = collector_load_series(c, s->redis);
 
     for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++) {
-        rc = load_position(s, i, "hot", &s->hot_done[i]);
-        s->read[i] = s->hot_done[i];
-        if (rc == HALE_OK && s->archive != NULL) {
-            rc = load_position(s, i, "archive", &archived);
-            collector_store_archive_set(s->archive, i, archived);
-            if (hale_stream_id_cmp(archived, s->read[i]) < 0)
-                s->read[i] = archived;
-        }
+        rc = collector_load_position(s->redis, i, "hot", &s->read[i]);
+        if (rc == HALE_OK)
+            collector_hot_set_done(c->hot, i, s->read[i]);
     }
+    if (rc == HALE_OK && c->archive != NULL)
+        rc = collector_archive_load(c->archive, s->redis, hale_clock_wall_ms());
     if (rc == HALE_OK)
-        load_seen(s);
+        collector_load_seen(c, hale_clock_wall_ms());
     return rc;
 }
 
-/* --- one stream entry ---------------------------------------------------------------------- */
+/* --- stream entries ----------------------------------------------------------------------- */
 
-/* A series that another collector wrote: its text is in Redis before its samples. */
-static struct collector_series *fetch_series(struct collector_store *s, unsigned shard,
-                                             uint64_t id)
+static struct collector_series *resolve(void *arg, unsigned shard, uint64_t id)
 {
-    char key[HALE_KEY_MAX];
-    uint64_t field = htobe64(id);
-    struct hale_reply *reply = NULL;
-    struct collector_series *series = NULL;
+    struct collector_store *s = arg;
+    struct collector_series *series = collector_catalog_find(s->app->catalog, id);
 
-    enum hale_rc rc = HALE_REDIS_CMD(
-        s->redis, &reply, HALE_STR("HGET"), hale_str_from(hale_keys_series(shard, key)),
-        ((struct hale_str){(const char *)&field, sizeof(field)}));
+    return series != NULL ? series : collector_load_one(s->app, s->redis, shard, id);
+}
+
+static enum hale_rc flush(struct collector_store *s, bool whole)
+{
+    const struct collector_hot_input in = {s->read, s->drained_ms, hale_clock_mono_ms()};
+    enum hale_rc rc = collector_hot_flush(s->app->hot, s->redis, &in, whole);
+
     if (rc != HALE_OK)
-        return NULL;
-    if (!hale_reply_is_nil(reply) &&
-        collector_catalog_put(s->app->catalog, hale_reply_str(reply),
-                              COLLECTOR_SERIES_STORED, &series) != HALE_OK)
-        series = NULL;
-    hale_reply_free(reply);
-    return series;
+        hale_warn("event=hot_flush_failed detail=\"%s\"", hale_redis_error(s->redis));
+    return rc;
 }
 
-struct entry { /* what is to be done with the samples of one stream entry */
-    unsigned shard;
-    bool to_hot, to_archive;
-    int64_t now_ms, late_ms;
-};
-
-static void take_sample(struct collector_store *s, const struct entry *e,
-                        struct collector_tail *t, const struct collector_sample *sample)
+static enum hale_rc take_batch(struct collector_store *s, unsigned shard,
+                               struct hale_stream_id id,
+                               const struct hale_batch_view *view)
 {
-    collector_series_seen(t->series, sample->time_ms);
-    if (sample->time_ms < e->late_ms &&
-        sample->time_ms < atomic_load(&t->series->late_ms))
-        atomic_store(&t->series->late_ms, sample->time_ms);
-    if (e->to_hot && collector_hot_add(s->app->hot, t, sample) != HALE_OK)
-        hale_error("event=hot_store_full id=%016llx", (unsigned long long)t->series->id);
-    if (e->to_archive)
-        collector_store_archive_add(s->archive, t, sample, e->now_ms);
+    struct collector_hot_entry e = {
+        .shard = shard,
+        .arrival_ms = (int64_t)id.ms,
+        .view = view,
+        .resolve = resolve,
+        .arg = s,
+    };
+    enum hale_rc rc = collector_hot_take(s->app->hot, &e);
+
+    if (rc != HALE_OK)
+        return rc;
+    collector_count(STORE_SAMPLES, view->n);
+    if (e.orphans > 0) {
+        collector_count(STORE_ORPHANS, e.orphans);
+        hale_error("event=samples_without_series shard=%u count=%zu", shard, e.orphans);
+    }
+    return e.pressing ? flush(s, true) : HALE_OK;
 }
 
-/* Tails of ids not seen before are made outside the lock of the hot store, since that may
- * wait for Redis. */
-static void make_tails(struct collector_store *s, unsigned shard,
-                       const struct hale_batch_view *v)
-{
-    for (unsigned i = 0; i < v->n; i++) {
-        uint64_t id = hale_batch_id(v, i);
-        if (collector_hot_find(s->app->hot, id) != NULL)
-            continue;
-        struct collector_series *series = collector_catalog_find(s->app->catalog, id);
-        if (series == NULL)
-            series = fetch_series(s, shard, id);
-        if (series == NULL)
-            continue; /* counted when its samples are passed over */
-        bool fresh = false;
-        collector_hot_lock(s->app->hot);
-        struct collector_tail *t = collector_hot_tail(s->app->hot, series, &fresh);
-        collector_hot_unlock(s->app->hot);
-        if (t != NULL && fresh && s->archive != NULL)
-            collector_store_archive_join(s->archive, t);
-    }
-}
-
-static void take_batch(struct collector_store *s, const struct entry *e,
-                       const struct hale_batch_view *v)
-{
-    const char *cursor = NULL;
-    unsigned meta_index = UINT_MAX;
-    struct hale_str meta = {NULL, 0};
-    bool more = hale_batch_next_meta(v, &cursor, &meta_index, &meta);
-    int64_t orphans = 0;
-
-    collector_hot_lock(s->app->hot);
-    for (unsigned i = 0; i < v->n; i++) {
-        struct collector_sample sample = {
-            hale_batch_time(v, i), hale_batch_value(v, i), {NULL, 0}};
-        if (more && meta_index == i) {
-            sample.meta = meta;
-            more = hale_batch_next_meta(v, &cursor, &meta_index, &meta);
-        }
-        struct collector_tail *t = collector_hot_find(s->app->hot, hale_batch_id(v, i));
-        if (t == NULL)
-            orphans++;
-        else
-            take_sample(s, e, t, &sample);
-    }
-    collector_hot_unlock(s->app->hot);
-    collector_count(STORE_SAMPLES, v->n);
-    if (orphans > 0) {
-        collector_count(STORE_ORPHANS, orphans);
-        hale_error("event=samples_without_series shard=%u count=%lld", e->shard,
-                   (long long)orphans);
-    }
-}
-
-/* hale_reply_entries callback. */
+/* hale_reply_entries callback. Commands to Redis may run in here: the reply is complete. */
 static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str field,
                       struct hale_str value, void *arg)
 {
     struct collector_store *s = arg;
     struct hale_batch_view view;
-    struct entry e = {.shard = stream, .now_ms = hale_clock_wall_ms()};
 
     (void)field;
-    e.to_hot = hale_stream_id_cmp(id, s->hot_done[stream]) > 0;
-    e.to_archive =
-        s->archive != NULL && collector_store_archive_wants(s->archive, stream, id);
-    e.late_ms = e.now_ms - s->app->conf->hot_retention_ms;
     if (hale_batch_open(value, &view) == HALE_OK) {
-        make_tails(s, stream, &view);
-        take_batch(s, &e, &view);
-        s->hot_owed = s->hot_owed || e.to_hot;
+        if (take_batch(s, stream, id, &view) != HALE_OK) {
+            hale_error("event=hot_store_full shard=%u", stream);
+            s->stuck = true; /* it is read again: what was added twice counts once */
+            return 1;
+        }
     } else {
         collector_count(STORE_BAD, 1);
         hale_error("event=bad_batch shard=%u entry=%llu-%llu", stream,
                    (unsigned long long)id.ms, (unsigned long long)id.seq);
     }
     s->read[stream] = id;
+    s->entries[stream]++;
+    s->bytes += value.len;
     return 0;
 }
 
-/* Redis commands of fetch_series must not run between a command and its reply: the reply
- * is complete here, so they do not. */
-static enum hale_rc read_streams(struct collector_store *s)
+static bool any_full(const struct collector_store *s)
+{
+    for (unsigned i = 0; i < s->n_shards; i++) {
+        if (s->entries[i] == s->count)
+            return true;
+    }
+    return false;
+}
+
+/* What was not the last of a stream may have more behind it. The next XREAD aims at
+ * READ_BYTES, whatever the size of entries. */
+static void end_read(struct collector_store *s, int64_t sent_ms)
+{
+    size_t entries = 0;
+
+    for (unsigned i = 0; i < s->n_shards; i++) {
+        if (s->entries[i] < s->count && !s->stuck)
+            s->drained_ms[i] = sent_ms - CLOCK_SLACK_MS;
+        entries += s->entries[i];
+    }
+    if (entries == 0)
+        return;
+    size_t wanted = READ_BYTES / (s->bytes / entries + 1);
+    s->count = wanted < COUNT_MIN   ? COUNT_MIN
+               : wanted > COUNT_MAX ? COUNT_MAX
+                                    : (unsigned)wanted;
+}
+
+/* *more_out: there may be more to read at once. */
+static enum hale_rc read_streams(struct collector_store *s, bool *more_out)
 {
     struct hale_reply *reply = NULL;
-    enum hale_rc rc = hale_redis_xread(s->redis, s->n_shards, s->key_list, s->read,
-                                       READ_COUNT, BLOCK_MS);
+    int64_t sent_ms = hale_clock_wall_ms();
 
+    *more_out = false;
+    enum hale_rc rc =
+        hale_redis_xread(s->redis, s->n_shards, s->key_list, s->read, s->count, BLOCK_MS);
     if (rc == HALE_OK)
         rc = hale_redis_reply_wait(s->redis, BLOCK_MS + s->app->conf->redis_timeout_ms,
                                    &reply);
     if (rc != HALE_OK)
         return rc;
+    memset(s->entries, 0, sizeof(s->entries));
+    s->bytes = 0;
+    s->stuck = false;
     if (hale_reply_is_error(reply)) {
         hale_warn("event=xread_refused detail=\"%.*s\"", (int)hale_reply_str(reply).len,
                   hale_reply_str(reply).p);
         rc = HALE_E_AGAIN;
     } else {
         (void)hale_reply_entries(reply, s->n_shards, s->key_list, take_entry, s);
+        *more_out = s->bytes == 0 || any_full(s);
+        end_read(s, sent_ms);
+        if (s->stuck)
+            rc = HALE_E_LIMIT;
     }
     hale_reply_free(reply);
-    for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++)
-        collector_progress_set(s->app->progress, i, s->read[i]);
     return rc;
 }
 
-/* --- checkpoints and trimming ----------------------------------------------------------- */
+/* --- trimming ------------------------------------------------------------------------------ */
 
-static void lower(struct hale_stream_id *min, struct hale_stream_id id)
-{
-    if (hale_stream_id_cmp(id, *min) < 0)
-        *min = id;
-}
-
-/* Removes what hot store, archive and thresholds have processed. Without thresholds (no
- * snapshot yet) its part is kept until Redis is three quarters full. */
+/* Removes what hot store and thresholds have processed. Without thresholds (no snapshot yet)
+ * its part is kept until Redis is three quarters full. */
 static enum hale_rc trim(struct collector_store *s, unsigned shard)
 {
     char key[HALE_KEY_MAX];
     char text[HALE_STREAM_ID_TEXT];
     struct hale_reply *reply = NULL;
-    struct hale_stream_id min = s->hot_done[shard];
+    struct hale_stream_id min = collector_hot_done(s->app->hot, shard);
     struct hale_stream_id thr;
 
-    if (s->archive != NULL)
-        lower(&min, collector_store_archive_done(s->archive, shard));
     enum hale_rc rc = HALE_REDIS_CMD(s->redis, &reply, HALE_STR("HGET"),
                                      hale_str_from(hale_keys_thr_meta(shard, key)),
                                      HALE_STR("snapshot"));
@@ -329,9 +211,10 @@ static enum hale_rc trim(struct collector_store *s, unsigned shard)
     bool known = !hale_reply_is_nil(reply) &&
                  hale_stream_id_parse(hale_reply_str(reply), &thr) == HALE_OK;
     hale_reply_free(reply);
-    if (known)
-        lower(&min, thr);
-    else if (atomic_load(&s->app->redis_memory) < s->app->conf->redis_memory_max / 4 * 3)
+    if (known && hale_stream_id_cmp(thr, min) < 0)
+        min = thr;
+    if (!known &&
+        atomic_load(&s->app->redis_memory) < s->app->conf->redis_memory_max / 4 * 3)
         return HALE_OK;
     if (min.ms == 0)
         return HALE_OK;
@@ -343,53 +226,28 @@ static enum hale_rc trim(struct collector_store *s, unsigned shard)
     return rc;
 }
 
-static void save_seen(struct collector_store *s)
+/* --- the thread ------------------------------------------------------------------------------ */
+
+static bool is_full(const struct collector_store *s)
 {
-    char path[PATH_MAX];
-    struct hale_err err = {0};
-
-    seen_path(s, path);
-    if (collector_catalog_save(s->app->catalog, path, &err) != HALE_OK)
-        hale_warn("event=series_times_not_saved detail=\"%s\"", err.text);
-}
-
-static enum hale_rc flush(struct collector_store *s)
-{
-    enum hale_rc rc = HALE_OK;
-
-    if (s->hot_owed) {
-        struct hale_stream_id at[HALE_SHARDS_MAX];
-        memcpy(at, s->read, sizeof(at));
-        for (unsigned i = 0; i < s->n_shards; i++) /* replay may be behind cp:hot */
-            if (hale_stream_id_cmp(at[i], s->hot_done[i]) < 0)
-                at[i] = s->hot_done[i];
-        rc = collector_hot_flush(s->app->hot, s->redis, at, s->hot_done);
-        if (rc == HALE_OK)
-            s->hot_owed = collector_hot_bytes(s->app->hot) > 0;
-    }
-    for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++)
-        rc = trim(s, i);
-    return rc;
+    return collector_hot_bytes(s->app->hot) >= (size_t)s->app->conf->hot_memory;
 }
 
 static void maintain(struct collector_store *s)
 {
     int64_t now_ms = hale_clock_mono_ms();
 
-    size_t bytes = collector_hot_bytes(s->app->hot);
-    collector_gauge(HOT_BYTES, bytes);
-    if (now_ms >= s->flush_at_ms || bytes >= (size_t)s->app->conf->hot_memory) {
-        s->flush_at_ms = now_ms + s->app->conf->hot_flush_ms;
-        enum hale_rc rc = flush(s);
-        if (rc != HALE_OK)
-            hale_warn("event=hot_flush_failed detail=\"%s\"", hale_redis_error(s->redis));
+    collector_gauge(HOT_BYTES, collector_hot_bytes(s->app->hot));
+    enum hale_rc rc = flush(s, is_full(s) || s->stuck);
+    if (rc == HALE_OK && now_ms >= s->trim_at_ms) {
+        s->trim_at_ms = now_ms + TRIM_EVERY_MS;
+        for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++)
+            rc = trim(s, i);
     }
-    if (now_ms >= s->seen_at_ms) { /* before the archive's checkpoint moves */
-        s->seen_at_ms = now_ms + s->app->conf->archive_interval_ms;
-        save_seen(s);
+    if (now_ms >= s->seen_at_ms) {
+        s->seen_at_ms = now_ms + SEEN_EVERY_MS;
+        collector_save_seen(s->app);
     }
-    if (s->archive != NULL)
-        collector_store_archive_tick(s->archive, s->redis, s->read);
 }
 
 static void *run(void *arg)
@@ -397,17 +255,18 @@ static void *run(void *arg)
     struct collector_store *s = arg;
 
     while (!atomic_load(&s->stopping)) {
-        enum hale_rc rc = read_streams(s);
-        bool full = collector_hot_bytes(s->app->hot) >= (size_t)s->app->conf->hot_memory;
+        bool more;
+        enum hale_rc rc = read_streams(s, &more);
         maintain(s);
-        /* Back-off while Redis is away or the memory cannot be flushed; stop is polled. */
-        if (rc != HALE_OK || (full && collector_hot_bytes(s->app->hot) >=
-                                          (size_t)s->app->conf->hot_memory))
+        /* Back-off while Redis is away or the memory cannot be flushed, else entries gather;
+         * stop is polled. */
+        if (rc != HALE_OK || is_full(s))
             (void)poll(NULL, 0, RETRY_MS);
+        else if (!more)
+            (void)poll(NULL, 0, GATHER_MS);
     }
-    if (flush(s) != HALE_OK)
-        hale_warn("event=hot_flush_failed detail=\"%s\"", hale_redis_error(s->redis));
-    save_seen(s);
+    (void)flush(s, true);
+    collector_save_seen(s->app);
     return NULL;
 }
 
@@ -417,19 +276,18 @@ enum hale_rc collector_store_start(struct collector *c, struct collector_store *
 
     s->app = c;
     s->n_shards = (unsigned)c->conf->shards;
+    s->count = COUNT_MIN;
+    s->seen_at_ms = hale_clock_mono_ms() + SEEN_EVERY_MS;
     s->redis = hale_redis_new(c->conf->redis, c->conf->redis_timeout_ms);
     HALE_ASSERT(s->redis != NULL);
     for (unsigned i = 0; i < s->n_shards; i++)
         s->key_list[i] = hale_keys_samples(i, s->keys[i]);
-    if (c->archive != NULL)
-        s->archive = collector_store_archive_new(c);
     while (load(s) != HALE_OK) {
         struct pollfd p = {.fd = hale_daemon_fd(c->daemon), .events = POLLIN};
         hale_warn("event=redis_down detail=\"%s\"", hale_redis_error(s->redis));
         (void)poll(&p, 1, 200);
         collector_reload_poll(c);
         if (hale_daemon_stopping(c->daemon)) {
-            collector_store_archive_free(s->archive);
             hale_redis_free(s->redis);
             free(s);
             return HALE_E_CLOSED;
@@ -437,7 +295,6 @@ enum hale_rc collector_store_start(struct collector *c, struct collector_store *
     }
     hale_info("event=catalogue_loaded series=%zu", collector_catalog_count(c->catalog));
     if (pthread_create(&s->thread, NULL, run, s) != 0) {
-        collector_store_archive_free(s->archive);
         hale_redis_free(s->redis);
         free(s);
         return HALE_E_LIMIT;
@@ -452,7 +309,6 @@ void collector_store_stop(struct collector_store *s)
         return;
     atomic_store(&s->stopping, true);
     (void)pthread_join(s->thread, NULL);
-    collector_store_archive_free(s->archive);
     hale_redis_free(s->redis);
     free(s);
 }

@@ -171,37 +171,100 @@ def test_two_collectors_share_one_redis(stack, tmp_path_factory):
 
 # --- archive --------------------------------------------------------------------------------------
 
-def test_archive_answers_for_what_is_no_longer_hot(stack):
-    conf = {"hot_retention": "10m", "hot_flush": "200ms", "archive_interval": "10s"}
-    stack.start("collector", conf)
-    start = (now_ms() // 600000 - 18) * 600000  # three hours ago
-    body = [sample("old", f"h{h}", h * 100 + i, start + 10000 * i + 5000)
-            for i in range(120) for h in range(3)]
-    body += [sample("old", f"h{h}", h, now_ms()) for h in range(3)]  # closes the last step
-    assert stack.http("POST", "/v2.0/metrics", body).status == 204
-    wait_for(lambda: counter(stack, "hale_collector_archive_points_total") >= 360, 40, "archive")
-    assert len(list(stack.state.glob("rrd/0/*/*.rrd"))) == 3
+def chunk_keys(stack):
+    return stack.redis.cmd("KEYS", "hale:{s0}:hot:*") + stack.redis.cmd("KEYS", "hale:{s0}:late:*")
 
-    def raw(n):
-        return measurements(stack, n, name="old", dimensions="hostname:h1", start_time=iso(start),
-                            end_time=iso(start + 3600000))[0]["measurements"]
-    assert [m[1] for m in raw(120)] == [100.0 + i for i in range(120)]
-    # The raw samples expire; the same range now comes from the files.
-    wait_for(lambda: stack.redis.cmd("GET", "hale:{s0}:cp:hot"), 10, "flush")
-    for key in stack.redis.cmd("KEYS", "hale:{s0}:hot:*"):
-        stack.redis.cmd("DEL", key)
-    rows = raw(100)
-    assert rows[0] == [iso(start), 100.0, {}] and rows[-1][1] == 219.0 and len(rows) == 120
-    e = stack.http("GET", q("/v2.0/metrics/statistics", name="old", start_time=iso(start),
-                            end_time=iso(start + 1200000), statistics="avg,min,max,count", period=60,
-                            dimensions="hostname:h1")).json["elements"]
-    assert len(e[0]["statistics"]) == 20
-    assert e[0]["statistics"][0] == [iso(start)[:-5] + "Z", 102.5, 100.0, 105.0, 6]
-    e = stack.http("GET", q("/v2.0/metrics/statistics", name="old", start_time=iso(start),
-                            end_time=iso(start + 1200000), statistics="avg", period=600,
-                            merge_metrics="true")).json["elements"]
-    assert abs(e[0]["statistics"][0][1] - 129.5) < 1e-6
-    # A crash and a replay change nothing.
+
+def archived_until(stack):
+    """End of what is archived, ms."""
+    at = stack.redis.cmd("GET", "hale:{s0}:cp:archive")
+    return (int(at.split()[1]) + 1) * 600000 if at else 0
+
+
+def only_the_archive(stack):
+    """Restarts the collector with a short hot window; the raw samples before it are gone."""
+    stack.stop("collector")
+    for key in chunk_keys(stack):
+        if (int(key.rsplit(b":", 1)[1]) + 1) * 600000 <= now_ms() - 600000:
+            stack.redis.cmd("DEL", key)
+    stack.start("collector", {"hot_retention": "10m", "archive_delay": "1s"})
+
+
+def statistics(stack, start, end, stats, period, **more):
+    a = stack.http("GET", q("/v2.0/metrics/statistics", start_time=iso(start), end_time=iso(end),
+                            statistics=stats, period=period, **more))
+    assert a.status == 200, a
+    return a
+
+
+def test_archive_answers_for_what_is_no_longer_hot(stack):
+    stack.start("collector", {"hot_flush": "200ms", "archive_delay": "1s"})
+    start = (now_ms() // 600000 - 7) * 600000  # more than an hour ago
+    body = [sample("old", f"h{h}", h * 100 + i, start + 5000 * i + 2500)
+            for i in range(240) for h in range(3)]
+    assert stack.http("POST", "/v2.0/metrics", body).status == 204
+    wait_for(lambda: archived_until(stack) >= start + 1200000, 40, "archive")
+    assert counter(stack, "hale_collector_archive_samples_total") == 720
+    assert len(list(stack.state.glob("archive/0/0/0/*.rrd"))) == 3  # one group of three series
+
+    def get():
+        return stack.http("GET", q("/v2.0/metrics/measurements", name="old", start_time=iso(start),
+                                   dimensions="hostname:h1", end_time=iso(start + 1200000)))
+    a = get()
+    assert [m[1] for m in a.json["elements"][0]["measurements"]] == [100.0 + i for i in range(240)]
+    assert "x-hale-resolution" not in a.headers
+    only_the_archive(stack)
+    a = get()
+    rows = a.json["elements"][0]["measurements"]
+    assert len(rows) == 120 and rows[0] == [iso(start), 100.5, {}] and rows[-1][1] == 338.5
+    assert a.headers["x-hale-resolution"] == "10"
+    assert a.headers["x-hale-resolution-until"] == iso(start + 1200000)
+    a = statistics(stack, start, start + 1200000, "avg,min,max,count,sum", 60, name="old",
+                   dimensions="hostname:h1")
+    assert a.headers["x-hale-resolution"] == "60"
+    e = a.json["elements"][0]["statistics"]
+    assert len(e) == 20 and e[0] == [iso(start)[:-5] + "Z", 105.5, 100.0, 111.0, 12, 1266.0]
+    a = statistics(stack, start, start + 1200000, "avg,count", 600, name="old", merge_metrics="true")
+    assert a.json["elements"][0]["statistics"][0][1:] == [159.5, 360]
     stack.kill9("collector")
     stack.restart("collector")
-    assert raw(100) == rows
+    assert get().json["elements"][0]["measurements"] == rows
+
+
+def test_kill_9_while_archiving_loses_and_doubles_nothing(stack):
+    conf = {"hot_flush": "200ms", "archive_delay": "1s"}
+    stack.start("collector", conf)
+    first = (now_ms() // 600000 - 9) * 600000
+    posted = 0
+    for c in range(6):  # 1600 series, 100 groups, six chunks
+        body = [sample(f"k{h % 4}", f"h{h}", c + 1, first + c * 600000 + 7000 * (h % 80))
+                for h in range(1600)]
+        assert stack.http("POST", "/v2.0/metrics", body).status == 204
+        posted += len(body)
+    end = first + 6 * 600000
+    for turn in range(6):  # killed with the first group, the second, ... of what is left
+        wait_for(lambda: counter(stack, "hale_collector_archive_group_writes_total") > turn
+                 or archived_until(stack) >= end, 40, "archiving", every=0.001)
+        stack.kill9("collector")
+        stack.restart("collector")
+    wait_for(lambda: archived_until(stack) >= end, 60, "archive")
+    only_the_archive(stack)
+    count, total = 0, 0
+    for n in range(4):
+        a = statistics(stack, first, first + 6 * 600000, "count,sum", 600, name=f"k{n}",
+                       merge_metrics="true")
+        for row in a.json["elements"][0]["statistics"]:
+            count, total = count + row[1], total + row[2]
+    assert count == posted and abs(total - 1600 * 21) < 1e-6
+
+
+def test_archive_tiers_are_checked(stack):
+    for tiers, why in (("10s", "archive_tiers is a list"), ([{"match": "a"}], "tiers"),
+                       ([{"match": "a", "tiers": ["10s"]}], "step:span"),
+                       ([{"match": "a", "tiers": ["7s:70000s"]}], "ten minutes"),
+                       ([{"match": "a", "tiers": ["10s:1h"]}], "hot_retention"),
+                       ([{"match": "a", "tiers": ["10s:1d"], "x": 1}], "unknown key")):
+        d = stack.start("collector", {"archive_tiers": tiers}, wait=False)
+        d.expected_end = True
+        assert d.process.wait(20) == 2
+        assert why in d.log() and "collector.yaml:" in d.log(), d.log()

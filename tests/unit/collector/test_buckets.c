@@ -65,7 +65,8 @@ static void same_as_model(void **state)
             int64_t t = (int64_t)(next_random() % 7200000) - 3600000; /* around 1970 */
             double v = (double)(int64_t)(next_random() % 2000) - 1000;
             if (i % 10 == 0) {
-                collector_points_add_row(&all[s], t, v, v - 1, v + 2, 6);
+                const struct hale_rrd_cell row = {v * 6, v - 1, v + 2, 6};
+                collector_points_add_row(&all[s], t, &row);
             } else {
                 struct collector_sample one = {t, v, {NULL, 0}};
                 collector_points_add(&all[s], &one);
