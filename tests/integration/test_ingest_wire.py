@@ -377,6 +377,12 @@ def test_prometheus_writes_what_it_has(stack, prometheus):
     ratio = list(series_of(stack, "lab_ratio").values())[0]
     assert len([t for t in ratio if killed_ms < t < restarted_ms]) >= 15
     assert rejected(stack, "remote-write") == rejected(stack, "remote-write", "stale")
+    # Type and help come along.
+    def known():
+        a = stack.http("GET", q("/api/v1/metadata", metric="lab_requests_total"))
+        return a.status == 200 and a.json["data"].get("lab_requests_total")
+    assert wait_for(known, 10, "metadata") == [
+        {"type": "counter", "help": "Requests seen.", "unit": ""}]
     failed = prometheus.query("prometheus_remote_storage_samples_failed_total")
     assert all(s["value"][1] == "0" for s in failed), failed
 
