@@ -7,11 +7,13 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "collector/alarm_view.h"
 #include "collector/definition_store.h"
 #include "collector/params.h"
 #include "collector/request.h"
 
 #define ANSWER_MAX ((size_t)64 << 20)
+#define WAIT_MS    5000 /* for the correlator, which deletes the alarms of a definition */
 
 /* --- text --------------------------------------------------------------------------------- */
 
@@ -397,6 +399,18 @@ void collector_definition_put(struct collector *c, struct hale_redis *redis,
     json_decref(body);
 }
 
+static void drop_nulls(json_t *body)
+{
+    const char *key;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe (body, next, key, value) {
+        if (json_is_null(value))
+            (void)json_object_del(body, key);
+    }
+}
+
 void collector_definition_patch(struct collector *c, struct hale_redis *redis,
                                 struct hale_http_req *req)
 {
@@ -404,12 +418,39 @@ void collector_definition_patch(struct collector *c, struct hale_redis *redis,
 
     if (body == NULL)
         return;
-    if (json_is_object(body))
+    if (json_is_object(body)) {
+        drop_nulls(body); /* null means: keep */
         update(c, redis, req, body);
-    else
+    } else {
         collector_reply_error(req, 422, "Unprocessable Entity",
                               "the body must be an object");
+    }
     json_decref(body);
+}
+
+static bool is_gone(const struct collector_alarm *a, void *arg)
+{
+    (void)arg;
+    return a == NULL;
+}
+
+/* Whoever deletes a definition and lists the alarms then does not find its alarms any more, as long
+ * as the correlator runs; the definition is gone in any case. */
+static void await_alarms_gone(struct collector *c, const struct collector_request *r)
+{
+    struct collector_table *table = collector_view_table(c->view);
+    struct collector_alarm_list l;
+    int64_t until = hale_clock_mono_ms() + WAIT_MS;
+    bool gone = true;
+
+    collector_table_list(table, r->tenant, &l);
+    for (size_t i = 0; gone && i < l.n; i++) {
+        const struct hale_alarm *a = &l.v[i]->a;
+        int64_t left = until - hale_clock_mono_ms();
+        if (strcmp(a->definition_id, r->param) == 0)
+            gone = collector_table_wait(table, a->id, is_gone, NULL, left > 0 ? left : 0);
+    }
+    collector_alarm_list_fini(&l);
 }
 
 void collector_definition_delete(struct collector *c, struct hale_redis *redis,
@@ -420,10 +461,11 @@ void collector_definition_delete(struct collector *c, struct hale_redis *redis,
                                              false};
     struct hale_err err = {0};
 
-    (void)c;
     enum hale_rc rc = collector_definition_change(redis, &ch, NULL, &err);
-    if (rc == HALE_OK)
+    if (rc == HALE_OK) {
+        await_alarms_gone(c, r);
         collector_reply_none(req, 204);
-    else
+    } else {
         reply_failure(req, rc, &err);
+    }
 }

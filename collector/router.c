@@ -89,6 +89,14 @@ bool collector_router_is_api(const char *path)
     return false;
 }
 
+bool collector_router_is_version(const char *path)
+{
+    size_t n = strncmp(path, "/v", 2) == 0 ? strspn(path + 2, "0123456789.") : 0;
+
+    return n > 0 && path[2] != '.' &&
+           (path[2 + n] == '\0' || strcmp(path + 2 + n, "/") == 0);
+}
+
 unsigned collector_router_default_roles(const char *method)
 {
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)

@@ -38,6 +38,8 @@ void collector_router_match(const struct collector_route *routes, size_t n,
                             struct collector_match *out);
 /* Paths that answer nobody without a token, whether they exist or not. */
 bool collector_router_is_api(const char *path);
+/* "/v3", "/v2.1/" and the like: a version of the API, whether there is one or not. */
+bool collector_router_is_version(const char *path);
 /* Roles that may use method on an API path that is not in the table. */
 unsigned collector_router_default_roles(const char *method);
 

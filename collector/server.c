@@ -103,10 +103,15 @@ static bool head(struct hale_http_req *req, void *arg)
     if (!open && collector_router_is_api(path) &&
         !authorise(c, req, r, match.route, roles))
         return false;
-    if (strcmp(path, "/") == 0 && wants_page(req))
-        match.route = NULL; /* a browser gets the dashboard */
-    if (match.route == NULL && !collector_router_is_api(path))
-        return true; /* a file */
+    if (!match.path_known && collector_router_is_version(path)) {
+        collector_reply_error(req, 422, "Invalid version",
+                              "No versions found matching %.*s",
+                              (int)strcspn(path + 1, "/"), path + 1);
+        return false;
+    }
+    bool page = match.route != NULL && strcmp(path, "/") == 0 && wants_page(req);
+    if (page || (!match.path_known && !collector_router_is_api(path)))
+        return true; /* a file; a browser gets the dashboard */
     if (!match.path_known) {
         collector_reply_not_found(req);
         return false;
