@@ -24,8 +24,14 @@ struct cli_options {
     const char *state;    /* --state */
     const char *severity; /* --severity */
     const char *since;    /* --since, a duration; "10m" */
+    const char *idle;     /* --idle, a duration */
     const char *stat;     /* --stat avg,min,... */
     const char *period;   /* --period, seconds */
+    const char *tenant;   /* --tenant */
+    const char *expires;  /* --expires, a duration or a time */
+    const char *reload;   /* --reload, a pid or a file with one */
+    unsigned n_roles;
+    const char *roles[8]; /* --role */
     long limit;           /* --limit */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
@@ -47,7 +53,12 @@ int cli_alarm_list(const struct cli_options *o);
 int cli_alarm_show(const struct cli_options *o, const char *id);
 int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
+int cli_series_list(const struct cli_options *o);
+int cli_series_delete(const struct cli_options *o);
 int cli_apply(const struct cli_options *o);
 int cli_check(const struct cli_options *o, const char *path);
+int cli_token_create(const struct cli_options *o, const char *name);
+int cli_token_list(const struct cli_options *o);
+int cli_token_revoke(const struct cli_options *o, const char *name);
 int cli_status(const struct cli_options *o);
 #endif

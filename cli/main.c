@@ -24,8 +24,22 @@ static const char usage[] =
     "  metric query NAME           samples of the last 10 minutes\n"
     "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
     "--merge)\n"
+    "  series list                 series with their last samples (--name, --dim k=v, "
+    "--idle 1h,\n"
+    "                              --limit)\n"
+    "  series delete               remove series and all their samples (--name or --dim "
+    "k=v, --idle,\n"
+    "                              --dry-run)\n"
     "  apply -f FILE               make the alarm definitions equal the file "
     "(--dry-run)\n"
+    "  token create NAME           prints a new token once; its hash goes into the file "
+    "of "
+    "tokens\n"
+    "                              (--tenant T, --role operator|agent|read-only|delegate "
+    "...,\n"
+    "                              --expires 90d, --file FILE, --reload PID)\n"
+    "  token list                  tokens of the file: name, tenant, roles, expiry\n"
+    "  token revoke NAME           takes a token out of the file\n"
     "  check FILE                  check a file of alarm definitions, policies or "
     "tokens, offline\n"
     "\n"
@@ -53,12 +67,17 @@ enum {
     OPT_STATE,
     OPT_SEVERITY,
     OPT_SINCE,
+    OPT_IDLE,
     OPT_STAT,
     OPT_PERIOD,
     OPT_LIMIT,
     OPT_DIM,
     OPT_DRY_RUN,
     OPT_MERGE,
+    OPT_TENANT,
+    OPT_ROLE,
+    OPT_EXPIRES,
+    OPT_RELOAD,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -72,12 +91,17 @@ static const struct option longs[] = {
     {"state", required_argument, NULL, OPT_STATE},
     {"severity", required_argument, NULL, OPT_SEVERITY},
     {"since", required_argument, NULL, OPT_SINCE},
+    {"idle", required_argument, NULL, OPT_IDLE},
     {"stat", required_argument, NULL, OPT_STAT},
     {"period", required_argument, NULL, OPT_PERIOD},
     {"limit", required_argument, NULL, OPT_LIMIT},
     {"dim", required_argument, NULL, OPT_DIM},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"merge", no_argument, NULL, OPT_MERGE},
+    {"tenant", required_argument, NULL, OPT_TENANT},
+    {"role", required_argument, NULL, OPT_ROLE},
+    {"expires", required_argument, NULL, OPT_EXPIRES},
+    {"reload", required_argument, NULL, OPT_RELOAD},
     {"file", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -140,6 +164,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_STATE: o->state = optarg; break;
     case OPT_SEVERITY: o->severity = optarg; break;
     case OPT_SINCE: o->since = optarg; break;
+    case OPT_IDLE: o->idle = optarg; break;
     case OPT_STAT: o->stat = optarg; break;
     case OPT_PERIOD: o->period = optarg; break;
     case OPT_LIMIT: return set_number(&o->limit, optarg, 1, 1000000, "limit");
@@ -148,6 +173,14 @@ static int set_option(struct cli_options *o, int option)
             return wrong("too many --dim at", optarg);
         o->dims[o->n_dims++] = optarg;
         break;
+    case OPT_TENANT: o->tenant = optarg; break;
+    case OPT_ROLE:
+        if (o->n_roles == sizeof(o->roles) / sizeof(o->roles[0]))
+            return wrong("too many --role at", optarg);
+        o->roles[o->n_roles++] = optarg;
+        break;
+    case OPT_EXPIRES: o->expires = optarg; break;
+    case OPT_RELOAD: o->reload = optarg; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case OPT_MERGE: o->merge = true; break;
     case 'f': o->file = optarg; break;
@@ -156,6 +189,29 @@ static int set_option(struct cli_options *o, int option)
         return CLI_USAGE;
     }
     return CLI_OK;
+}
+
+static int dispatch_token(const struct cli_options *o, int n, char **words,
+                          const char *verb)
+{
+    if (strcmp(verb, "list") == 0 && n == 2)
+        return cli_token_list(o);
+    if (strcmp(verb, "create") == 0)
+        return n == 3 ? cli_token_create(o, words[2])
+                      : wrong("token create wants", "one name");
+    if (strcmp(verb, "revoke") == 0)
+        return n == 3 ? cli_token_revoke(o, words[2])
+                      : wrong("token revoke wants", "one name");
+    return wrong("unknown command: token", verb);
+}
+
+static int dispatch_series(const struct cli_options *o, int n, const char *verb)
+{
+    if (strcmp(verb, "list") == 0 && n == 2)
+        return cli_series_list(o);
+    if (strcmp(verb, "delete") == 0 && n == 2)
+        return cli_series_delete(o);
+    return wrong("unknown command: series", verb);
 }
 
 static int dispatch(const struct cli_options *o, int n, char **words)
@@ -178,6 +234,10 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     if (strcmp(noun, "metric") == 0 && strcmp(verb, "query") == 0)
         return n == 3 ? cli_metric_query(o, words[2])
                       : wrong("metric query wants", "one metric name");
+    if (strcmp(noun, "token") == 0)
+        return dispatch_token(o, n, words, verb);
+    if (strcmp(noun, "series") == 0)
+        return dispatch_series(o, n, verb);
     return wrong("unknown command", noun);
 }
 

@@ -24,6 +24,8 @@ struct collector_events;
 struct collector_hot;
 struct collector_archive;
 struct collector_store;
+struct collector_progress;
+struct collector_sweep;
 struct collector_pool;
 struct collector_view;
 struct collector_files;
@@ -44,7 +46,9 @@ struct collector {
     struct collector_hot *hot;
     struct collector_archive *archive; /* NULL: switched off */
     struct collector_store *store;
-    struct collector_pool *queries; /* reads */
+    struct collector_progress *progress; /* of the store */
+    struct collector_sweep *sweep;       /* of series that no longer report */
+    struct collector_pool *queries;      /* reads */
     struct collector_pool
         *changes; /* definitions and alarms: may wait for the correlator */
     struct collector_view *view;

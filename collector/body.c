@@ -36,6 +36,8 @@ bool collector_body_open(struct hale_http_req *req, size_t max_bytes)
     const char *header = hale_http_header(req, "Content-Encoding");
     struct hale_str coding = hale_str_trim(hale_str_from(header));
 
+    if (hale_http_body(req).len == 0) /* some clients name a coding always */
+        return true;
     if (coding.len == 0 || hale_str_ieq_c(coding, "identity") ||
         hale_str_ieq_c(coding, "snappy"))
         return true;

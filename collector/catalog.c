@@ -113,8 +113,10 @@ static enum hale_rc insert(struct collector_catalog *c, uint64_t id,
     if (s == NULL)
         return HALE_E_NOMEM;
     enum hale_rc rc = catalog_table_add(&c->by_id, (uint32_t)id, ref);
-    if (rc != HALE_OK)
-        return rc; /* its place in the arena stays empty */
+    if (rc != HALE_OK) {
+        catalog_arena_undo(&c->index.arena, sizeof(*s) + canonical.len);
+        return rc;
+    }
     s->id = id;
     s->metric = CATALOG_NONE;
     s->shard = (uint8_t)shard;
@@ -204,6 +206,18 @@ enum hale_rc collector_catalog_confirm(struct collector_catalog *c,
     enum hale_rc rc = confirm(c, s);
     (void)pthread_rwlock_unlock(&c->lock);
     return rc;
+}
+
+void collector_catalog_revive(struct collector_catalog *c, struct collector_series *s)
+{
+    if (atomic_load_explicit(&s->state, memory_order_acquire) != COLLECTOR_SERIES_DEAD)
+        return;
+    (void)pthread_rwlock_wrlock(&c->lock);
+    if (atomic_load(&s->state) == COLLECTOR_SERIES_DEAD) {
+        c->n_dead--;
+        atomic_store_explicit(&s->state, COLLECTOR_SERIES_NEW, memory_order_release);
+    }
+    (void)pthread_rwlock_unlock(&c->lock);
 }
 
 void collector_catalog_kill(struct collector_catalog *c, struct collector_series *s)
@@ -304,15 +318,26 @@ void collector_catalog_each(struct collector_catalog *c,
     (void)walk(c, sel, true, visit_each, &to);
 }
 
+#define ALL_AT_ONCE 4096 /* series per lock */
+
 void collector_catalog_all(struct collector_catalog *c, each_fn each, void *arg)
 {
-    (void)pthread_rwlock_rdlock(&c->lock);
-    for (size_t it = 0; it < catalog_table_slots(&c->by_id); it++) {
-        uint32_t ref = catalog_table_at(&c->by_id, it);
-        if (ref != CATALOG_NONE)
-            each(catalog_series(&c->index, ref), NULL, arg);
+    uint32_t ref = 0;
+
+    while (ref != CATALOG_NONE) {
+        (void)pthread_rwlock_rdlock(&c->lock);
+        for (unsigned n = 0; n < ALL_AT_ONCE && ref != CATALOG_NONE; n++) {
+            const struct catalog_arena *a = &c->index.arena;
+            struct collector_series *s = catalog_arena_get(a, ref);
+            if (s == NULL || s->len == 0) { /* the rest of a chunk was too small */
+                ref = catalog_arena_next_chunk(a, ref);
+                continue;
+            }
+            each(s, NULL, arg);
+            ref = catalog_arena_next(ref, sizeof(*s) + s->len);
+        }
+        (void)pthread_rwlock_unlock(&c->lock);
     }
-    (void)pthread_rwlock_unlock(&c->lock);
 }
 
 static int by_id(const void *a, const void *b)

@@ -73,6 +73,8 @@ HALE_MUST_CHECK enum hale_rc collector_catalog_put(struct collector_catalog *c,
 /* Redis has the series: it becomes visible. HALE_E_NOMEM: it stays as it was. */
 HALE_MUST_CHECK enum hale_rc collector_catalog_confirm(struct collector_catalog *c,
                                                        struct collector_series *s);
+/* A dead one is about to be written to Redis again: as if it were new. */
+void collector_catalog_revive(struct collector_catalog *c, struct collector_series *s);
 /* Redis has it no more: it becomes invisible, its times are forgotten. */
 void collector_catalog_kill(struct collector_catalog *c, struct collector_series *s);
 /* Nobody knows whether Redis has it. */
@@ -96,7 +98,11 @@ struct collector_selector {
     struct hale_str name; /* {NULL,0}: any */
     struct collector_dims dims;
     int64_t start_ms, end_ms; /* series with a sample in [start, end); INT64_MIN/MAX */
+    int64_t idle_before_ms;   /* 0: any; series whose last sample is older */
 };
+/* Stored, and of the selector's times; nothing else of it is looked at. */
+bool collector_series_visible(const struct collector_series *s,
+                              const struct collector_selector *sel);
 /* Series stored and matching, by ascending id. */
 HALE_MUST_CHECK enum hale_rc collector_catalog_select(struct collector_catalog *c,
                                                       const struct collector_selector *s,
@@ -114,7 +120,8 @@ void collector_catalog_each(struct collector_catalog *c,
                             void (*each)(struct collector_series *series,
                                          const struct hale_series *text, void *arg),
                             void *arg);
-/* The same for every series of every tenant, dead ones too; text is NULL. */
+/* The same for every series of every tenant, dead ones too, in the order of appearance; text is
+ * NULL. The lock is given up now and then, so that nobody waits long for it. */
 void collector_catalog_all(struct collector_catalog *c,
                            void (*each)(struct collector_series *series,
                                         const struct hale_series *text, void *arg),

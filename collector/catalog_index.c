@@ -271,14 +271,17 @@ void catalog_index_count(struct catalog_index *ix, const struct collector_series
 /* --- walking ----------------------------------------------------------------------------- */
 
 /* A series without known times (just loaded) counts as active: rather too many. */
-bool catalog_visible(const struct collector_series *s,
-                     const struct collector_selector *sel)
+bool collector_series_visible(const struct collector_series *s,
+                              const struct collector_selector *sel)
 {
     uint8_t state = atomic_load_explicit(&s->state, memory_order_acquire);
 
     if (state != COLLECTOR_SERIES_STORED && state != COLLECTOR_SERIES_DOUBT)
         return false;
     int64_t last = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
+    if (sel->idle_before_ms != 0 &&
+        (last == COLLECTOR_NEVER_MS || last >= sel->idle_before_ms))
+        return false;
     return last == COLLECTOR_NEVER_MS ||
            (last >= sel->start_ms &&
             atomic_load_explicit(&s->first_ms, memory_order_relaxed) < sel->end_ms);
@@ -383,7 +386,7 @@ static bool visit_all(const struct catalog_walk *w, const struct catalog_index *
     for (uint32_t i = 0; i < l->n; i++) {
         struct collector_series *s = catalog_series(ix, l->v[i]);
         if ((metric != CATALOG_NONE && s->metric != metric) ||
-            !catalog_visible(s, w->sel))
+            !collector_series_visible(s, w->sel))
             continue;
         if (decode && (hale_series_decode(collector_series_text(s), &text) != HALE_OK ||
                        !collector_dims_match(dims, &text)))

@@ -127,7 +127,4 @@ bool catalog_walk_run(const struct catalog_walk *w, const struct catalog_index *
 /* Only the series of one metric; for a walk without terms. */
 bool catalog_walk_metric(const struct catalog_walk *w, const struct catalog_index *ix,
                          uint32_t metric, catalog_visit visit, void *arg);
-/* Visible, and with samples in the selector's time. */
-bool catalog_visible(const struct collector_series *s,
-                     const struct collector_selector *sel);
 #endif

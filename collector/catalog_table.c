@@ -33,10 +33,15 @@ static bool add_chunk(struct catalog_arena *a)
     return true;
 }
 
+static uint32_t units_of(size_t bytes)
+{
+    return (uint32_t)((bytes + UNIT_BYTES - 1) / UNIT_BYTES);
+}
+
 void *catalog_arena_add(struct catalog_arena *a, size_t bytes, uint32_t *ref_out)
 {
     HALE_ASSERT(bytes <= CHUNK_UNITS);
-    uint32_t units = (uint32_t)((bytes + UNIT_BYTES - 1) / UNIT_BYTES);
+    uint32_t units = units_of(bytes);
 
     if ((a->n_chunks == 0 || a->used + units > CHUNK_UNITS) && !add_chunk(a))
         return NULL;
@@ -48,6 +53,35 @@ void *catalog_arena_add(struct catalog_arena *a, size_t bytes, uint32_t *ref_out
 void *catalog_arena_at(const struct catalog_arena *a, uint32_t ref)
 {
     return a->chunks[ref >> CHUNK_BITS] + (size_t)(ref & (CHUNK_UNITS - 1)) * UNIT_BYTES;
+}
+
+void catalog_arena_undo(struct catalog_arena *a, size_t bytes)
+{
+    a->used -= units_of(bytes);
+    memset(a->chunks[a->n_chunks - 1] + (size_t)a->used * UNIT_BYTES, 0,
+           (size_t)units_of(bytes) * UNIT_BYTES);
+}
+
+void *catalog_arena_get(const struct catalog_arena *a, uint32_t ref)
+{
+    uint32_t chunk = ref >> CHUNK_BITS;
+    uint32_t unit = ref & (CHUNK_UNITS - 1);
+
+    if (chunk >= a->n_chunks || (chunk + 1 == a->n_chunks && unit >= a->used))
+        return NULL;
+    return catalog_arena_at(a, ref);
+}
+
+uint32_t catalog_arena_next(uint32_t ref, size_t bytes)
+{
+    return ref + units_of(bytes); /* a full chunk leads to the next one's first unit */
+}
+
+uint32_t catalog_arena_next_chunk(const struct catalog_arena *a, uint32_t ref)
+{
+    uint32_t chunk = (ref >> CHUNK_BITS) + 1;
+
+    return chunk < a->n_chunks ? chunk << CHUNK_BITS : CATALOG_NONE;
 }
 
 size_t catalog_arena_bytes(const struct catalog_arena *a)
@@ -122,19 +156,9 @@ enum hale_rc catalog_table_add(struct catalog_table *t, uint32_t hash, uint32_t 
     return HALE_OK;
 }
 
-size_t catalog_table_slots(const struct catalog_table *t)
-{
-    return t->slots != NULL ? (size_t)t->mask + 1 : 0;
-}
-
-uint32_t catalog_table_at(const struct catalog_table *t, size_t slot)
-{
-    return t->slots[slot].number - 1; /* 0 becomes CATALOG_NONE */
-}
-
 size_t catalog_table_bytes(const struct catalog_table *t)
 {
-    return catalog_table_slots(t) * sizeof(t->slots[0]);
+    return t->slots != NULL ? ((size_t)t->mask + 1) * sizeof(t->slots[0]) : 0;
 }
 
 void catalog_table_fini(struct catalog_table *t)

@@ -30,6 +30,13 @@ struct catalog_arena {
 /* 8-byte aligned, zeroed; at most 128 KiB. NULL: no memory. */
 void *catalog_arena_add(struct catalog_arena *a, size_t bytes, uint32_t *ref_out);
 void *catalog_arena_at(const struct catalog_arena *a, uint32_t ref);
+/* Takes the last addition, which was not used, back. */
+void catalog_arena_undo(struct catalog_arena *a, size_t bytes);
+/* Passing over all: from ref 0, _get (NULL: nothing there), _next by the size it had; zero bytes
+ * are the unused rest of a chunk: _next_chunk, CATALOG_NONE behind the last. */
+void *catalog_arena_get(const struct catalog_arena *a, uint32_t ref);
+uint32_t catalog_arena_next(uint32_t ref, size_t bytes);
+uint32_t catalog_arena_next_chunk(const struct catalog_arena *a, uint32_t ref);
 size_t catalog_arena_bytes(const struct catalog_arena *a);
 void catalog_arena_fini(struct catalog_arena *a);
 
@@ -46,9 +53,6 @@ uint32_t catalog_table_find(const struct catalog_table *t, uint32_t hash,
 /* The caller knows that it is not there. HALE_E_NOMEM. */
 HALE_MUST_CHECK enum hale_rc catalog_table_add(struct catalog_table *t, uint32_t hash,
                                                uint32_t number);
-/* Every number: those of slots 0..slots-1 that are not CATALOG_NONE. */
-size_t catalog_table_slots(const struct catalog_table *t);
-uint32_t catalog_table_at(const struct catalog_table *t, size_t slot);
 size_t catalog_table_bytes(const struct catalog_table *t);
 void catalog_table_fini(struct catalog_table *t);
 

@@ -33,9 +33,10 @@ static bool page_full(const struct collector_words_page *page,
     return out->failed || (page != NULL && page->max > 0 && out->n >= page->max);
 }
 
-static bool plain(const struct collector_selector *sel) /* neither dims nor times */
+static bool plain(const struct collector_selector *sel) /* any dims and times */
 {
-    return sel->dims.n == 0 && sel->start_ms == INT64_MIN && sel->end_ms == INT64_MAX;
+    return sel->dims.n == 0 && sel->start_ms == INT64_MIN && sel->end_ms == INT64_MAX &&
+           sel->idle_before_ms == 0;
 }
 
 /* --- numbers met on a walk --------------------------------------------------------------- */
@@ -323,7 +324,7 @@ static bool term_in_time(const struct catalog_index *ix, const struct catalog_te
     const uint32_t *v = m->v != NULL ? m->v : &m->one;
 
     for (uint32_t i = 0; i < m->n; i++)
-        if (catalog_visible(catalog_series(ix, v[i]), sel))
+        if (collector_series_visible(catalog_series(ix, v[i]), sel))
             return true;
     return false;
 }

@@ -45,6 +45,8 @@ static const struct hale_conf_field FIELDS[] = {
      "HTTP connections at once"},
     {"max_series", HALE_CONF_INT, AT(max_series), false, "1000000", 1, 50000000, NULL,
      "time series known at most; a request with one more is answered 503"},
+    {"series_expire", HALE_CONF_DURATION, AT(series_expire_ms), false, "400d", 0,
+     3650 * DAY_MS, NULL, "series without a sample for so long are forgotten; 0s = never"},
     {"max_spellings", HALE_CONF_INT, AT(max_spellings), false, "1000000", 1000, 50000000,
      NULL, "entries of the cache from a series' JSON text to its id"},
     {"ingest_queue", HALE_CONF_INT, AT(ingest_queue), false, "4096", 1, 1000000, NULL,

@@ -114,6 +114,7 @@ bool collector_intake_begin(struct collector_intake *in, struct hale_http_req *r
     (void)pthread_mutex_lock(&in->lock);
     in->form = form;
     in->job = job;
+    job->deaths = collector_catalog_deaths(in->app->catalog);
     in->tenant = hale_str_from(collector_request_of(req)->tenant);
     in->max_series =
         (size_t)collector_tenant_limits_of(in->app->limits, in->tenant).max_series;

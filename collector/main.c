@@ -12,11 +12,13 @@
 #include "collector/archive.h"
 #include "collector/catalog.h"
 #include "collector/events_api.h"
+#include "collector/forget.h"
 #include "collector/hot.h"
 #include "collector/intake.h"
 #include "collector/keystone.h"
 #include "collector/metadata.h"
 #include "collector/pool.h"
+#include "collector/progress.h"
 #include "collector/pulse.h"
 #include "collector/reload.h"
 #include "collector/server.h"
@@ -52,6 +54,7 @@ static enum hale_rc prepare(struct collector *c, struct hale_err *err)
         collector_catalog_new((size_t)c->conf->max_series, (unsigned)c->conf->shards);
     HALE_ASSERT(c->limits != NULL && c->tokens != NULL && c->catalog != NULL);
     c->metadata = collector_metadata_new();
+    c->progress = collector_progress_new();
     c->hot = collector_hot_new(c, hale_clock_wall_ms());
     c->intake = collector_intake_new(c);
     return collector_reload_apply(c, c->conf, err);
@@ -80,6 +83,8 @@ static enum hale_rc start_threads(struct collector *c, struct hale_err *err)
     if (rc == HALE_OK)
         rc = collector_pool_start(c, CHANGE_THREADS, (size_t)c->conf->query_queue,
                                   &c->changes);
+    if (rc == HALE_OK)
+        rc = collector_sweep_start(c, &c->sweep);
     return rc == HALE_OK ? rc : hale_err_set(err, rc, "a thread did not start");
 }
 
@@ -111,6 +116,7 @@ static void finish(struct collector *c)
     hale_http_tls_free(c->tls);
     collector_pool_stop(c->queries);
     collector_pool_stop(c->changes);
+    collector_sweep_stop(c->sweep);
     collector_writer_stop(c->writer);
     collector_events_stop(c->events);
     collector_archive_stop(c->archive);
@@ -120,6 +126,7 @@ static void finish(struct collector *c)
     collector_metadata_free(c->metadata);
     collector_intake_free(c->intake);
     collector_hot_free(c->hot);
+    collector_progress_free(c->progress);
     collector_catalog_free(c->catalog);
     collector_files_free(c->files);
     collector_keystone_free(c->keystone);

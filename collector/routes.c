@@ -16,6 +16,7 @@
 #include "collector/promql_api.h"
 #include "collector/query.h"
 #include "collector/router.h"
+#include "collector/series_api.h"
 #include "collector/status_api.h"
 #include "collector/token.h"
 
@@ -76,6 +77,8 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/alarm-log",                         READ,  QUERY, collector_alarm_log_get},
     {"GET",    "/v1/journal",                           READ,  QUERY, collector_journal_get},
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
+    {"GET",    "/v1/series",                            READ,  QUERY, collector_series_get},
+    {"DELETE", "/v1/series",                            WRITE, WAITS, collector_series_delete},
     {"GET",    "/v1/status",                            READ,  QUERY, collector_status_get},
     {"GET",    "/api/v1/query",                         READ,  QUERY, collector_promql_query},
     {"POST",   "/api/v1/query",                         READ,  QUERY, collector_promql_query},

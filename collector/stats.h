@@ -54,6 +54,10 @@
     X(SERIES, GAUGE, "hale_collector_series", NULL, "Series in the catalogue")           \
     X(SERIES_NEW, COUNTER, "hale_collector_series_created_total", NULL,                  \
       "Series first seen by this process")                                               \
+    X(SERIES_DELETED, COUNTER, "hale_collector_series_forgotten_total",                  \
+      "reason=\"deleted\"", "Series removed, by reason")                                 \
+    X(SERIES_EXPIRED, COUNTER, "hale_collector_series_forgotten_total",                  \
+      "reason=\"expired\"", "Series removed, by reason")                                 \
     X(COLLISIONS, COUNTER, "hale_collector_series_collisions_total", NULL,               \
       "Requests refused because two series have one id")                                 \
     X(CACHE_HITS, COUNTER, "hale_collector_spelling_hits_total", NULL,                   \

@@ -12,6 +12,7 @@
 #include "collector/archive.h"
 #include "collector/catalog.h"
 #include "collector/hot.h"
+#include "collector/progress.h"
 #include "collector/reload.h"
 #include "collector/stats.h"
 #include "collector/store_load.h"
@@ -188,6 +189,8 @@ static enum hale_rc read_streams(struct collector_store *s, bool *more_out)
             rc = HALE_E_LIMIT;
     }
     hale_reply_free(reply);
+    for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++)
+        collector_progress_set(s->app->progress, i, s->read[i]);
     return rc;
 }
 

@@ -12,7 +12,7 @@
 #include "base/map.h"
 #include "model/yaml.h"
 
-#define SHA_LEN 32
+#define SHA_LEN COLLECTOR_TOKEN_SHA_BYTES
 #define TOKEN_MAX_LEN                                                                    \
     512 /* bytes of a token's text that are looked at; longer: unknown */
 
@@ -24,6 +24,7 @@ struct token {
 
 struct collector_token_table {
     struct hale_map *by_sha;
+    struct token **by_name;
 };
 
 struct collector_tokens {
@@ -49,6 +50,15 @@ const char *collector_role_text(unsigned role)
             return ROLES[i].text;
     }
     return "";
+}
+
+unsigned collector_role_parse(struct hale_str text)
+{
+    for (size_t i = 0; i < N_ROLES; i++) {
+        if (hale_str_eq_c(text, ROLES[i].text))
+            return ROLES[i].bit;
+    }
+    return 0;
 }
 
 /* --- one file ------------------------------------------------------------------------- */
@@ -85,11 +95,7 @@ static enum hale_rc read_roles(const struct hale_yaml_node *list, unsigned *out,
         return hale_yaml_error(list, err, "roles must be a list such as [operator]");
     for (size_t i = 0; i < hale_yaml_count(list); i++) {
         const struct hale_yaml_node *item = hale_yaml_item(list, i);
-        unsigned bit = 0;
-        for (size_t k = 0; k < N_ROLES; k++) {
-            if (hale_str_eq_c(hale_yaml_text(item), ROLES[k].text))
-                bit = ROLES[k].bit;
-        }
+        unsigned bit = collector_role_parse(hale_yaml_text(item));
         if (bit == 0)
             return hale_yaml_error(
                 item, err, "unknown role; use operator, agent, read-only or delegate");
@@ -148,49 +154,91 @@ static enum hale_rc add_token(struct collector_token_table *table, struct hale_m
     return rc;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const struct token *x = *(struct token *const *)a, *y = *(struct token *const *)b;
+
+    return strcmp(x->who.name, y->who.name);
+}
+
+static enum hale_rc sort_by_name(struct collector_token_table *t, struct hale_err *err)
+{
+    size_t n = hale_map_count(t->by_sha), it = 0;
+
+    t->by_name = calloc(n > 0 ? n : 1, sizeof(struct token *));
+    if (t->by_name == NULL)
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        t->by_name[i] = hale_map_next(t->by_sha, &it, NULL);
+    qsort(t->by_name, n, sizeof(t->by_name[0]), compare_names);
+    return HALE_OK;
+}
+
+/* Takes doc. */
+static enum hale_rc read_table(struct hale_yaml *doc, const char *source,
+                               struct collector_token_table **out, struct hale_err *err)
+{
+    struct hale_map *names = hale_map_new(COLLECTOR_TOKENS_MAX, NULL);
+    struct collector_token_table *table = calloc(1, sizeof(*table));
+    const struct hale_yaml_node *root = hale_yaml_root(doc);
+    const struct hale_yaml_node *list = hale_yaml_get(root, "tokens");
+    enum hale_rc rc = HALE_OK;
+
+    if (table != NULL)
+        table->by_sha = hale_map_new(COLLECTOR_TOKENS_MAX, free);
+    if (names == NULL || table == NULL || table->by_sha == NULL)
+        rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    else if (hale_yaml_kind(root) != HALE_YAML_MAP || list == NULL ||
+             hale_yaml_kind(list) != HALE_YAML_LIST || hale_yaml_count(root) != 1)
+        rc = hale_err_at(err, HALE_E_INVAL, source, 1, 0,
+                         "the file must have exactly one key, tokens, with a list");
+    else if (hale_yaml_count(list) > COLLECTOR_TOKENS_MAX)
+        rc = hale_err_at(err, HALE_E_LIMIT, source, 1, 0, "more than %d tokens",
+                         COLLECTOR_TOKENS_MAX);
+    for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(list); i++)
+        rc = add_token(table, names, hale_yaml_item(list, i), err);
+    if (rc == HALE_OK)
+        rc = sort_by_name(table, err);
+    if (rc == HALE_OK) {
+        *out = table;
+        table = NULL;
+    }
+    hale_yaml_free(doc);
+    hale_map_free(names);
+    collector_token_table_free(table);
+    return rc;
+}
+
 enum hale_rc collector_token_table_load(const char *path,
                                         struct collector_token_table **out,
                                         struct hale_err *err)
 {
     struct hale_yaml *doc = NULL;
-    struct hale_map *names = hale_map_new(COLLECTOR_TOKENS_MAX, NULL);
-    struct collector_token_table *table = calloc(1, sizeof(*table));
-    enum hale_rc rc;
 
     *out = NULL;
-    if (table != NULL)
-        table->by_sha = hale_map_new(COLLECTOR_TOKENS_MAX, free);
-    if (names == NULL || table == NULL || table->by_sha == NULL) {
-        rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
-        goto out;
-    }
-    rc = hale_yaml_load_file(path, &doc, err);
-    if (rc != HALE_OK)
-        goto out;
-    const struct hale_yaml_node *root = hale_yaml_root(doc);
-    const struct hale_yaml_node *list = hale_yaml_get(root, "tokens");
-    if (hale_yaml_kind(root) != HALE_YAML_MAP || list == NULL ||
-        hale_yaml_kind(list) != HALE_YAML_LIST || hale_yaml_count(root) != 1) {
-        rc = hale_err_at(err, HALE_E_INVAL, path, 1, 0,
-                         "the file must have exactly one key, tokens, with a list");
-        goto out;
-    }
-    if (hale_yaml_count(list) > COLLECTOR_TOKENS_MAX) {
-        rc = hale_err_at(err, HALE_E_LIMIT, path, 1, 0, "more than %d tokens",
-                         COLLECTOR_TOKENS_MAX);
-        goto out;
-    }
-    for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(list); i++)
-        rc = add_token(table, names, hale_yaml_item(list, i), err);
-    if (rc == HALE_OK) {
-        *out = table;
-        table = NULL;
-    }
-out:
-    hale_yaml_free(doc);
-    hale_map_free(names);
-    collector_token_table_free(table);
-    return rc;
+    enum hale_rc rc = hale_yaml_load_file(path, &doc, err);
+    return rc == HALE_OK ? read_table(doc, path, out, err) : rc;
+}
+
+enum hale_rc collector_token_table_read(struct hale_str text, const char *source,
+                                        struct collector_token_table **out,
+                                        struct hale_err *err)
+{
+    struct hale_yaml *doc = NULL;
+
+    *out = NULL;
+    enum hale_rc rc = hale_yaml_load(text, source, &doc, err);
+    return rc == HALE_OK ? read_table(doc, source, out, err) : rc;
+}
+
+void collector_token_table_row(const struct collector_token_table *t, size_t i,
+                               struct collector_identity *who, int64_t *expires_ms,
+                               char *sha256_hex)
+{
+    *who = t->by_name[i]->who;
+    *expires_ms = t->by_name[i]->expires_ms;
+    if (sha256_hex != NULL)
+        hale_str_hex(t->by_name[i]->sha, SHA_LEN, sha256_hex);
 }
 
 void collector_token_table_free(struct collector_token_table *t)
@@ -198,6 +246,7 @@ void collector_token_table_free(struct collector_token_table *t)
     if (t == NULL)
         return;
     hale_map_free(t->by_sha);
+    free(t->by_name);
     free(t);
 }
 

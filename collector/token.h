@@ -19,8 +19,9 @@
 #define COLLECTOR_READER   (1u << 2)
 #define COLLECTOR_DELEGATE (1u << 3)
 
-#define COLLECTOR_TOKEN_NAME_MAX 64
-#define COLLECTOR_TOKENS_MAX     10000
+#define COLLECTOR_TOKEN_NAME_MAX  64
+#define COLLECTOR_TOKENS_MAX      10000
+#define COLLECTOR_TOKEN_SHA_BYTES 32
 
 struct collector_identity {
     char tenant[HALE_TENANT_MAX_BYTES + 1];
@@ -35,6 +36,14 @@ struct collector_tokens;      /* the current table */
 HALE_MUST_CHECK enum hale_rc
 collector_token_table_load(const char *path, struct collector_token_table **out,
                            struct hale_err *err);
+/* The same of a file's text; source names it in errors. */
+HALE_MUST_CHECK enum hale_rc
+collector_token_table_read(struct hale_str text, const char *source,
+                           struct collector_token_table **out, struct hale_err *err);
+/* The i-th of _count tokens by name; sha256_hex: 65 bytes or NULL. */
+void collector_token_table_row(const struct collector_token_table *t, size_t i,
+                               struct collector_identity *who, int64_t *expires_ms,
+                               char *sha256_hex);
 void collector_token_table_free(struct collector_token_table *t);
 unsigned collector_token_table_count(const struct collector_token_table *t);
 
@@ -51,4 +60,5 @@ HALE_MUST_CHECK enum hale_rc collector_tokens_check(struct collector_tokens *t,
 bool collector_tenant_ok(const char *s);
 /* "operator" ... of one role bit. */
 const char *collector_role_text(unsigned role);
+unsigned collector_role_parse(struct hale_str text); /* 0: none of them */
 #endif

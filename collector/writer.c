@@ -12,6 +12,7 @@
 #include "base/queue.h"
 #include "collector/request.h"
 #include "collector/stats.h"
+#include "model/batch.h"
 #include "store/keys.h"
 
 #define GROUP_MAX       512
@@ -27,6 +28,14 @@ struct collector_writer {
 };
 
 enum outcome { STORED, CLASH, UNKNOWN };
+
+struct collector_writer_call {
+    void (*fn)(struct hale_redis *redis, void *arg);
+    void *arg;
+    pthread_mutex_t lock;
+    pthread_cond_t done_cond;
+    bool done;
+};
 
 void collector_job_free(struct collector_job *j)
 {
@@ -48,9 +57,21 @@ void collector_job_answer(struct collector_job *j)
         collector_reply_buf(j->req, j->answer.status, j->answer.type, &j->answer.body);
 }
 
+static void call_done(struct collector_writer_call *call)
+{
+    (void)pthread_mutex_lock(&call->lock);
+    call->done = true;
+    (void)pthread_cond_signal(&call->done_cond);
+    (void)pthread_mutex_unlock(&call->lock);
+}
+
 static void job_drop(void *p)
 {
-    collector_job_free(p);
+    struct collector_job *j = p;
+
+    if (j->call != NULL)
+        call_done(j->call);
+    collector_job_free(j);
 }
 
 static enum hale_rc append_series(struct hale_redis *r, const struct collector_series *s)
@@ -63,13 +84,40 @@ static enum hale_rc append_series(struct hale_redis *r, const struct collector_s
         ((struct hale_str){(const char *)&id, sizeof(id)}), collector_series_text(s));
 }
 
-static enum hale_rc append_job(struct hale_redis *r, const struct collector_job *j)
+/* The job is older than a deletion: series that are not stored any more go in front of its
+ * samples again. */
+static enum hale_rc look_through(struct collector_writer *w, struct collector_job *j)
 {
+    struct hale_batch_view v;
+
+    for (unsigned b = 0; b < j->n_batches; b++) {
+        if (hale_batch_open(hale_buf_str(&j->batches[b].bytes), &v) != HALE_OK)
+            return HALE_E_INVAL;
+        for (unsigned i = 0; i < v.n; i++) {
+            struct collector_series *s =
+                collector_catalog_find(w->app->catalog, hale_batch_id(&v, i));
+            int state = s != NULL ? atomic_load(&s->state) : COLLECTOR_SERIES_NEW;
+            if (state == COLLECTOR_SERIES_DEAD || state == COLLECTOR_SERIES_DOUBT) {
+                collector_catalog_revive(w->app->catalog, s);
+                collector_series_list_add(&j->series, s);
+            }
+        }
+    }
+    return j->series.failed ? HALE_E_NOMEM : HALE_OK;
+}
+
+static enum hale_rc append_job(struct collector_writer *w, struct collector_job *j)
+{
+    struct hale_redis *r = w->redis;
     char key[HALE_KEY_MAX];
     enum hale_rc rc = HALE_OK;
 
-    for (size_t i = 0; rc == HALE_OK && i < j->series.n; i++)
+    if (j->deaths != collector_catalog_deaths(w->app->catalog))
+        rc = look_through(w, j);
+    for (size_t i = 0; rc == HALE_OK && i < j->series.n; i++) {
+        collector_catalog_revive(w->app->catalog, j->series.v[i]);
         rc = append_series(r, j->series.v[i]);
+    }
     for (unsigned i = 0; rc == HALE_OK && i < j->n_batches; i++) {
         const struct collector_batch *b = &j->batches[i];
         rc = HALE_REDIS(r, HALE_STR("XADD"),
@@ -166,7 +214,7 @@ static void write_group(struct collector_writer *w, struct collector_job **jobs,
     for (size_t i = 0; i < n; i++)
         outcomes[i] = UNKNOWN;
     for (size_t i = 0; rc == HALE_OK && i < n; i++)
-        rc = append_job(w->redis, jobs[i]);
+        rc = append_job(w, jobs[i]);
     if (rc == HALE_OK)
         rc = hale_redis_flush(w->redis);
     collector_count(ROUND_TRIPS, 1);
@@ -202,22 +250,26 @@ static void write_group(struct collector_writer *w, struct collector_job **jobs,
     collector_series_list_fini(&doubtful);
 }
 
-static size_t gather(struct collector_writer *w, struct collector_job **jobs)
+/* Jobs for one pipeline, which a call ends: *call_out. Both nothing: closed and empty. */
+static size_t gather(struct collector_writer *w, struct collector_job **jobs,
+                     struct collector_job **call_out)
 {
-    struct collector_job *first = hale_queue_pop(w->queue, -1);
+    struct collector_job *next = hale_queue_pop(w->queue, -1);
     size_t n = 0;
     size_t bytes = 0;
 
-    if (first == NULL)
-        return 0; /* closed and empty */
-    jobs[n++] = first;
-    bytes = first->bytes;
-    while (n < GROUP_MAX && bytes < GROUP_MAX_BYTES) {
+    *call_out = NULL;
+    while (next != NULL) {
         void *more = NULL;
-        if (hale_queue_drain(w->queue, &more, 1) == 0)
+        bytes += next->bytes;
+        if (next->call != NULL) {
+            *call_out = next;
             break;
-        jobs[n] = more;
-        bytes += jobs[n++]->bytes;
+        }
+        jobs[n++] = next;
+        if (n == GROUP_MAX || bytes >= GROUP_MAX_BYTES)
+            break;
+        next = hale_queue_drain(w->queue, &more, 1) > 0 ? more : NULL;
     }
     atomic_fetch_sub(&w->bytes, bytes);
     return n;
@@ -227,11 +279,17 @@ static void *run(void *arg)
 {
     struct collector_writer *w = arg;
     struct collector_job *jobs[GROUP_MAX];
+    struct collector_job *call;
 
-    for (size_t n; (n = gather(w, jobs)) > 0;) {
+    for (size_t n; (n = gather(w, jobs, &call)) > 0 || call != NULL;) {
         collector_gauge(QUEUE_LEN, hale_queue_len(w->queue));
         collector_gauge(QUEUE_BYTES, atomic_load(&w->bytes));
-        write_group(w, jobs, n);
+        if (n > 0)
+            write_group(w, jobs, n);
+        if (call != NULL) {
+            call->call->fn(w->redis, call->call->arg);
+            job_drop(call);
+        }
     }
     return NULL;
 }
@@ -277,5 +335,31 @@ enum hale_rc collector_writer_push(struct collector_writer *w, struct collector_
     enum hale_rc rc = hale_queue_push(w->queue, j);
     if (rc != HALE_OK)
         atomic_fetch_sub(&w->bytes, bytes);
+    return rc;
+}
+
+enum hale_rc collector_writer_run(struct collector_writer *w,
+                                  void (*fn)(struct hale_redis *redis, void *arg),
+                                  void *arg)
+{
+    struct collector_writer_call call = {.fn = fn, .arg = arg};
+    struct collector_job *j = calloc(1, sizeof(*j));
+
+    if (j == NULL)
+        return HALE_E_NOMEM;
+    (void)pthread_mutex_init(&call.lock, NULL);
+    (void)pthread_cond_init(&call.done_cond, NULL);
+    j->call = &call;
+    enum hale_rc rc = collector_writer_push(w, j);
+    if (rc == HALE_OK) {
+        (void)pthread_mutex_lock(&call.lock);
+        while (!call.done)
+            (void)pthread_cond_wait(&call.done_cond, &call.lock);
+        (void)pthread_mutex_unlock(&call.lock);
+    } else {
+        collector_job_free(j);
+    }
+    (void)pthread_cond_destroy(&call.done_cond);
+    (void)pthread_mutex_destroy(&call.lock);
     return rc;
 }

@@ -179,3 +179,10 @@ enum hale_rc hale_fs_mkdirs(const char *path, struct hale_err *err)
         *p = '/';
     }
 }
+
+enum hale_rc hale_fs_sync_parent(const char *path, struct hale_err *err)
+{
+    int code = sync_directory_of(path);
+
+    return code == 0 ? HALE_OK : fail(err, code, "make durable", path);
+}

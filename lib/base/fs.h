@@ -17,6 +17,8 @@ HALE_MUST_CHECK enum hale_rc hale_fs_read(const char *path, struct hale_buf *out
 /* Writes path atomically (temporary file, fsync, rename, fsync of the directory) with mode. */
 HALE_MUST_CHECK enum hale_rc hale_fs_write(const char *path, const void *bytes, size_t n,
                                            unsigned mode, struct hale_err *err);
+/* Makes a rename in the directory of path durable. */
+HALE_MUST_CHECK enum hale_rc hale_fs_sync_parent(const char *path, struct hale_err *err);
 /* mkdir -p with mode 0750; existing directories are fine. */
 HALE_MUST_CHECK enum hale_rc hale_fs_mkdirs(const char *path, struct hale_err *err);
 #endif

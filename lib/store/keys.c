@@ -43,6 +43,11 @@ const char *hale_keys_series(unsigned shard, char *dst)
     return shard_key(shard, "series", dst);
 }
 
+const char *hale_keys_forgotten(unsigned shard, char *dst)
+{
+    return shard_key(shard, "forgotten", dst);
+}
+
 /* By hand: this is done for each series and flush. */
 static const char *chunk_key(unsigned shard, const char *kind, uint64_t series_id,
                              int64_t chunk, char *dst)

@@ -9,6 +9,7 @@
  * |----------------------------|--------|------------|-------------------------------------------|
  * | hale:{sN}:samples          | stream | collector  | field b = batch (model/batch.h)           |
  * | hale:{sN}:series           | hash   | collector  | 8-byte id (big-endian) -> canonical series|
+ * | hale:{sN}:forgotten        | hash   | collector  | 8-byte id -> series removed but for its samples and archive |
  * | hale:{sN}:hot:<id16>:<c>   | string | collector  | packed raw samples of chunk c (docs/formats/hot.md) |
  * | hale:{sN}:late:<id16>:<c>  | string | collector  | the same that arrived in chunk c, too late for the archive |
  * | hale:{sN}:cp:hot           | string | collector  | stream id processed up to                 |
@@ -66,6 +67,7 @@
 
 const char *hale_keys_samples(unsigned shard, char *dst);
 const char *hale_keys_series(unsigned shard, char *dst);
+const char *hale_keys_forgotten(unsigned shard, char *dst);
 const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst);
 const char *hale_keys_late(unsigned shard, uint64_t series_id, int64_t chunk, char *dst);
 const char *hale_keys_slots(unsigned shard, char *dst);

@@ -149,8 +149,7 @@ static enum hale_rc make(struct hale_rrd_file *f, const char *temporary,
     if (rc == HALE_OK && rename(temporary, f->path) != 0)
         rc = failed(f->path, "make", errno, err);
     if (rc != HALE_OK)
-        (void)unlink(
-            temporary); /* the error is told already; the next creation reuses it */
+        (void)unlink(temporary); /* the error is told already */
     return rc;
 }
 
@@ -165,7 +164,9 @@ enum hale_rc hale_rrd_file_create(struct hale_rrd_file *f, int64_t first_s,
         return hale_err_at(err, HALE_E_NOMEM, f->path, 0, 0, "out of memory");
     hale_rrd_format_header(f->l, f->kind, first_s, header);
     enum hale_rc rc = HALE_OK;
-    f->fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    (void)unlink(
+        temporary); /* what a killed creation left; if it cannot go, open says why */
+    f->fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
     if (f->fd < 0)
         rc = failed(f->path, "make", errno, err);
     else

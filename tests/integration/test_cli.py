@@ -314,3 +314,36 @@ def test_alarms_of_a_real_house(stack, tmp_path):
         assert word in shown, shown
     assert json.loads(hale_json(hale, "alarm", "show", alarm_id))["alarm"]["id"] == alarm_id
     assert "there is no alarm nothing" in hale("alarm", "show", "nothing", code=FAILED)
+
+
+# --- series --------------------------------------------------------------------------------------
+
+def test_series(hale):
+    stack, t = hale.stack, now_ms()
+    for i in range(3):
+        assert stack.http("POST", "/v2.0/metrics", {
+            "name": "cpu", "dimensions": {"hostname": f"h{i}"}, "timestamp": t - i * 7200000,
+            "value": 1}).status == 204
+    wait_for(lambda: all(e["last_ms"] for e in json.loads(hale_json(hale, "series", "list"))), 10,
+             "times")
+    hale("series", "list")
+    lines = hale.out.splitlines()
+    assert lines[0].split() == ["NAME", "LAST", "SAMPLE", "IDLE", "DIMENSIONS", "ID"]
+    assert len(lines) == 4 and any("4h0m" in x and "hostname=h2" in x for x in lines)
+    hale("series", "list", "--limit", "2")
+    assert len(hale.out.splitlines()) == 3
+    hale("series", "list", "--idle", "1h", "--name", "cpu")
+    assert len(hale.out.splitlines()) == 3
+    # Nothing is deleted without saying what, or with a wrong word.
+    hale("series", "delete", code=USAGE)
+    hale("series", "delete", "--idle", "1h", code=USAGE)
+    hale("series", "delete", "--name", "cpu", "--idle", "soon", code=USAGE)
+    hale("series", "delete", "--name", "a b", code=FAILED)
+    hale("series", "delete", "--name", "cpu", token=stack.token("read-only"), code=FAILED)
+    hale("series", "delete", "--name", "cpu", "--dry-run")
+    assert hale.out == "3 series would be deleted\n"
+    hale("series", "delete", "--dim", "hostname=h1", "--dim", "hostname", "--idle", "1h")
+    assert hale.out == "1 series deleted\n"
+    assert json.loads(hale_json(hale, "series", "delete", "--name", "cpu")) == {
+        "matching": 2, "deleted": 2}
+    assert json.loads(hale_json(hale, "series", "list")) == []

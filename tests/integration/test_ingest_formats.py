@@ -2,9 +2,13 @@
 """The collector's front door: codings, credentials, formats and limits; real senders at the end."""
 import base64
 import gzip
+import importlib.util
 import json
+import os
 import re
+import shutil
 import signal
+import subprocess
 import zlib
 
 import pytest
@@ -341,3 +345,190 @@ def test_limits_are_taken_over_at_sighup(stack):
     d.process.send_signal(signal.SIGHUP)
     wait_for(lambda: "samples_burst without samples_per_second" in d.log(), 10, "the refusal")
     assert influx(door, body).status == 204
+
+
+# --- real senders ----------------------------------------------------------------------------
+
+def need(program):
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+    if path is None:
+        if os.environ.get("HALE_SKIPS_FAIL"):
+            pytest.fail(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+COLLECTD = """
+Hostname "collectd.example"
+FQDNLookup false
+BaseDir "{dir}"
+PIDFile "{dir}/pid"
+TypesDB "/usr/share/collectd/types.db"
+Interval 0.5
+LoadPlugin logfile
+<Plugin logfile>
+  LogLevel info
+  File "{dir}/log"
+</Plugin>
+LoadPlugin load
+LoadPlugin memory
+LoadPlugin table
+<Plugin table>
+  <Table "{dir}/values">
+    Instance "probe"
+    Separator " "
+    <Result>
+      Type gauge
+      InstancesFrom 0
+      ValuesFrom 1
+    </Result>
+    <Result>
+      Type if_octets
+      InstancesFrom 0
+      ValuesFrom 2 3
+    </Result>
+  </Table>
+</Plugin>
+LoadPlugin csv
+<Plugin csv>
+  DataDir "{dir}/csv"
+  StoreRates true
+</Plugin>
+LoadPlugin write_http
+<Plugin write_http>
+  <Node "hale">
+    URL "{url}/collectd"
+    Header "X-Auth-Token: {token}"
+    Format "JSON"
+    StoreRates true
+    BufferSize 4096
+  </Node>
+</Plugin>
+"""
+
+
+def run_collectd(directory, url, token, done):
+    """collectd from a configuration of ours until done(); it delivers what is left at its end."""
+    program = need("collectd")
+    directory.mkdir()
+    (directory / "values").write_text("first 1.25 1000 2000\nsecond -3e-3 5 6\n")
+    (directory / "conf").write_text(COLLECTD.format(dir=directory, url=url, token=token))
+    with open(directory / "stderr", "wb") as log:
+        p = subprocess.Popen([program, "-f", "-C", str(directory / "conf")], stdout=log, stderr=log)
+    try:
+        wait_for(lambda: p.poll() is not None or done(), 30, "collectd's values")
+        assert p.poll() is None, (directory / "stderr").read_text()
+        p.terminate()
+        assert p.wait(20) == 0
+    finally:
+        p.kill()
+        p.wait()
+    return (directory / "log").read_text()
+
+
+def csv_rows(directory, plugin, file):
+    """[(time in ms, values...)] that collectd's csv plugin wrote."""
+    rows = []
+    for path in sorted((directory / "csv" / "collectd.example" / plugin).glob(file + "-20*")):
+        for line in path.read_text().splitlines():
+            if line[0].isdigit():
+                at, *values = line.split(",")
+                rows.append((round(float(at) * 1000), *[float(v) for v in values]))
+    return rows
+
+
+def test_collectd_delivers(door, tmp_path):
+    d = tmp_path / "collectd"
+    host, port = door.address
+    log = run_collectd(d, f"http://{host}:{port}", door.token("agent"),
+                       lambda: len(csv_rows(d, "table-probe", "gauge-first")) >= 4
+                       and len(csv_rows(d, "load", "load")) >= 4)
+    assert "write_http" not in log.replace("write_http loaded", "").replace(
+        'plugin_load: plugin "write_http" successfully loaded', ""), log
+    # values that we made, exactly
+    rows = csv_rows(d, "table-probe", "gauge-first")
+    got = series_of(door, 2 * len(rows), name="table.gauge")
+    here = (("hostname", "collectd.example"), ("plugin_instance", "probe"))
+    assert got == {("table.gauge", *here, ("type_instance", "first")):
+                   [(iso(r[0]), 1.25) for r in rows],
+                   ("table.gauge", *here, ("type_instance", "second")):
+                   [(iso(r[0]), -3e-3) for r in csv_rows(d, "table-probe", "gauge-second")]}
+    # a rate exists from the second reading on; before, collectd says null
+    rows = csv_rows(d, "table-probe", "if_octets-first")
+    for source in ("rx", "tx"):
+        got = series_of(door, 2 * (len(rows) - 1), name=f"table.if_octets.{source}")
+        assert [v for _, v in got[(f"table.if_octets.{source}", *here,
+                                   ("type_instance", "first"))]] == [0.0] * (len(rows) - 1)
+    assert rejected(door, "collectd", "stale") >= 4
+    # values of the machine, as its other writer wrote them (6 decimals)
+    rows = csv_rows(d, "load", "load")
+    for i, source in enumerate(("shortterm", "midterm", "longterm")):
+        got = series_of(door, len(rows), name=f"load.load.{source}")
+        assert got == {(f"load.load.{source}", ("hostname", "collectd.example")):
+                       [(iso(r[0]), pytest.approx(r[i + 1], abs=1e-6)) for r in rows]}
+    rows = csv_rows(d, "memory", "memory-free")
+    got = series_of(door, len(rows), name="memory.memory")
+    assert got[("memory.memory", ("hostname", "collectd.example"), ("type_instance", "free"))] == \
+        [(iso(r[0]), r[1]) for r in rows]
+
+
+def test_collectd_is_refused_without_a_token(door, tmp_path):
+    host, port = door.address
+    before = counter(door, "hale_collector_unauthorized_total")
+    run_collectd(tmp_path / "collectd", f"http://{host}:{port}", "wrong",
+                 lambda: counter(door, "hale_collector_unauthorized_total") > before)
+    assert door.http("GET", "/v2.0/metrics").json["elements"] == []
+
+
+def test_python_influxdb_client(door):
+    if importlib.util.find_spec("influxdb") is None:
+        need("python3-influxdb")
+    import influxdb
+    from influxdb.exceptions import InfluxDBClientError
+    host, port = door.address
+    c = influxdb.InfluxDBClient(host, port, "anybody", door.token("agent"), "telegraf", gzip=True)
+    assert c.ping().startswith("1.8")
+    c.create_database("telegraf")
+    assert c.get_list_database() == [{"name": "hale"}]
+    t = now_ms() - 60000
+    points = [{"measurement": "py disk", "time": t + i,
+               "tags": {"path": "/a b", "host": "h=1,x", "no": None},
+               "fields": {"used": 2 ** 40 + i, "free ratio": i / 7, "on": i % 2 == 0,
+                          "text": 'a "quoted", text\\'}} for i in range(3)]
+    with pytest.raises(InfluxDBClientError) as e:
+        c.write_points(points, time_precision="ms")
+    assert e.value.code == 400 and "partial write" in str(e.value) and "dropped=9" in str(e.value)
+    for p in points:  # what Monasca's rules do not allow in a name or a value
+        p["measurement"], p["tags"]["host"] = "py.disk", "h 1/x"
+        p["fields"]["free_ratio"] = p["fields"].pop("free ratio")
+    assert c.write_points(points, time_precision="ms")
+    dims = (("host", "h 1/x"), ("path", "/a b"))
+    for field, values in (("used", [float(2 ** 40 + i) for i in range(3)]),
+                          ("free_ratio", [i / 7 for i in range(3)]), ("on", [1.0, 0.0, 1.0])):
+        assert series_of(door, 3, name=f"py.disk.{field}") == {
+            (f"py.disk.{field}", *dims): [(iso(t + i), v) for i, v in enumerate(values)]}
+    with pytest.raises(InfluxDBClientError) as e:
+        c.query("SELECT * FROM cpu")
+    assert e.value.code == 400 and "InfluxQL" in str(e.value)
+    with pytest.raises(InfluxDBClientError) as e:
+        influxdb.InfluxDBClient(host, port, "anybody", "wrong").write_points(points)
+    assert e.value.code == 401
+
+
+def test_influx_import(door, tmp_path):
+    program = need("influx")
+    host, port = door.address
+    t = now_ms() - 60000
+    lines = "".join(f"imported,n={i % 5} value={i}.5 {t + i}000000\n" for i in range(500))
+    (tmp_path / "dump").write_text("# DDL\nCREATE DATABASE test\n# DML\n"
+                                   "# CONTEXT-DATABASE: test\n# CONTEXT-RETENTION-POLICY: a\n"
+                                   + lines)
+    p = subprocess.run([program, "-host", host, "-port", str(port), "-username", "anybody",
+                        "-password", door.token("agent"), "-import", "-path",
+                        str(tmp_path / "dump")], capture_output=True, text=True, timeout=60,
+                       env={**os.environ, "HOME": str(tmp_path)})
+    assert p.returncode == 0 and "Processed 500 inserts" in p.stdout + p.stderr, p
+    assert "Failed 0 inserts" in p.stdout + p.stderr, p
+    got = series_of(door, 500, name="imported")
+    assert got == {("imported", ("n", str(n))): [(iso(t + i), i + 0.5) for i in range(n, 500, 5)]
+                   for n in range(5)}

@@ -156,3 +156,27 @@ def test_taken_port_is_named(run):
 def test_wrong_use_says_what_to_do(run, words, code):
     text = run(*words, code=code)
     assert "error" in text or "nothing runs" in text
+
+
+def test_keystone(run, keystone):
+    """A user of OpenStack and one made with `hale token`, both beside the house's own; over a restart."""
+    text = run.up("--no-lab", "--keystone", keystone.url.removesuffix("/v3"))
+    assert "the service \"monitoring\"" in text
+    theirs = keystone.token("operator")
+    hale = ROOT / "build" / "release" / "bin" / "hale"
+    mine = subprocess.run(
+        [str(hale), "token", "create", "mine", "--tenant", "t", "--role", "operator", "--file",
+         str(run.state / "conf" / "tokens.yaml"), "--reload", str(run.state / "pid" / "collector")],
+        capture_output=True, text=True, timeout=30).stdout.strip()
+
+    def tenant(token):
+        a = http_call("127.0.0.1", run.port, "GET", "/v1/status", None, {"X-Auth-Token": token})
+        return a.json["tenant"] if a.status == 200 else a.status
+    assert tenant(theirs) == keystone.projects["tenant-a"]
+    wait_for(lambda: tenant(mine) == "t", 10, "the new token")
+    run("stop")
+    run.up("--no-lab", "--no-build")  # what is not said is as it was
+    assert tenant(theirs) == keystone.projects["tenant-a"] and tenant(mine) == "t"
+    run("stop")
+    run.up("--no-lab", "--no-build", "--keystone", "none")
+    assert tenant(theirs) == 401 and tenant(mine) == "t"

@@ -70,6 +70,9 @@ static bool fits(const struct row *r, const struct collector_selector *sel)
     if (r->last_ms != COLLECTOR_NEVER_MS &&
         (r->last_ms < sel->start_ms || r->first_ms >= sel->end_ms))
         return false;
+    if (sel->idle_before_ms != 0 &&
+        (r->last_ms == COLLECTOR_NEVER_MS || r->last_ms >= sel->idle_before_ms))
+        return false;
     for (unsigned i = 0; i < sel->dims.n; i++) {
         const char *v = value_of(r, sel->dims.v[i].key);
         if (v == NULL || !collector_alternative(sel->dims.v[i].value, hale_str_from(v)))
@@ -96,6 +99,14 @@ static void count_one(struct collector_series *s, const struct hale_series *text
 {
     assert_non_null(text);
     assert_true(text->name.len > 0 && s->len > 0);
+    ++*(size_t *)arg;
+}
+
+static void count_any(struct collector_series *s, const struct hale_series *text,
+                      void *arg)
+{
+    assert_null(text);
+    assert_int_equal(s->id, hale_series_id(collector_series_text(s)));
     ++*(size_t *)arg;
 }
 
@@ -213,6 +224,8 @@ static void check_all(struct collector_catalog *c)
         sel.start_ms = any(1000);
         sel.end_ms = sel.start_ms + 1 + any(300);
     }
+    if (any(5) == 0)
+        sel.idle_before_ms = 1 + any(1000);
     check_series(c, &sel);
     check_words(c, &sel, NAMES, HALE_STR(""));
     check_words(c, &sel, THE_KEYS, HALE_STR(""));
@@ -272,7 +285,7 @@ static void change(struct collector_catalog *c)
     struct row *r = &rows[any((unsigned)n_rows)];
     uint64_t before = collector_catalog_deaths(c);
 
-    switch (any(4)) {
+    switch (any(5)) {
     case 0:
         collector_catalog_kill(c, r->series);
         assert_int_equal(collector_catalog_deaths(c) > before, r->visible);
@@ -291,6 +304,10 @@ static void change(struct collector_catalog *c)
         assert_int_equal(collector_catalog_confirm(c, r->series), HALE_OK);
         r->visible = true;
         r->dead = r->doubt = false;
+        break;
+    case 3:
+        collector_catalog_revive(c, r->series);
+        r->dead = false;
         break;
     default: {
         int64_t ms = any(1000);
@@ -321,6 +338,9 @@ static void against_naive_scan(void **state)
     for (size_t i = 0; i < n_rows; i++)
         alive += !rows[i].dead;
     assert_int_equal(collector_catalog_count(c), alive);
+    size_t all = 0;
+    collector_catalog_all(c, count_any, &all);
+    assert_int_equal(all, n_rows);
     collector_catalog_free(c);
 }
 
@@ -358,6 +378,9 @@ static void common_terms(void **state)
         change(c);
     }
     assert_true(collector_catalog_memory(c) / n_rows < 400);
+    size_t all = 0; /* more than one chunk of the arena, more than one lock */
+    collector_catalog_all(c, count_any, &all);
+    assert_int_equal(all, n_rows);
     collector_catalog_free(c);
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <float.h>
 #include <math.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,10 +12,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/rrd_group.h"
+#include "support/fail_alloc.h"
 
 #define T0 INT64_C(1700006400) /* on whole days */
 
@@ -493,132 +492,41 @@ static void test_no_room(void **state)
     append_ok(T0, 3, 1);
 }
 
-/* --- kill -9 anywhere --- */
-
-#define KILL_STEPS 30 /* a call */
-
-static void kill_cells(int64_t start_s, struct hale_rrd_cell *cells)
-{
-    for (int64_t i = 0; i < KILL_STEPS; i++)
-        for (int64_t s = 0; s < 2; s++) {
-            int64_t v = (start_s / 10 + i) * (s + 1) % 1009;
-            cells[i * 2 + s] = (struct hale_rrd_cell){
-                .sum = (double)v * 3, .min = (double)v, .max = (double)(v + s), .n = 3};
-        }
-}
-
-static void write_for_ever(int told)
-{
-    struct hale_rrd_cell cells[KILL_STEPS * 2];
-    for (int64_t t = T0;; t += KILL_STEPS * 10) {
-        kill_cells(t, cells);
-        if (append(t, KILL_STEPS, cells) != HALE_OK ||
-            write(told, &t, sizeof(t)) != (ssize_t)sizeof(t))
-            _exit(1);
-    }
-}
-
-static void check_rows(int64_t last_s)
-{
-    struct hale_rrd_cell cells[KILL_STEPS * 2];
-    for (unsigned slot = 0; slot < 2; slot++)
-        for (unsigned t = 0; t < 3; t++) {
-            int64_t step = small.tiers[t].step_s;
-            struct hale_rrd_rows r = fetch(slot, last_s - 600, last_s, step);
-            step =
-                r.step_s; /* coarser when the killed call had already begun to overwrite */
-            for (size_t i = 0; i < r.n; i++) {
-                struct hale_rrd_cell want = {.n = 0};
-                for (int64_t at = r.start_s + (int64_t)i * step, k = 0; k < step / 10;
-                     k++) {
-                    kill_cells(at + k * 10, cells);
-                    want.n += cells[slot].n;
-                    want.sum += cells[slot].sum;
-                    want.min =
-                        k == 0 || cells[slot].min < want.min ? cells[slot].min : want.min;
-                    want.max =
-                        k == 0 || cells[slot].max > want.max ? cells[slot].max : want.max;
-                }
-                assert_int_equal(r.cells[i].n, want.n);
-                assert_true(fabs(r.cells[i].sum - want.sum) < 1e-6);
-                assert_true(r.cells[i].min == want.min && r.cells[i].max == want.max);
-            }
-            free(r.cells);
-        }
-}
-
-static void test_kill(void **state)
+/* Each allocation fails once: told, and the next call completes it. */
+static void test_no_memory(void **state)
 {
     struct hale_err err;
-    struct hale_rrd_cell cells[KILL_STEPS * 2];
+    struct hale_rrd_rows r;
+    struct hale_rrd_cell cells[2] = {{1, 1, 1, 1}, {2, 2, 2, 1}};
     (void)state;
-    for (int round = 0; round < 150; round++) {
-        int told[2];
-        int64_t t = 0, last = 0;
-        assert_int_equal(pipe(told), 0);
-        pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0) {
-            (void)close(told[0]);
-            write_for_ever(told[1]);
+    for (unsigned round = 0; round < 2; round++) { /* creating; reopening */
+        enum hale_rc rc = HALE_E_NOMEM;
+        unsigned long n = 0;
+        while (rc == HALE_E_NOMEM) {
+            err.text[0] = '\0';
+            fail_alloc_in = ++n;
+            rc = hale_rrd_group_append(path, &small, T0 + round * 10, 1, cells, NULL,
+                                       &err);
+            fail_alloc_in = 0;
+            if (rc != HALE_OK)
+                assert_non_null(strstr(err.text, "out of memory"));
         }
-        (void)close(told[1]);
-        for (int i = 0; i <= round % 40; i++)
-            assert_int_equal(read(told[0], &t, sizeof(t)), sizeof(t));
-        for (volatile int spin = 0; spin < round * 397 % 20000; spin++)
-            ;
-        assert_int_equal(kill(pid, SIGKILL), 0);
-        assert_int_equal(waitpid(pid, NULL, 0), pid);
-        while (read(told[0], &t, sizeof(t)) == (ssize_t)sizeof(t))
-            ;
-        (void)close(told[0]);
-        assert_int_equal(hale_rrd_group_last(path, &last, &err), HALE_OK);
-        assert_true(last >= t + KILL_STEPS * 10); /* nothing that was told is lost */
-        check_rows(last);
-        for (int i = 0; i < 2; i++) { /* the call that was under way, and one more */
-            t += KILL_STEPS * 10;
-            kill_cells(t, cells);
-            assert_int_equal(append(t, KILL_STEPS, cells), HALE_OK);
-        }
-        assert_int_equal(hale_rrd_group_last(path, &last, &err), HALE_OK);
-        assert_int_equal(last, t + KILL_STEPS * 10);
-        check_rows(last);
-        assert_int_equal(hale_rrd_group_remove(path, &err), HALE_OK);
+        assert_int_equal(rc, HALE_OK);
+        assert_true(n > 3);
     }
-}
-
-static void *own_group(void *arg)
-{
-    char mine[128];
-    struct hale_err err;
-    struct hale_rrd_cell cells[2] = {{.n = 0}, {1, 1, 1, 1}};
-    (void)snprintf(mine, sizeof(mine), "%s.%u", path, *(unsigned *)arg);
-    bool ok = true;
-    for (int64_t i = 0; i < 200 && ok; i++) {
-        struct hale_rrd_rows r = {.n = 0};
-        ok = hale_rrd_group_append(mine, &small, T0 + i * 10, 1, cells, NULL, &err) ==
-                 HALE_OK &&
-             hale_rrd_group_fetch(mine, &small, 1, T0 + i * 10, T0 + 10000, 10, &r,
-                                  &err) == HALE_OK &&
-             r.n == 1 && r.cells[0].n == 1;
-        free(r.cells);
+    enum hale_rc rc = HALE_E_NOMEM;
+    unsigned long n = 0;
+    while (rc == HALE_E_NOMEM) {
+        fail_alloc_in = ++n;
+        rc = hale_rrd_group_fetch(path, &small, 1, T0, T0 + 100, 10, &r, &err);
+        fail_alloc_in = 0;
+        assert_true(rc == HALE_OK || r.cells == NULL);
     }
-    ok = hale_rrd_group_remove(mine, &err) == HALE_OK && ok;
-    return ok ? arg : NULL;
-}
-
-static void test_threads(void **state)
-{
-    pthread_t threads[4];
-    unsigned ids[4] = {0, 1, 2, 3};
-    (void)state;
-    for (unsigned i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, own_group, &ids[i]), 0);
-    for (unsigned i = 0; i < 4; i++) {
-        void *ok = NULL;
-        assert_int_equal(pthread_join(threads[i], &ok), 0);
-        assert_ptr_equal(ok, &ids[i]);
-    }
+    assert_int_equal(rc, HALE_OK);
+    assert_int_equal(n, 6);
+    assert_int_equal(r.n, 2);
+    assert_true(r.cells != NULL && r.cells[0].sum == 2 && r.cells[1].sum == 2);
+    free(r.cells);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -637,8 +545,7 @@ int main(void)
         T(test_silence),
         T(test_sparse),
         T(test_no_room),
-        T(test_kill),
-        T(test_threads),
+        T(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
