@@ -138,6 +138,8 @@ CASES = {
     ("GET", "/v1/journal"): {"get": ["", "?after=0-0", "?alarm_id={alarm}"]},
     ("GET", "/v1/alarms/{id}"): {"get": [""], "id": "alarm"},
     ("GET", "/v1/status"): {"get": [""]},
+    ("GET", "/v1/series"): {"get": ["", "?name=m.{needle}", "?dimensions=host:{needle}"]},
+    ("DELETE", "/v1/series"): {"drop": "?name=m.{needle}"},
     ("GET", "/v1/live"): {"wait": True},
     ("POST", "/v2.0/metrics"): {"body": metric, "feed": True},
     ("POST", "/api/v1/write"): {"body": remote_write, "feed": True, "headers": {
@@ -367,6 +369,13 @@ def test_nothing_is_changed(world):
                 none = world.call(key, who, query, ID, NEEDLE[B])
                 assert a.status == none.status == 404, (key, a, none)
                 assert plain(a, ids.values()) == plain(none, ID.values()), key
+    # What is named by a query is looked for among the caller's own.
+    for key in [k for k in CASES if "drop" in CASES[k]]:
+        for more in ("", "&tenant_id=" + A):
+            q = CASES[key]["drop"] + more
+            a, none = (world.call(key, ("delegate,operator", B), q.format(needle=n))
+                       for n in (NEEDLE[A], "nobodys"))
+            assert plain(a, [NEEDLE[A]]) == plain(none, ["nobodys"]), (key, a, none)
     # The same names in another tenant are no conflict, nor does it tell that they are taken.
     for key in (("POST", "/v2.0/alarm-definitions"), ("POST", "/v2.0/notification-methods")):
         a = world.call(key, ("operator", B), needle=NEEDLE[A])
