@@ -24,20 +24,45 @@ static void forbidden(struct hale_http_req *req)
                           "The request does not have access to this service");
 }
 
-/* ?tenant_id= on metrics calls counts only with the role for it; else it is ignored. */
-static void choose_tenant(const struct hale_http_req *req, struct collector_request *r,
+/* ?tenant_id= on metrics calls counts only with the role for it; else it is ignored. False: it counts
+ * and cannot be a tenant (answered). */
+static bool choose_tenant(struct hale_http_req *req, struct collector_request *r,
                           const struct collector_route *route)
 {
     static const char METRICS[] = "/v2.0/metrics";
     bool samples = route != NULL && route->place == COLLECTOR_ON_INTAKE;
     const char *other = hale_http_query(req, "tenant_id");
-    size_t len = other != NULL ? strlen(other) : 0;
 
     memcpy(r->tenant, r->who.tenant, sizeof(r->tenant));
-    if (len >= 1 && len <= HALE_TENANT_MAX_BYTES &&
-        (r->who.roles & COLLECTOR_DELEGATE) != 0 &&
-        (samples || strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) == 0))
-        memcpy(r->tenant, other, len + 1);
+    if (other == NULL || (r->who.roles & COLLECTOR_DELEGATE) == 0 ||
+        (!samples && strncmp(hale_http_path(req), METRICS, sizeof(METRICS) - 1) != 0))
+        return true;
+    if (!collector_tenant_ok(other)) {
+        collector_reply_error(req, 422, "Unprocessable Entity",
+                              "tenant_id must have 1 to %d of the characters "
+                              "A-Za-z0-9_.-",
+                              HALE_TENANT_MAX_BYTES);
+        return false;
+    }
+    memcpy(r->tenant, other, strlen(other) + 1);
+    return true;
+}
+
+/* Monasca looks at the type of these bodies before the role, and at the body after it. A type that is not
+ * given at all is left to the handler: whoever lacks the role hears of that first. */
+static bool is_wrong_type(const struct hale_http_req *req,
+                          const struct collector_route *route)
+{
+    static const char METHODS[] = "/v2.0/notification-methods";
+
+    if (route == NULL || strcmp(route->method, "GET") == 0 ||
+        strcmp(route->method, "DELETE") == 0)
+        return false;
+    if (strcmp(route->path, "/v2.0/metrics") != 0 &&
+        strncmp(route->path, METHODS, sizeof(METHODS) - 1) != 0)
+        return false;
+    return hale_http_header(req, "Content-Type") != NULL &&
+           !collector_request_is_json(req);
 }
 
 /* False: answered, or not known yet. */
@@ -55,12 +80,16 @@ static bool authorise(struct collector *c, struct hale_http_req *req,
         collector_identity_refuse(c, req, rc);
         return false;
     }
+    if (is_wrong_type(req, route)) {
+        collector_reply_error(req, 400, "Bad request",
+                              "Bad content type. Must be application/json");
+        return false;
+    }
     if ((r->who.roles & roles) == 0) {
         forbidden(req);
         return false;
     }
-    choose_tenant(req, r, route);
-    return true;
+    return choose_tenant(req, r, route);
 }
 
 static bool wants_page(const struct hale_http_req *req)

@@ -420,3 +420,32 @@ def test_live_updates_are_the_tenants_own(world):
     assert all(x.get("tenant", x.get("alarm", {}).get("tenant", B)) == B for x in records)
     r.close()
     c.close()
+
+
+def test_order_of_checks(world):
+    """Token, then content type, then role, then the body: docs/formats/http.md."""
+    post = world.stack.http
+    reader, agent = world.text["read-only", A], world.text["agent", A]
+    for path in ("/v2.0/metrics", "/v2.0/notification-methods"):
+        for headers in ({}, {"Content-Type": "text/plain"}):
+            assert post("POST", path, b"null", role=None, headers=headers).status == 401
+        for token, headers in ((reader, headers), (world.text["operator", A], {})):
+            a = post("POST", path, b"null", token=token, headers=headers)
+            assert a.status == 400 and a.json["description"] == "Bad content type. Must be application/json"
+        for headers in (JSON, {}):
+            a = post("POST", path, b"null", token=reader, headers=headers)
+            assert a.status == 401 and a.json["title"] == "Forbidden"
+    a = post("POST", "/v2.0/metrics", b"{", token=agent, headers=JSON)
+    assert a.status == 400 and a.json["description"].startswith("Request body is not valid JSON")
+    a = post("POST", "/v2.0/metrics", metric("x"), token=agent,
+             headers={"Content-Type": "application/json; charset=utf-8"})
+    assert a.status == 204
+
+
+def test_a_delegates_tenant_must_be_one(world):
+    for bad in ("a/b", "x" * 65, "a%20b", "%C3%A4"):
+        a = world.call(("GET", "/v2.0/metrics"), ("delegate,operator", B), "?tenant_id=" + bad)
+        assert a.status == 422, a
+        assert world.call(("GET", "/v2.0/metrics"), ("operator", B), "?tenant_id=" + bad).status == 200
+        a = world.call(("POST", "/v2.0/metrics"), ("delegate,operator", B), "?tenant_id=" + bad)
+        assert a.status == 422, a
