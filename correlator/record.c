@@ -187,7 +187,9 @@ static json_t *evidence(struct correlator_engine *e, const struct cor_alarm *a)
 static void reason_item(const struct hale_subexpr *x, const struct cor_sub *s,
                         bool values, struct hale_buf *out)
 {
+    hale_buf_add_c(out, x->negated ? "not (" : "");
     hale_subexpr_format(x, out);
+    hale_buf_add_c(out, x->negated ? ")" : "");
     if (!values)
         return;
     hale_buf_add_c(out, " with the values: [");
@@ -200,6 +202,14 @@ static void reason_item(const struct hale_subexpr *x, const struct cor_sub *s,
             hale_buf_add_c(out, "NaN");
     }
     hale_buf_add_char(out, ']');
+}
+
+/* What the comparison contributes: below a NOT the opposite of its state. */
+static enum hale_state says(const struct hale_definition *d, unsigned i,
+                            const struct cor_sub *s)
+{
+    return d->expr->subs[i].negated ? (enum hale_state)(HALE_STATE_ALARM - s->state)
+                                    : s->state;
 }
 
 char *cor_reason(struct correlator_engine *e, const struct cor_alarm *a)
@@ -216,7 +226,7 @@ char *cor_reason(struct correlator_engine *e, const struct cor_alarm *a)
     hale_buf_init(&out, COR_RECORD_MAX);
     hale_buf_add_c(&out, words[a->state]);
     for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
-        if (n->bind[i] == NULL || n->bind[i]->state != a->state)
+        if (n->bind[i] == NULL || says(n->def->d, i, n->bind[i]) != a->state)
             continue;
         if (out.len > COR_REASON_MAX) {
             hale_buf_add_c(&out, ", ...");

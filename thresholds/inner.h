@@ -210,6 +210,13 @@ void thresholds_def_free(struct def *def);
 
 /* --- window.c: what a sample and a tick do to a sub-alarm --------------------------- */
 void thresholds_window_reset(struct sub *a, int64_t now_ms);
+/* How long a window of this width waits for late samples (hale): late_wait, for widths below
+ * a minute its share of it. */
+static inline int64_t late_wait_ms(const struct thresholds_engine *e, uint32_t width_s)
+{
+    int64_t wait = e->limits.late_wait_ms;
+    return width_s >= 60 ? wait : wait * width_s / 60;
+}
 void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
                               double value, int64_t now_ms, int64_t accepted_us);
 void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t at_ms);

@@ -61,7 +61,7 @@ struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct 
 static unsigned future_slots(const struct thresholds_engine *e, unsigned width_s,
                              bool monasca)
 {
-    int64_t wait_s = (e->limits.late_wait_ms + 999) / 1000;
+    int64_t wait_s = (late_wait_ms(e, width_s) + 999) / 1000;
     unsigned need = (unsigned)((wait_s + width_s - 1) / width_s) + 1;
     return monasca || need < FUTURE_SLOTS ? FUTURE_SLOTS : need;
 }

@@ -72,17 +72,31 @@ static inline bool clears_at_once(const struct sub *a)
     return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && op_is_less(a);
 }
 
-static int64_t floor_minute_s(int64_t s)
+/* Windows end at multiples of this: a minute for Monasca's periods, for others the largest
+ * part of a minute that divides the period (10 s for 10 s, 30 s for 90 s, 1 s for 7 s). */
+static int64_t grid_s(uint32_t width_s)
 {
-    int64_t m = s / 60;
-    if (s % 60 < 0)
+    int64_t a = 60, b = width_s;
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static int64_t floor_grid_s(int64_t s, uint32_t width_s)
+{
+    int64_t grid = grid_s(width_s);
+    int64_t m = s / grid;
+    if (s % grid < 0)
         m--;
-    return m * 60;
+    return m * grid;
 }
 
 void thresholds_window_reset(struct sub *a, int64_t now_ms)
 {
-    a->view_end_s = floor_minute_s(floor_s(now_ms) + a->width_s);
+    a->view_end_s = floor_grid_s(floor_s(now_ms) + a->width_s, a->width_s);
     a->data_end_s = a->view_end_s - a->width_s;
     a->last_ms = NO_TIME;
     a->n_last = 0;
@@ -126,7 +140,7 @@ int64_t thresholds_window_deadline(const struct thresholds_engine *e, const stru
     int64_t at = INT64_MAX;
     if (!a->asleep && a->func != HALE_FUNC_LAST) {
         at = a->monasca ? next_tick_s(e, a->view_end_s + e->limits.delay_s) * 1000
-                        : a->view_end_s * 1000 + e->limits.late_wait_ms;
+                        : a->view_end_s * 1000 + late_wait_ms(e, a->width_s);
     }
     return a->recheck_ms != NO_TIME && a->recheck_ms < at ? a->recheck_ms : at;
 }
@@ -140,7 +154,7 @@ static void wake(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
         int64_t last_tick_s = next_tick_s(e, floor_s(now_ms - 1)) - e->limits.tick_s;
         slide_monasca(e, a, last_tick_s);
     } else {
-        int64_t behind = now_ms - (a->view_end_s * 1000 + e->limits.late_wait_ms);
+        int64_t behind = now_ms - (a->view_end_s * 1000 + late_wait_ms(e, a->width_s));
         int64_t width_ms = (int64_t)a->width_s * 1000;
         if (behind > 0)
             slide(a, (behind + width_ms - 1) / width_ms);
@@ -452,8 +466,9 @@ void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t 
         a->changed = false;
         return;
     }
-    bool closing = a->monasca ? floor_s(at_ms) > a->view_end_s + e->limits.delay_s
-                              : at_ms >= a->view_end_s * 1000 + e->limits.late_wait_ms;
+    bool closing = a->monasca
+                       ? floor_s(at_ms) > a->view_end_s + e->limits.delay_s
+                       : at_ms >= a->view_end_s * 1000 + late_wait_ms(e, a->width_s);
     if (decide(a, closing, &v))
         report(e, a, &v, &m);
     a->changed = false;

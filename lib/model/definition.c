@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/definition.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +163,10 @@ enum hale_rc hale_definition_decode(struct hale_str json, struct hale_definition
                            d->id != NULL ? d->id : "without id", in.key);
     else
         rc = hale_expr_parse(hale_str_from(d->expression), &d->expr, err);
+    if (rc == HALE_OK && d->semantics == HALE_SEMANTICS_MONASCA &&
+        d->expr->extension_col > 0)
+        rc = hale_err_set(err, HALE_E_INVAL, "definition %s: semantics monasca: %s",
+                          d->id, d->expr->extension);
     json_decref(root);
     if (rc != HALE_OK) {
         hale_definition_free(d);
@@ -347,6 +352,17 @@ struct list_rule {
     size_t max_chars; /* of an item */
 };
 
+/* What is ours in the expression is refused where Monasca's rules were asked for. */
+static enum hale_rc api_extensions(const struct request *r)
+{
+    const struct hale_expr *x = r->d->expr;
+    if (r->d->semantics != HALE_SEMANTICS_MONASCA || x->extension_col == 0)
+        return HALE_OK;
+    struct hale_err why = {.rc = HALE_E_INVAL, .col = x->extension_col};
+    (void)snprintf(why.text, sizeof(why.text), "%s", x->extension);
+    return bad_expression(r, r->d->expression, &why);
+}
+
 static enum hale_rc api_list(const struct request *r, const struct list_rule *rule,
                              const struct hale_strings *base, struct hale_strings *out)
 {
@@ -431,8 +447,8 @@ enum hale_rc hale_definition_from_api(const json_t *body,
                                       struct hale_definition **out, struct hale_err *err)
 {
     static enum hale_rc (*const readers[])(const struct request *) = {
-        api_name,      api_expression,      api_description, api_severity,
-        api_semantics, api_actions_enabled, api_lists,
+        api_name,      api_expression, api_description,     api_severity,
+        api_semantics, api_extensions, api_actions_enabled, api_lists,
     };
     *out = NULL;
     HALE_ASSERT(!partial || base != NULL);

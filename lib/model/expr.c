@@ -9,7 +9,8 @@
 
 #include "base/assert.h"
 
-#define EVAL_MAX_DEPTH (HALE_EXPR_MAX_DEPTH + 2 * HALE_EXPR_MAX_SUBS)
+/* Each parenthesis may have a NOT before it. */
+#define EVAL_MAX_DEPTH (2 * HALE_EXPR_MAX_DEPTH + 2 * HALE_EXPR_MAX_SUBS)
 
 /* ---- names ---- */
 
@@ -56,7 +57,8 @@ enum hale_rc hale_state_parse(struct hale_str text, enum hale_state *out)
 /* ---- evaluation ---- */
 
 /*
- * With OK < UNDETERMINED < ALARM, Kleene's "and" is the minimum and "or" the maximum. Without
+ * With OK < UNDETERMINED < ALARM, Kleene's "and" is the minimum, "or" the maximum and "not" the
+ * turning round of the order. Without
  * any UNDETERMINED both semantics are the same two-valued logic.
  */
 static enum hale_state eval_node(const struct hale_node *n, const enum hale_state *states,
@@ -66,6 +68,8 @@ static enum hale_state eval_node(const struct hale_node *n, const enum hale_stat
     if (n->kind == HALE_NODE_SUB)
         return states[n->sub];
     enum hale_state a = eval_node(n->left, states, depth + 1);
+    if (n->kind == HALE_NODE_NOT)
+        return (enum hale_state)(HALE_STATE_ALARM - a);
     enum hale_state b = eval_node(n->right, states, depth + 1);
     if (n->kind == HALE_NODE_AND)
         return a < b ? a : b;

@@ -3,7 +3,8 @@
 #define HALE_MODEL_EXPR_H
 /*
  * expr - Monasca's alarm expression language: text to tree and back.
- * Grammar:   docs/formats/expression.md (Monasca's, API parser as the authority on acceptance).
+ * Grammar:   docs/formats/expression.md (Monasca's, API parser as the authority on acceptance,
+ *            and extensions of it).
  * Ownership: hale_expr_parse gives a tree that the caller frees; all strings in it are its own.
  * Threads:   immutable after parse; may be read from any thread.
  * Limits:    HALE_EXPR_*; depth-limited recursion.
@@ -38,7 +39,8 @@ struct hale_subexpr {
     enum hale_op op;
     bool deterministic;
     bool bare;         /* written without a function */
-    unsigned period_s; /* multiple of 60; default 60 */
+    bool negated;      /* under an odd number of NOTs */
+    unsigned period_s; /* 1..; default 60 */
     unsigned times;    /* >= 1 */
     double threshold;
     struct hale_str name;
@@ -46,11 +48,11 @@ struct hale_subexpr {
     struct hale_dim *dims; /* sorted by key, unique */
 };
 
-enum hale_node_kind { HALE_NODE_SUB, HALE_NODE_AND, HALE_NODE_OR };
+enum hale_node_kind { HALE_NODE_SUB, HALE_NODE_AND, HALE_NODE_OR, HALE_NODE_NOT };
 struct hale_node {
     enum hale_node_kind kind;
-    unsigned sub; /* index into subs, for HALE_NODE_SUB */
-    struct hale_node *left, *right;
+    unsigned sub;                   /* index into subs, for HALE_NODE_SUB */
+    struct hale_node *left, *right; /* HALE_NODE_NOT: left only */
 };
 
 struct hale_expr {
@@ -58,6 +60,9 @@ struct hale_expr {
     unsigned n_subs;
     struct hale_subexpr *subs; /* in order of appearance */
     bool deterministic;        /* every sub-expression is */
+    /* What Monasca's language does not have, first in the text; col 0: nothing. */
+    int extension_col;
+    char extension[80]; /* reason for `semantics: monasca` to refuse it */
 };
 
 /* On failure err->col is the column (from 1) and err->text the reason for a person. */

@@ -39,6 +39,8 @@ struct parser {
     struct hale_str text;
     size_t pos;
     unsigned depth; /* open parentheses */
+    bool negated;   /* inside an odd number of NOTs */
+    struct hale_expr *expr;
     struct hale_subexpr *subs;
     struct hale_node *nodes;
     struct hale_dim *dims;

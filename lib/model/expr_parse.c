@@ -7,6 +7,8 @@
  * the text at the end of it.
  */
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,19 @@ static bool find_function(struct hale_str word, enum hale_func *out)
             return true;
         }
     return false;
+}
+
+/* The first thing in the text that Monasca's language does not have. */
+HALE_PRINTF(3, 4)
+static void note_extension(struct parser *p, size_t offset, const char *fmt, ...)
+{
+    va_list ap;
+    if (p->expr->extension_col > 0)
+        return;
+    p->expr->extension_col = lex_column(p, offset);
+    va_start(ap, fmt);
+    (void)vsnprintf(p->expr->extension, sizeof(p->expr->extension), fmt, ap);
+    va_end(ap);
 }
 
 /* ---- function ---- */
@@ -57,9 +72,8 @@ static bool parse_period(struct parser *p, struct hale_subexpr *s)
     if (n == 0)
         return lex_fail(p, start, HALE_E_INVAL, "the period must not be 0");
     if (n % 60 != 0)
-        return lex_fail(p, start, HALE_E_INVAL,
-                        "the period must be a multiple of 60 seconds, got %u",
-                        (unsigned)n);
+        note_extension(p, start, "the period must be a multiple of 60 seconds, got %u",
+                       (unsigned)n);
     s->period_s = (unsigned)n;
     return true;
 }
@@ -126,7 +140,7 @@ static bool fail_operator(struct parser *p, struct hale_str bare, size_t start)
                         "there is no '=' operator; use '<', '<=', '>' or '>='");
     if (lex_is_not(p, p->pos) || hale_str_ieq_c(bare, "not") || hale_str_eq_c(bare, "!"))
         return lex_fail(p, bare.len > 0 ? start : p->pos, HALE_E_INVAL,
-                        "there is no negation; turn the comparison round instead");
+                        "negation is written with parentheses, as in not (avg(x) > 5)");
     if (hale_str_ieq_c(bare, "and") || hale_str_ieq_c(bare, "or") ||
         hale_str_eq_c(bare, "&&") || hale_str_eq_c(bare, "||"))
         return lex_fail(p, start, HALE_E_INVAL, "the operand before '%.*s' is missing",
@@ -346,12 +360,33 @@ static struct hale_node *parse_parentheses(struct parser *p)
     return inner;
 }
 
+/* "not" and a parenthesis: a metric of that name is followed by something else. */
+static bool not_comes(const struct parser *p)
+{
+    return lex_comes(p, p->pos, "not") && lex_comes(p, p->pos + strlen("not"), "(");
+}
+
+static struct hale_node *parse_not(struct parser *p)
+{
+    note_extension(p, p->pos, "there is no negation; turn the comparison round instead");
+    p->pos += strlen("not");
+    lex_skip(p);
+    p->negated = !p->negated;
+    struct hale_node *inner = parse_parentheses(p);
+    p->negated = !p->negated;
+    if (inner == NULL)
+        return NULL;
+    return new_node(p, (struct hale_node){.kind = HALE_NODE_NOT, .left = inner});
+}
+
 static struct hale_node *parse_term(struct parser *p)
 {
     lex_skip(p);
     if (lex_peek(p) == '(')
         return parse_parentheses(p);
-    struct hale_subexpr sub = {.period_s = 60, .times = 1};
+    if (not_comes(p))
+        return parse_not(p);
+    struct hale_subexpr sub = {.period_s = 60, .times = 1, .negated = p->negated};
     size_t start = p->pos;
     if (!parse_sub(p, &sub))
         return NULL;
@@ -396,16 +431,19 @@ static struct hale_node *parse_or(struct parser *p)
 
 /* ---- entry ---- */
 
-/* Upper bounds: every sub-expression has an operator, every dimension a '='. */
-static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dims)
+/* Upper bounds: every sub-expression has an operator, every dimension a '=', every NOT its
+ * parenthesis. */
+static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dims,
+                         unsigned *n_nots)
 {
-    *n_subs = *n_dims = 0;
+    *n_subs = *n_dims = *n_nots = 0;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.p[i];
         bool word = i + 1 < text.len && (text.p[i + 1] == 't' || text.p[i + 1] == 'T') &&
                     strchr("lLgG", c) != NULL;
         *n_subs += c == '<' || c == '>' || word;
         *n_dims += c == '=';
+        *n_nots += c == '(';
     }
     if (*n_subs > HALE_EXPR_MAX_SUBS)
         *n_subs = HALE_EXPR_MAX_SUBS;
@@ -414,15 +452,16 @@ static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dim
 /* One block: expression, subs, nodes, dims, text (in falling order of alignment). */
 static struct hale_expr *allocate(struct parser *p)
 {
-    unsigned n_subs, n_dims;
-    count_bounds(p->text, &n_subs, &n_dims);
-    unsigned n_nodes = 2 * n_subs;
+    unsigned n_subs, n_dims, n_nots;
+    count_bounds(p->text, &n_subs, &n_dims, &n_nots);
+    unsigned n_nodes = 2 * n_subs + n_nots;
     size_t size = sizeof(struct hale_expr) + n_subs * sizeof(struct hale_subexpr) +
                   n_nodes * sizeof(struct hale_node) + n_dims * sizeof(struct hale_dim) +
                   p->text.len + 1;
     struct hale_expr *e = calloc(1, size);
     if (e == NULL)
         return NULL;
+    p->expr = e;
     p->subs = (struct hale_subexpr *)(void *)(e + 1);
     p->nodes = (struct hale_node *)(void *)(p->subs + n_subs);
     p->dims = (struct hale_dim *)(void *)(p->nodes + n_nodes);

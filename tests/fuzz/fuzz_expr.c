@@ -31,7 +31,7 @@ static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
     struct hale_expr *again;
     struct hale_err err;
     double a = fabs(s->threshold);
-    HALE_ASSERT(isfinite(a) && s->period_s % 60 == 0 && s->period_s > 0 && s->times > 0);
+    HALE_ASSERT(isfinite(a) && s->period_s > 0 && s->times > 0);
     if (a != 0 && (a < 1e-3 || a >= 1e7))
         plain.threshold = 1; /* its text would have an exponent */
     hale_buf_reset(text);

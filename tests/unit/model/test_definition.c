@@ -127,7 +127,7 @@ static void post_refuses_what_monasca_refuses(void **state)
         {"{\"name\":\"" L250 "123456\",\"expression\":\"x > 1\"}",
          "name must not be longer than 255"},
         {"{\"name\":\"n\",\"expression\":5}", "expression must be a string"},
-        {"{\"name\":\"n\",\"expression\":\"avg(x, 30) > 5\"}",
+        {"{\"name\":\"n\",\"expression\":\"avg(x, 30) > 5\",\"semantics\":\"monasca\"}",
          "parser failed on expression 'avg(x, 30) > 5' at column 8: the period must be a "
          "multiple "
          "of 60 seconds, got 30"},

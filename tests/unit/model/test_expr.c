@@ -36,6 +36,12 @@ static void write_normal(const struct hale_expr *e, const struct hale_node *n,
         hale_subexpr_format(&e->subs[n->sub], out);
         return;
     }
+    if (n->kind == HALE_NODE_NOT) {
+        hale_buf_add_c(out, "not (");
+        write_normal(e, n->left, out);
+        hale_buf_add_char(out, ')');
+        return;
+    }
     hale_buf_add_char(out, '(');
     write_normal(e, n->left, out);
     hale_buf_add_c(out, n->kind == HALE_NODE_AND ? " and " : " or ");
@@ -381,6 +387,8 @@ static void write_random(struct hale_buf *out, unsigned depth, unsigned *n_subs)
         hale_buf_printf(out, "m%u > 1", (*n_subs)++);
         return;
     }
+    if (random_below(4) == 0)
+        hale_buf_add_c(out, "not ");
     hale_buf_add_char(out, '(');
     write_random(out, depth - 1, n_subs);
     hale_buf_add_c(out, random_below(2) ? " and " : " or ");
@@ -392,13 +400,16 @@ static bool holds(const struct hale_node *n, unsigned alarms)
 {
     if (n->kind == HALE_NODE_SUB)
         return (alarms >> n->sub & 1) != 0;
-    bool a = holds(n->left, alarms), b = holds(n->right, alarms);
+    bool a = holds(n->left, alarms);
+    if (n->kind == HALE_NODE_NOT)
+        return !a;
+    bool b = holds(n->right, alarms);
     return n->kind == HALE_NODE_AND ? a && b : a || b;
 }
 
 /*
  * The naive model knows only true and false. An unknown may turn out either way: it tries all
- * ways. As "and" and "or" are monotone and each sub-expression stands once in the text, the
+ * ways. As each sub-expression stands once in the text and so counts in one direction, the
  * three-valued result is ALARM if all ways give true, OK if none does, else UNDETERMINED.
  */
 static enum hale_state model_eval(const struct hale_expr *e, const enum hale_state *in,

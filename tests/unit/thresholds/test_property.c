@@ -49,12 +49,30 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a % b < 0 ? q - 1 : q;
 }
 
+/* late_wait, or the share of it that the period has in a minute. */
+static int64_t model_wait_ms(const struct model *m)
+{
+    if (m->x->period_s >= 60)
+        return m->late_wait_ms;
+    return (int64_t)floor((double)m->late_wait_ms * m->x->period_s / 60.0 + 1e-9);
+}
+
+/* The grid of window ends: the largest number of seconds that divides minute and period. */
+static int64_t model_grid_s(unsigned period_s)
+{
+    for (int64_t g = 60; g > 1; g--) {
+        if (60 % g == 0 && period_s % g == 0)
+            return g;
+    }
+    return 1;
+}
+
 static unsigned model_slots(const struct model *m)
 {
     unsigned future = 2;
     if (!m->monasca) {
         unsigned need =
-            (unsigned)ceil((double)m->late_wait_ms / 1000.0 / m->x->period_s) + 1;
+            (unsigned)ceil(ceil((double)model_wait_ms(m) / 1000.0) / m->x->period_s) + 1;
         future = need > future ? need : future;
     }
     return m->x->times + future;
@@ -72,8 +90,8 @@ static bool model_value(const struct model *m, unsigned slot, double *out)
     unsigned n = 0;
     double sum = 0, min = INFINITY, max = -INFINITY;
     for (unsigned i = 0; i < m->n; i++) {
-        int64_t minute = floor_div(m->taken[i].ms, 60000) * 60;
-        if (minute < from || minute >= to)
+        int64_t at_s = floor_div(m->taken[i].ms, 1000);
+        if (at_s < from || at_s >= to)
             continue;
         n++;
         sum += m->taken[i].value;
@@ -152,7 +170,7 @@ static bool silent_for_long(const struct model *m)
     if (from < m->created_end_s - m->x->period_s)
         return false;
     for (unsigned i = 0; i < m->n; i++) {
-        if (floor_div(m->taken[i].ms, 60000) * 60 >= from)
+        if (floor_div(m->taken[i].ms, 1000) >= from)
             return false;
     }
     return true;
@@ -222,8 +240,8 @@ static void model_sample(struct model *m, int64_t time_ms, double value, int64_t
         model_last(m, time_ms, value, now_ms);
         return;
     }
-    int64_t minute = floor_div(time_ms, 60000) * 60;
-    if (minute < slot_start(m, 0) || minute >= slot_start(m, model_slots(m)))
+    int64_t at_s = floor_div(time_ms, 1000);
+    if (at_s < slot_start(m, 0) || at_s >= slot_start(m, model_slots(m)))
         return;
     m->taken[m->n++] = (struct sample){time_ms, value};
     int64_t stamp_s = floor_div(time_ms, 1000);
@@ -234,17 +252,24 @@ static void model_sample(struct model *m, int64_t time_ms, double value, int64_t
         model_slide(m, stamp_s);
 }
 
-/* Called for every whole second. */
-static void model_second(struct model *m, int64_t at_ms)
+/* When its window closes if nothing was closed after `after_ms`. */
+static int64_t model_next(const struct model *m, int64_t after_ms)
+{
+    if (m->x->func == HALE_FUNC_LAST)
+        return INT64_MAX;
+    if (!m->monasca)
+        return m->view_end_s * 1000 + model_wait_ms(m);
+    int64_t s = m->view_end_s + m->delay_s + 1;
+    if (s <= floor_div(after_ms, 1000))
+        s = floor_div(after_ms, 1000) + 1;
+    while ((s - m->phase_s) % 60 != 0)
+        s++;
+    return s * 1000;
+}
+
+static void model_close(struct model *m, int64_t at_ms)
 {
     int64_t now_s = at_ms / 1000;
-    if (m->x->func == HALE_FUNC_LAST)
-        return;
-    bool closing =
-        m->monasca ? (now_s - m->phase_s) % 60 == 0 && now_s > m->view_end_s + m->delay_s
-                   : at_ms >= m->view_end_s * 1000 + m->late_wait_ms;
-    if (!closing)
-        return;
     if (!model_immediate(m, at_ms, true))
         model_rule3(m, at_ms, true);
     model_slide(m, now_s);
@@ -266,14 +291,21 @@ static void note_state(const struct thresholds_event *ev, void *arg)
     hale_buf_add_char(&l->text, '\n');
 }
 
-static void random_expression(char *dst, size_t size)
+static void random_expression(char *dst, size_t size, bool monasca)
 {
     static const char *const funcs[] = {"max", "min", "avg", "sum", "count", "last"};
     static const char *const ops[] = {"<", "<=", ">", ">="};
     static const unsigned periods[] = {60, 60, 60, 120, 180, 300};
-    snprintf(dst, size, "%s(x%s, %u) %s %u times %u", funcs[dice(6)],
-             dice(3) == 0 ? ", deterministic" : "", periods[dice(6)], ops[dice(4)],
-             dice(12), 1 + dice(dice(3) == 0 ? 5 : 2));
+    static const unsigned odd[] = {1, 2, 7, 10, 15, 30, 45, 61, 90, 100};
+    const char *func = funcs[dice(6)];
+    const char *deterministic = dice(3) == 0 ? ", deterministic" : "";
+    unsigned period = periods[dice(6)];
+    if (!monasca && dice(2) == 0)
+        period = odd[dice(10)];
+    const char *op = ops[dice(4)];
+    unsigned threshold = dice(12);
+    snprintf(dst, size, "%s(x%s, %u) %s %u times %u", func, deterministic, period, op,
+             threshold, 1 + dice(dice(3) == 0 ? 5 : 2));
 }
 
 struct world {
@@ -303,7 +335,7 @@ static void world_build(struct world *w, struct thresholds_series **s)
         char text[200], id[16];
         bool monasca = dice(2) == 0;
         struct model *m = &w->models[i];
-        random_expression(text, sizeof(text));
+        random_expression(text, sizeof(text), monasca);
         snprintf(id, sizeof(id), "d%u", i);
         w->defs[i] = make_definition(id, text, "[]", monasca, 1);
         assert_int_equal(thresholds_engine_set_definition(
@@ -314,7 +346,8 @@ static void world_build(struct world *w, struct thresholds_series **s)
         m->late_wait_ms = w->limits.late_wait_ms;
         m->delay_s = w->limits.delay_s;
         m->phase_s = w->limits.tick_phase_s;
-        m->view_end_s = floor_div(now / 1000 + m->x->period_s, 60) * 60;
+        int64_t grid = model_grid_s(m->x->period_s);
+        m->view_end_s = floor_div(now / 1000 + m->x->period_s, grid) * grid;
         m->created_end_s = m->view_end_s;
         m->state = m->x->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
         m->out = &w->want;
@@ -333,12 +366,22 @@ static void world_clear(struct world *w)
     hale_buf_fini(&w->want.text);
 }
 
-/* All whole seconds in (from, to]. */
+/* All closes in (from, to], the earliest first, of one moment in the order of creation. */
 static void sweep(struct world *w, int64_t from_ms, int64_t to_ms)
 {
-    for (int64_t s = floor_div(from_ms, 1000) + 1; s * 1000 <= to_ms; s++) {
-        for (unsigned i = 0; i < SUBS; i++)
-            model_second(&w->models[i], s * 1000);
+    for (;;) {
+        int64_t at = INT64_MAX;
+        for (unsigned i = 0; i < SUBS; i++) {
+            int64_t next = model_next(&w->models[i], from_ms);
+            at = next < at ? next : at;
+        }
+        if (at > to_ms)
+            return;
+        for (unsigned i = 0; i < SUBS; i++) {
+            if (model_next(&w->models[i], from_ms) == at)
+                model_close(&w->models[i], at);
+        }
+        from_ms = at;
     }
 }
 
