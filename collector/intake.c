@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "collector/intake.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -442,7 +443,7 @@ static void reply_too_fast(struct hale_http_req *req, int64_t wait_ns)
     char text[24];
 
     collector_count(LIMITED_RATE, 1);
-    (void)snprintf(text, sizeof(text), "%lld", (long long)(wait_ns / 1000000000 + 1));
+    (void)snprintf(text, sizeof(text), "%" PRId64, wait_ns / 1000000000 + 1);
     hale_http_add_header(req, "Retry-After", text);
     collector_reply_error(req, 429, "Too Many Requests",
                           "the tenant sends more samples per second than its limit "
