@@ -120,12 +120,23 @@ static void add_label(struct collector_rw_series *s, unsigned *run, at from, at 
     l->len += (size_t)(behind - from);
 }
 
+/* Skips short label fields, of which a series mostly consists. */
+static inline at skip_labels(at p, at end)
+{
+    while (end - p >= 2 && p[0] == SERIES_LABEL && p[1] < 0x80 && p[1] <= end - p - 2)
+        p += 2 + p[1];
+    return p;
+}
+
 /* Finds the labels, and where the samples begin. */
 static bool open_series(at p, at end, struct collector_rw_series *s)
 {
     unsigned run = 0;
-    memset(s, 0, sizeof(*s));
-    s->p = s->end = end;
+    at labels_end = skip_labels(p, end);
+    *s = (struct collector_rw_series){.p = end, .end = end};
+    if (labels_end != p)
+        s->labels[0] = span(p, labels_end);
+    p = labels_end;
     while (p < end) {
         struct field f;
         if (!field(p, end, &f))

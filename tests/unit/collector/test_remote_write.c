@@ -96,6 +96,40 @@ static void samples_without_fields(void **state)
     assert_int_equal(collector_rw_next(&r, &v), COLLECTOR_RW_END);
 }
 
+/* Lengths of one and of two bytes are read by different code. */
+static void long_labels(void **state)
+{
+    static const size_t LENGTHS[] = {5, 200, 5, 121, 122, 123, 124, 125, 255, 5};
+    char value[256];
+    struct hale_buf b, label, series;
+    struct collector_rw r;
+    struct collector_rw_view v;
+    (void)state;
+    hale_buf_init(&b, 1u << 16);
+    hale_buf_init(&label, 4096);
+    hale_buf_init(&series, 1u << 16);
+    memset(value, 'x', sizeof(value));
+    for (size_t i = 0; i < sizeof(LENGTHS) / sizeof(LENGTHS[0]); i++) {
+        hale_buf_reset(&label);
+        hale_pb_put_bytes(&label, 1, HALE_STR("l"));
+        hale_pb_put_bytes(&label, 2, (struct hale_str){value, LENGTHS[i]});
+        hale_pb_put_bytes(&series, 1, hale_buf_str(&label));
+        size_t labels = series.len;
+        put_sample(&series, 1, 1);
+        hale_buf_reset(&b);
+        hale_pb_put_bytes(&b, 1, hale_buf_str(&series));
+        series.len = labels;
+        collector_rw_open(&r, hale_buf_str(&b));
+        assert_int_equal(collector_rw_next(&r, &v), COLLECTOR_RW_SERIES);
+        assert_int_equal(v.series.labels[0].len, labels);
+        assert_memory_equal(v.series.labels[0].p, series.p, labels);
+        assert_null(v.series.labels[1].p);
+    }
+    hale_buf_fini(&b);
+    hale_buf_fini(&label);
+    hale_buf_fini(&series);
+}
+
 static void labels_in_runs(void **state)
 {
     struct hale_buf b;
@@ -299,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walks_series),
         cmocka_unit_test(samples_without_fields),
+        cmocka_unit_test(long_labels),
         cmocka_unit_test(labels_in_runs),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(metadata),
