@@ -74,11 +74,13 @@ static double parse_bound(struct hale_str s)
 {
     double d;
 
+    if (s.len == 0)
+        return NAN;
     if (hale_str_ieq_c(s, "+Inf") || hale_str_ieq_c(s, "Inf"))
         return INFINITY;
     if (hale_str_ieq_c(s, "-Inf"))
         return -INFINITY;
-    if (s.len > 0 && s.p[0] == '+')
+    if (s.p[0] == '+')
         s = (struct hale_str){s.p + 1, s.len - 1};
     return hale_str_double(s, &d) == HALE_OK ? d : NAN;
 }
