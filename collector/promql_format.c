@@ -7,8 +7,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* digits "12345" and decimal exponent of the first digit, shortest that reads back. */
-static int shortest(double d, char *digits, int *n)
+#define NUMBER_MAX 48 /* bytes of a number's text */
+
+/* Digits of |d| without zeros at the end, and the decimal exponent of the first one. */
+struct decimal {
+    char digits[24];
+    int n, exponent;
+};
+
+static void set_digits(struct decimal *out, uint64_t m, int p)
+{
+    out->n = p;
+    for (int i = p - 1; i >= 0; i--, m /= 10)
+        out->digits[i] = (char)('0' + m % 10);
+    while (out->n > 1 && out->digits[out->n - 1] == '0')
+        out->n--;
+}
+
+#if LDBL_MANT_DIG >= 64
+/*
+ * Between 1e-5 and 1e15: p digits are m = d * 10^k, rounded; they do when m / 10^k lies nearer to
+ * d than to the middle between d and its neighbour. Powers up to 10^27 and m are exact in 64 bits, so the quotient is
+ * exact to half a unit of those. What lies too near to that middle is left to the slow way.
+ */
+static bool quick_decimal(double d, struct decimal *out)
+{
+    static const long double power[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
+                                        1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
+                                        1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L,
+                                        1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L};
+    long double gap = (long double)d - nextafter(d, 0);
+
+    if (!(d >= 1e-5 && d < 1e15))
+        return false;
+    out->exponent = (int)floor(log10(d));
+    if (out->exponent >= 0 ? d < (double)power[out->exponent] : false)
+        out->exponent--;
+    for (int p = 15; p <= 17; p++) {
+        int k = p - 1 - out->exponent;
+        uint64_t m = (uint64_t)llrintl((long double)d * power[k]);
+        long double off = fabsl((long double)m / power[k] - (long double)d) / gap;
+        if (m < (uint64_t)power[p - 1] || m >= (uint64_t)power[p] ||
+            (off > 0.499L && off < 0.501L))
+            return false; /* at a power of ten, or in doubt */
+        if (off < 0.5L) {
+            set_digits(out, m, p);
+            return true;
+        }
+    }
+    return false;
+}
+#else
+static bool quick_decimal(double d, struct decimal *out)
+{
+    (void)d;
+    (void)out;
+    return false;
+}
+#endif
+
+static void slow_decimal(double d, struct decimal *out)
 {
     char text[40];
 
@@ -22,65 +80,97 @@ static int shortest(double d, char *digits, int *n)
             break;
     }
     char *e = strchr(text, 'e');
-    int exponent = e != NULL ? (int)strtol(e + 1, NULL, 10) : 0;
-    *n = 0;
+    out->exponent = e != NULL ? (int)strtol(e + 1, NULL, 10) : 0;
+    out->n = 0;
     for (const char *p = text; p != e && *p != '\0'; p++)
         if (*p >= '0' && *p <= '9')
-            digits[(*n)++] = *p;
-    while (*n > 1 && digits[*n - 1] == '0')
-        --*n;
-    return exponent;
+            out->digits[out->n++] = *p;
+    while (out->n > 1 && out->digits[out->n - 1] == '0')
+        out->n--;
 }
 
-static void add_exponent(struct hale_buf *b, const char *digits, int n, int exponent)
+static char *add_exponent(char *to, const struct decimal *d)
 {
-    hale_buf_add(b, digits, 1);
-    if (n > 1) {
-        hale_buf_add_char(b, '.');
-        hale_buf_add(b, digits + 1, (size_t)n - 1);
+    *to++ = d->digits[0];
+    if (d->n > 1) {
+        *to++ = '.';
+        memcpy(to, d->digits + 1, (size_t)d->n - 1);
+        to += d->n - 1;
     }
-    hale_buf_printf(b, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+    return to + snprintf(to, 8, "e%c%02d", d->exponent < 0 ? '-' : '+', abs(d->exponent));
 }
 
-static void add_plain(struct hale_buf *b, const char *digits, int n, int exponent)
+static char *add_plain(char *to, const struct decimal *d)
 {
-    if (exponent < 0) {
-        hale_buf_add_c(b, "0.");
-        for (int i = -1; i > exponent; i--)
-            hale_buf_add_char(b, '0');
-        hale_buf_add(b, digits, (size_t)n);
-        return;
+    if (d->exponent < 0) {
+        *to++ = '0';
+        *to++ = '.';
+        for (int i = -1; i > d->exponent; i--)
+            *to++ = '0';
+        memcpy(to, d->digits, (size_t)d->n);
+        return to + d->n;
     }
-    for (int i = 0; i < n; i++) {
-        if (i == exponent + 1)
-            hale_buf_add_char(b, '.');
-        hale_buf_add_char(b, digits[i]);
+    for (int i = 0; i < d->n; i++) {
+        if (i == d->exponent + 1)
+            *to++ = '.';
+        *to++ = d->digits[i];
     }
-    for (int i = n; i <= exponent; i++)
-        hale_buf_add_char(b, '0');
+    for (int i = d->n; i <= d->exponent; i++)
+        *to++ = '0';
+    return to;
+}
+
+static char *add_integer(char *to, int64_t v)
+{
+    char digits[24];
+    size_t n = 0;
+    uint64_t m = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+
+    if (v < 0)
+        *to++ = '-';
+    do {
+        digits[n++] = (char)('0' + m % 10);
+        m /= 10;
+    } while (m > 0);
+    while (n > 0)
+        *to++ = digits[--n];
+    return to;
+}
+
+static char *add_word(char *to, const char *word)
+{
+    size_t n = strlen(word);
+
+    memcpy(to, word, n);
+    return to + n;
+}
+
+/* At most NUMBER_MAX bytes; gives their end. */
+static char *add_number(char *to, double d)
+{
+    struct decimal decimal;
+    double size = fabs(d);
+
+    if (isnan(d))
+        return add_word(to, "NaN");
+    if (isinf(d))
+        return add_word(to, d > 0 ? "+Inf" : "-Inf");
+    if (size < 1e15 && d == (double)(int64_t)d && (d != 0 || !signbit(d)))
+        return add_integer(to, (int64_t)d);
+    if (signbit(d))
+        *to++ = '-';
+    if (!quick_decimal(size, &decimal))
+        slow_decimal(size, &decimal);
+    if (size != 0 && (size < 1e-6 || size >= 1e21))
+        return add_exponent(to, &decimal);
+    return add_plain(to, &decimal);
 }
 
 void collector_promql_add_number(struct hale_buf *b, double d)
 {
-    char digits[24];
-    double size = fabs(d);
-    int n;
+    char text[NUMBER_MAX];
 
-    if (isnan(d)) {
-        hale_buf_add_c(b, "NaN");
-    } else if (isinf(d)) {
-        hale_buf_add_c(b, d > 0 ? "+Inf" : "-Inf");
-    } else if (size < 1e15 && d == (double)(int64_t)d && (d != 0 || !signbit(d))) {
-        hale_buf_printf(b, "%lld", (long long)d);
-    } else {
-        if (signbit(d))
-            hale_buf_add_char(b, '-');
-        int exponent = shortest(size, digits, &n);
-        if (size != 0 && (size < 1e-6 || size >= 1e21))
-            add_exponent(b, digits, n, exponent);
-        else
-            add_plain(b, digits, n, exponent);
-    }
+    hale_buf_add(b, text, (size_t)(add_number(text, d) - text));
 }
 
 void collector_promql_add_labels(struct hale_buf *b,
@@ -97,20 +187,39 @@ void collector_promql_add_labels(struct hale_buf *b,
     hale_buf_add_char(b, '}');
 }
 
-/* [1435781430.781,"1"] */
-static void add_point(struct hale_buf *b, int64_t time_ms, double v)
+/* Seconds with milliseconds where there are any: 1435781430.781 */
+static char *add_time(char *to, int64_t time_ms)
 {
     int64_t ms = time_ms % 1000;
 
     if (ms < 0)
         ms = -ms;
-    hale_buf_add_c(b, time_ms < 0 && time_ms > -1000 ? "[-" : "[");
-    hale_buf_printf(b, "%lld", (long long)(time_ms / 1000));
-    if (ms != 0)
-        hale_buf_printf(b, ".%03d", (int)ms);
-    hale_buf_add_c(b, ",\"");
-    collector_promql_add_number(b, v);
-    hale_buf_add_c(b, "\"]");
+    if (time_ms < 0 && time_ms > -1000)
+        *to++ = '-';
+    to = add_integer(to, time_ms / 1000);
+    if (ms != 0) {
+        *to++ = '.';
+        *to++ = (char)('0' + ms / 100);
+        *to++ = (char)('0' + ms / 10 % 10);
+        *to++ = (char)('0' + ms % 10);
+    }
+    return to;
+}
+
+/* [1435781430.781,"1"] */
+static void add_point(struct hale_buf *b, int64_t time_ms, double v)
+{
+    char text[NUMBER_MAX + 40];
+    char *to = text;
+
+    *to++ = '[';
+    to = add_time(to, time_ms);
+    *to++ = ',';
+    *to++ = '"';
+    to = add_number(to, v);
+    *to++ = '"';
+    *to++ = ']';
+    hale_buf_add(b, text, (size_t)(to - text));
 }
 
 static void add_row(struct hale_buf *b, const struct collector_promql_options *o,
@@ -166,9 +275,10 @@ static void add_scalar_range(struct hale_buf *b, const struct collector_promql_o
 
 static void add_text(struct hale_buf *b, int64_t time_ms, struct hale_str text)
 {
-    hale_buf_printf(b, "[%lld", (long long)(time_ms / 1000));
-    if (time_ms % 1000 != 0)
-        hale_buf_printf(b, ".%03d", (int)llabs(time_ms % 1000));
+    char when[40];
+
+    hale_buf_add_char(b, '[');
+    hale_buf_add(b, when, (size_t)(add_time(when, time_ms) - when));
     hale_buf_add_char(b, ',');
     hale_buf_add_json(b, text);
     hale_buf_add_char(b, ']');

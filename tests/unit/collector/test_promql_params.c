@@ -2,6 +2,7 @@
 #include "support/cmocka.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,47 @@ static void numbers(void **state)
     hale_buf_fini(&b);
 }
 
+/* The quick way against printf: what is written reads back, and no shorter text does. */
+static void numbers_read_back(void **state)
+{
+    uint64_t seed = 42;
+    struct hale_buf b;
+    char shorter[64];
+
+    (void)state;
+    hale_buf_init(&b, 1000);
+    for (int i = 0; i < 300000; i++) {
+        double d;
+        double back;
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t bits = (seed & UINT64_C(0x000fffffffffffff)) |
+                        ((UINT64_C(1023) - 20 + (seed >> 58)) << 52); /* 1e-6 to 1e13 */
+        memcpy(&d, &bits, sizeof(d));
+        if (i % 3 == 1) /* few decimals */
+            d = (double)llrint(d * 1000) / 1000;
+        if (i % 3 == 2) /* near a power of ten */
+            d = pow(10, i % 17 - 5) * (1 + (double)(i % 7 - 3) * 0x1p-52);
+        hale_buf_reset(&b);
+        collector_promql_add_number(&b, d);
+        assert_int_equal(hale_str_double(hale_buf_str(&b), &back), HALE_OK);
+        if (back != d)
+            fail_msg("%.17g gives %s", d, b.p);
+        size_t digits = 0;
+        bool leading = true;
+        for (size_t k = 0; k < b.len; k++) {
+            leading = leading && (b.p[k] == '0' || b.p[k] == '.');
+            digits += !leading && b.p[k] != '.' ? 1 : 0;
+        }
+        if (digits < 2 || digits > 17 || d == floor(d))
+            continue;
+        (void)snprintf(shorter, sizeof(shorter), "%.*e", (int)digits - 2, d);
+        assert_int_equal(hale_str_double(hale_str_from(shorter), &back), HALE_OK);
+        if (back == d)
+            fail_msg("%s is shorter than %s", shorter, b.p);
+    }
+    hale_buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +194,7 @@ int main(void)
         cmocka_unit_test(times),
         cmocka_unit_test(label_names),
         cmocka_unit_test(numbers),
+        cmocka_unit_test(numbers_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
