@@ -252,10 +252,25 @@ static bool count_of(struct grouping *a, double parameter, size_t *k)
     return true;
 }
 
+/* The k best of a group's rows at step i keep their values. */
+static void keep_best(struct grouping *a, const size_t *rows, size_t n_rows, size_t i,
+                      size_t wanted, struct member *v)
+{
+    bool largest = a->n->aggregate == HALE_PROMQL_AGG_TOPK;
+    size_t n = 0;
+
+    for (size_t r = 0; r < n_rows; r++)
+        if (!collector_promql_is_none(a->in->rows[rows[r]].v[i]))
+            v[n++] = (struct member){a->in->rows[rows[r]].v[i], rows[r]};
+    if (n > 1)
+        qsort(v, n, sizeof(*v), largest ? larger_first : smaller_first);
+    for (size_t r = 0; r < n && r < wanted; r++)
+        a->out->rows[v[r].row].v[i] = v[r].v;
+}
+
 /* topk and bottomk: rows keep their labels, and their values where they are among the k. */
 static bool best(struct grouping *a)
 {
-    bool largest = a->n->aggregate == HALE_PROMQL_AGG_TOPK;
     struct member *v = hale_arena_array(a->e->arena, a->in->n, sizeof(*v));
     size_t *rows;
     size_t *begin;
@@ -271,15 +286,8 @@ static bool best(struct grouping *a)
         size_t wanted = 0;
         if (!count_of(a, a->parameter[i], &wanted))
             return false;
-        for (size_t k = 0; k < a->groups.n; k++) {
-            size_t n = 0;
-            for (size_t r = begin[k]; r < begin[k + 1]; r++)
-                if (!collector_promql_is_none(a->in->rows[rows[r]].v[i]))
-                    v[n++] = (struct member){a->in->rows[rows[r]].v[i], rows[r]};
-            qsort(v, n, sizeof(*v), largest ? larger_first : smaller_first);
-            for (size_t r = 0; r < n && r < wanted; r++)
-                a->out->rows[v[r].row].v[i] = v[r].v;
-        }
+        for (size_t k = 0; k < a->groups.n; k++)
+            keep_best(a, rows + begin[k], begin[k + 1] - begin[k], i, wanted, v);
         if (!promql_tick(a->e, 4 * a->in->n))
             return false;
     }

@@ -221,6 +221,7 @@ static void evaluate(struct collector *c, struct hale_redis *redis,
             reply_result(req, &result, o);
         else
             reply_fault(req, &result);
+        o->source = NULL;
         collector_promql_result_fini(&result);
         collector_promql_store_fini(&store);
     }

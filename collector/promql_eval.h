@@ -14,6 +14,7 @@
 struct collector_promql_point {
     int64_t time_ms;
     double value;
+    double weight; /* samples it stands for: 1, or those of an archive row */
 };
 struct collector_promql_points { /* ascending times */
     size_t n, cap;
@@ -22,7 +23,7 @@ struct collector_promql_points { /* ascending times */
 };
 /* False: no memory. */
 bool collector_promql_points_add(struct collector_promql_points *p, int64_t time_ms,
-                                 double value);
+                                 double value, double weight);
 
 struct collector_promql_found {
     size_t n;

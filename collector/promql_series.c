@@ -7,7 +7,7 @@
 #define DEFAULT_SUBQUERY_MS 60000
 
 bool collector_promql_points_add(struct collector_promql_points *p, int64_t time_ms,
-                                 double value)
+                                 double value, double weight)
 {
     if (p->n == p->cap) {
         size_t cap = p->cap > 0 ? 2 * p->cap : 1024;
@@ -17,7 +17,7 @@ bool collector_promql_points_add(struct collector_promql_points *p, int64_t time
         p->v = v;
         p->cap = cap;
     }
-    p->v[p->n++] = (struct collector_promql_point){time_ms, value};
+    p->v[p->n++] = (struct collector_promql_point){time_ms, value, weight};
     return true;
 }
 
@@ -204,7 +204,7 @@ bool promql_matrix_read(struct promql_eval *e, const struct promql_grid *g,
     for (size_t k = 0; k < m->sub_grid.n; k++) {
         double v = m->sub.rows[i].v[k];
         if (!collector_promql_is_none(v) &&
-            !collector_promql_points_add(&e->points, promql_time(&m->sub_grid, k), v))
+            !collector_promql_points_add(&e->points, promql_time(&m->sub_grid, k), v, 1))
             return promql_no_memory(e);
     }
     return promql_tick(e, m->sub_grid.n);

@@ -167,17 +167,38 @@ static enum hale_rc select_series(void *arg, const struct hale_promql_node *sele
 
 /* --- points ------------------------------------------------------------------------------------ */
 
-/* The archive may answer with rows of a fifth of the time over which they are looked at. */
+/* Rows of a fifth of the time over which the points are looked at will do: a multiple of the
+ * usual tiers, since the archive answers with rows of divisors. */
 static int64_t step_of(int64_t window_ms)
 {
-    static const int64_t STEPS_S[] = {86400, 3600, 600, 300, 60};
+    static const int64_t tiers[] = {3600, 300, 60};
     int64_t step_s = window_ms / 5000;
 
-    for (size_t i = 0; i < sizeof(STEPS_S) / sizeof(STEPS_S[0]); i++) {
-        if (step_s >= STEPS_S[i])
-            return STEPS_S[i];
-    }
+    for (size_t i = 0; i < sizeof(tiers) / sizeof(tiers[0]); i++)
+        if (step_s >= tiers[i])
+            return step_s / tiers[i] * tiers[i];
     return 10;
+}
+
+static double value_of_point(const struct collector_point *p,
+                             enum collector_promql_what what)
+{
+    if (what == COLLECTOR_PROMQL_MINIMUM)
+        return p->min;
+    return what == COLLECTOR_PROMQL_MAXIMUM ? p->max : p->value;
+}
+
+/* A sample that came too late for its row of the archive, with the time of the row's start. */
+static void join(struct collector_promql_point *p, double v, double weight,
+                 enum collector_promql_what what)
+{
+    if (what == COLLECTOR_PROMQL_MINIMUM)
+        p->value = v < p->value ? v : p->value;
+    else if (what == COLLECTOR_PROMQL_MAXIMUM)
+        p->value = v > p->value ? v : p->value;
+    else
+        p->value = (p->value * p->weight + v * weight) / (p->weight + weight);
+    p->weight += weight;
 }
 
 /* collector_promql_source.read */
@@ -197,11 +218,12 @@ static enum hale_rc read_points(void *arg, void *series,
         out->coarse_ms = s->points.step_s * 1000;
     for (size_t i = 0; rc == HALE_OK && i < s->points.n; i++) {
         const struct collector_point *p = &s->points.v[i];
-        double v = span->what == COLLECTOR_PROMQL_MINIMUM   ? p->min
-                   : span->what == COLLECTOR_PROMQL_MAXIMUM ? p->max
-                                                            : p->value;
-        if (!collector_promql_points_add(out, p->time_ms, v))
+        double v = value_of_point(p, span->what);
+        if (out->n > 0 && out->v[out->n - 1].time_ms == p->time_ms) {
+            join(&out->v[out->n - 1], v, p->weight, span->what);
+        } else if (!collector_promql_points_add(out, p->time_ms, v, p->weight)) {
             rc = HALE_E_NOMEM;
+        }
     }
     return rc;
 }

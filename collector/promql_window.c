@@ -21,6 +21,7 @@ struct window {
     long double *suffix;
     long double head;
     size_t middle, reached;
+    const double *weights; /* weights[i]: of points up to i; NULL: each is one sample */
 };
 
 typedef double (*window_function)(struct window *w);
@@ -182,47 +183,66 @@ static long double higher(long double a, long double b)
     return isnan(a) || b > a ? b : a;
 }
 
+static long double alone(const struct collector_promql_point *p)
+{
+    return p->value;
+}
+
+static long double weighed(const struct collector_promql_point *p)
+{
+    return (long double)p->value * p->weight;
+}
+
 /* op over [lo, hi), each point entering once and leaving once. */
-static long double slide(struct window *w, long double (*op)(long double, long double))
+static long double slide(struct window *w, long double (*op)(long double, long double),
+                         long double (*of)(const struct collector_promql_point *))
 {
     if (w->lo >= w->middle) { /* nothing is left of the suffixes: all becomes suffixes */
         w->middle = w->reached = w->hi;
-        w->suffix[w->hi - 1] = w->p[w->hi - 1].value;
+        w->suffix[w->hi - 1] = of(&w->p[w->hi - 1]);
         for (size_t i = w->hi - 1; i > w->lo; i--)
-            w->suffix[i - 1] = op(w->p[i - 1].value, w->suffix[i]);
+            w->suffix[i - 1] = op(of(&w->p[i - 1]), w->suffix[i]);
         return w->suffix[w->lo];
     }
     for (; w->reached < w->hi; w->reached++)
-        w->head = w->reached == w->middle ? (long double)w->p[w->reached].value
-                                          : op(w->head, w->p[w->reached].value);
+        w->head = w->reached == w->middle ? of(&w->p[w->reached])
+                                          : op(w->head, of(&w->p[w->reached]));
     return w->hi > w->middle ? op(w->suffix[w->lo], w->head) : w->suffix[w->lo];
+}
+
+/* In the window: rows of the archive count as the samples they were made of. */
+static double samples(const struct window *w)
+{
+    if (w->weights == NULL)
+        return (double)(w->hi - w->lo);
+    return w->weights[w->hi - 1] - (w->lo > 0 ? w->weights[w->lo - 1] : 0);
 }
 
 static double sum_over_time(struct window *w)
 {
-    return (double)slide(w, add);
+    return (double)slide(w, add, weighed);
 }
 
 static double avg_over_time(struct window *w)
 {
-    return (double)(slide(w, add) / (long double)(w->hi - w->lo));
+    return (double)(slide(w, add, weighed) / samples(w));
 }
 
 static double min_over_time(struct window *w)
 {
-    return (double)slide(w, lower);
+    return (double)slide(w, lower, alone);
 }
 
 static double max_over_time(struct window *w)
 {
-    return (double)slide(w, higher);
+    return (double)slide(w, higher, alone);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------------ */
 
 static double count_over_time(struct window *w)
 {
-    return (double)(w->hi - w->lo);
+    return samples(w);
 }
 
 static double present_over_time(struct window *w)
@@ -315,23 +335,42 @@ struct rooms { /* by point of the series under way */
     uint32_t *falls;
     long double *suffix;
     double *scratch;
+    double *weights;
 };
+
+static void free_rooms(struct rooms *r)
+{
+    free(r->falls);
+    free(r->suffix);
+    free(r->scratch);
+    free(r->weights);
+    *r = (struct rooms){0};
+}
 
 static bool make_room(struct promql_eval *e, struct rooms *r, size_t n)
 {
     if (n <= r->cap)
         return true;
-    free(r->falls);
-    free(r->suffix);
-    free(r->scratch);
+    free_rooms(r);
     r->cap = e->points.cap > n ? e->points.cap : n;
     r->falls = calloc(r->cap, sizeof(*r->falls));
     r->suffix = calloc(r->cap, sizeof(*r->suffix));
     r->scratch = calloc(r->cap, sizeof(*r->scratch));
-    if (r->falls != NULL && r->suffix != NULL && r->scratch != NULL)
+    r->weights = calloc(r->cap, sizeof(*r->weights));
+    if (r->falls != NULL && r->suffix != NULL && r->scratch != NULL && r->weights != NULL)
         return true;
     r->cap = 0;
     return promql_no_memory(e);
+}
+
+static void sum_weights(const struct collector_promql_points *p, double *weights)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < p->n; i++) {
+        sum += p->v[i].weight;
+        weights[i] = sum;
+    }
 }
 
 static void count_falls(const struct collector_promql_points *p, uint32_t *falls)
@@ -362,6 +401,10 @@ static bool move(struct promql_eval *e, const struct promql_grid *g,
     struct window w = {
         .p = p->v, .scratch = r->scratch, .falls = r->falls, .suffix = r->suffix};
     count_falls(p, r->falls);
+    if (p->coarse_ms > 0) {
+        sum_weights(p, r->weights);
+        w.weights = r->weights;
+    }
     for (size_t i = 0; i < g->n; i++) {
         w.now_ms = promql_time(g, i);
         w.end_ms = promql_reference(e, g, m->node, i);
@@ -405,9 +448,7 @@ static bool all_series(struct promql_eval *e, const struct promql_grid *g,
             e, g, out, keeps_name ? l : collector_promql_labels_nameless(e->arena, l));
         fine = v != NULL && move(e, g, n, m, parameter, &r, v);
     }
-    free(r.falls);
-    free(r.suffix);
-    free(r.scratch);
+    free_rooms(&r);
     return fine;
 }
 

@@ -61,7 +61,7 @@ static enum hale_rc read_points(void *arg, void *series,
     (void)series;
     for (size_t i = 0; i < POINTS; i++)
         if (points[i].time_ms >= span->from_ms && points[i].time_ms <= span->to_ms &&
-            !collector_promql_points_add(out, points[i].time_ms, points[i].value))
+            !collector_promql_points_add(out, points[i].time_ms, points[i].value, 1))
             return HALE_E_NOMEM;
     return HALE_OK;
 }
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
     double total = 0;
     for (size_t i = 0; i < POINTS; i++) {
         total = i % 2000 == 1999 ? 0 : total + (double)(i * 7919 % 1000) / 8;
-        points[i] = (struct collector_promql_point){(int64_t)i * 10000, total};
+        points[i] = (struct collector_promql_point){(int64_t)i * 10000, total, 1};
     }
     printf("%ld series, %d points each, 1441 steps\n%-58s %8s %8s %10s\n", n_series,
            POINTS, "query", "eval ms", "JSON ms", "bytes");

@@ -78,7 +78,7 @@ static enum hale_rc read_points(void *arg, void *series,
         if (t < span->from_ms || t > span->to_ms)
             continue;
         double v = t % 70000 == 0 ? 0 : (double)t / (double)(which + 1) - 1e5;
-        if (!collector_promql_points_add(out, t, v))
+        if (!collector_promql_points_add(out, t, v, 1))
             return HALE_E_NOMEM;
     }
     return HALE_OK;

@@ -97,7 +97,8 @@ static enum hale_rc read_points(void *arg, void *series,
     out->coarse_ms = s->coarse_ms;
     for (int64_t t = s->from_s; t <= s->to_s; t += 10)
         if (t * 1000 >= span->from_ms && t * 1000 <= span->to_ms)
-            assert_true(collector_promql_points_add(out, t * 1000, s->value(t)));
+            assert_true(collector_promql_points_add(out, t * 1000, s->value(t),
+                                                    s->coarse_ms > 0 ? 360 : 1));
     return HALE_OK;
 }
 
@@ -201,7 +202,10 @@ static void instants(void **state)
         {"sum(x @ 100)", ONE("100")},
         {"late", VECTOR("")}, /* 500 s old */
         {"row", VECTOR("{\"metric\":{\"__name__\":\"row\",\"host\":\"h1\"},\"value\":"
-                       "[600,\"10\"]}")}, /* as old, but a row of an hour */
+                       "[600,\"10\"]}")},         /* as old, but a row of an hour */
+        {"count_over_time(row[10m])", H1("360")}, /* the samples it was made of */
+        {"sum_over_time(row[10m])", H1("3600")},
+        {"avg_over_time(row[10m])", H1("10")},
         {"absent(late{host=\"h1\"})", H1("1")},
         {"absent(x)", VECTOR("")},
         {"scalar(x)", "{\"resultType\":\"scalar\",\"result\":[600,\"NaN\"]}"},
