@@ -33,6 +33,8 @@ static enum hale_rc refuse(const struct cli_api *api, unsigned status,
                             "%s refused the token: give one by --token, --token-file or "
                             "HALE_TOKEN whose role allows this",
                             api->url);
+    if (text == NULL) /* Prometheus' shape */
+        text = json_string_value(json_object_get(answer, "error"));
     if (text == NULL)
         text = json_string_value(json_object_get(answer, "title"));
     return hale_err_set(err, rc_of_status(status), "%s (HTTP %u)",

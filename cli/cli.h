@@ -32,6 +32,8 @@ struct cli_options {
     const char *reload;   /* --reload, a pid or a file with one */
     unsigned n_roles;
     const char *roles[8]; /* --role */
+    const char *range;    /* query: --range, a duration; NULL: an instant */
+    const char *step;     /* query: --step, a duration; "1m" */
     long limit;           /* --limit */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
@@ -55,6 +57,7 @@ int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
 int cli_series_list(const struct cli_options *o);
 int cli_series_delete(const struct cli_options *o);
+int cli_query(const struct cli_options *o, const char *expression);
 int cli_apply(const struct cli_options *o);
 int cli_check(const struct cli_options *o, const char *path);
 int cli_token_create(const struct cli_options *o, const char *name);

@@ -30,6 +30,7 @@ static const char usage[] =
     "  series delete               remove series and all their samples (--name or --dim "
     "k=v, --idle,\n"
     "                              --dry-run)\n"
+    "  query EXPR                  PromQL, now or over time (--range 1h --step 1m)\n"
     "  apply -f FILE               make the alarm definitions equal the file "
     "(--dry-run)\n"
     "  token create NAME           prints a new token once; its hash goes into the file "
@@ -70,6 +71,8 @@ enum {
     OPT_IDLE,
     OPT_STAT,
     OPT_PERIOD,
+    OPT_RANGE,
+    OPT_STEP,
     OPT_LIMIT,
     OPT_DIM,
     OPT_DRY_RUN,
@@ -94,6 +97,8 @@ static const struct option longs[] = {
     {"idle", required_argument, NULL, OPT_IDLE},
     {"stat", required_argument, NULL, OPT_STAT},
     {"period", required_argument, NULL, OPT_PERIOD},
+    {"range", required_argument, NULL, OPT_RANGE},
+    {"step", required_argument, NULL, OPT_STEP},
     {"limit", required_argument, NULL, OPT_LIMIT},
     {"dim", required_argument, NULL, OPT_DIM},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
@@ -167,6 +172,8 @@ static int set_option(struct cli_options *o, int option)
     case OPT_IDLE: o->idle = optarg; break;
     case OPT_STAT: o->stat = optarg; break;
     case OPT_PERIOD: o->period = optarg; break;
+    case OPT_RANGE: o->range = optarg; break;
+    case OPT_STEP: o->step = optarg; break;
     case OPT_LIMIT: return set_number(&o->limit, optarg, 1, 1000000, "limit");
     case OPT_DIM:
         if (o->n_dims == sizeof(o->dims) / sizeof(o->dims[0]))
@@ -238,6 +245,10 @@ static int dispatch(const struct cli_options *o, int n, char **words)
         return dispatch_token(o, n, words, verb);
     if (strcmp(noun, "series") == 0)
         return dispatch_series(o, n, verb);
+    if (strcmp(noun, "query") == 0)
+        return n == 2
+                   ? cli_query(o, verb)
+                   : wrong("query wants one expression, got", n > 2 ? words[2] : "none");
     return wrong("unknown command", noun);
 }
 
@@ -265,6 +276,7 @@ int main(int argc, char **argv)
                 .timeout_ms = 10000},
         .since = "10m",
         .period = "60",
+        .step = "1m",
         .limit = 10000};
     char url_text[2048];
     int option, code;

@@ -56,7 +56,8 @@ def post(stack, *samples):
     ["status", "--timeout", "0"], ["alarm", "list", "--limit", "many"],
     ["alarm", "list", "--dim", "=x"], ["metric", "query", "cpu", "--since", "10"],
     ["apply", "-f", "/nonexistent.yaml"], ["check", "/nonexistent.yaml"],
-    ["status", "--token-file", "/nonexistent"]])
+    ["status", "--token-file", "/nonexistent"], ["query"], ["query", "1", "2"],
+    ["query", "1", "--range", "10"], ["query", "1", "--range", "1h", "--step", "x"]])
 def test_wrong_arguments(args):
     done = subprocess.run([str(binary("cli")), *args], capture_output=True, text=True, timeout=20)
     assert done.returncode == USAGE, done.stdout + done.stderr
@@ -347,3 +348,21 @@ def test_series(hale):
     assert json.loads(hale_json(hale, "series", "delete", "--name", "cpu")) == {
         "matching": 2, "deleted": 2}
     assert json.loads(hale_json(hale, "series", "list")) == []
+
+
+# --- query -------------------------------------------------------------------------------------
+
+def test_query_now_and_over_time(hale, stack):
+    post(stack, sample("cpu.idle_perc", "h1", 42.5), sample("cpu.idle_perc", "h2\x1b[31m", 1.0))
+    wait_for(lambda: "42.5" in hale("query", "cpu.idle_perc"), 10, "the samples")
+    lines = hale("query", "cpu.idle_perc").splitlines()
+    assert lines[0].split() == ["VALUE", "SERIES"]
+    assert lines[1].split() == ["42.5", 'cpu.idle_perc{hostname="h1"}']
+    assert "\x1b" not in "".join(lines)
+    assert hale("query", "1 + 1").splitlines()[1].split()[1] == "2"
+    out = hale("query", "vector(7)", "--range", "2m", "--step", "30s").splitlines()
+    assert out[0] == "# {}" and [line.split()[1] for line in out[2:]] == ["7"] * 5
+    assert json.loads(hale("query", "sum(cpu.idle_perc)", "--json"))["data"]["result"]
+    assert hale("query", "nothing") == "" and "no series" in hale.err
+    err = hale("query", "1 + label_join(x)", code=FAILED)
+    assert "1:5: parse error: 'label_join' is not supported" in err
