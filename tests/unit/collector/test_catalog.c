@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
+#include "base/assert.h"
 #include "collector/catalog.h"
 
 #define MODEL_MAX 40000
@@ -384,6 +386,97 @@ static void common_terms(void **state)
     collector_catalog_free(c);
 }
 
+/* --- several threads ----------------------------------------------------------------------- */
+
+static struct collector_catalog *shared;
+static _Atomic bool over;
+
+static void put_number(unsigned i, int state, struct collector_series **out)
+{
+    struct hale_buf text;
+    char name[16];
+    char host[16];
+    struct hale_series s = {
+        .tenant = HALE_STR("a"), .region = HALE_STR("R"), .n_dims = 1};
+
+    (void)snprintf(name, sizeof(name), "m%u", i % 7);
+    (void)snprintf(host, sizeof(host), "h%u", i);
+    s.name = hale_str_from(name);
+    s.dims[0] = (struct hale_dim){HALE_STR("host"), hale_str_from(host)};
+    hale_buf_init(&text, 4096);
+    HALE_ASSERT(hale_series_encode(&s, &text) == HALE_OK &&
+                collector_catalog_put(shared, hale_buf_str(&text), state, out) ==
+                    HALE_OK);
+    hale_buf_fini(&text);
+}
+
+static void *enter(void *arg) /* the network and writer threads */
+{
+    struct collector_series *s = NULL;
+
+    (void)arg;
+    for (unsigned i = 0; i < 4000; i++) {
+        put_number(i, COLLECTOR_SERIES_NEW, &s);
+        HALE_ASSERT(collector_catalog_confirm(shared, s) == HALE_OK);
+        collector_series_seen(s, i);
+        if (i % 3 == 0)
+            collector_catalog_kill(shared, s);
+        if (i % 6 == 0) {
+            collector_catalog_revive(shared, s);
+            HALE_ASSERT(collector_catalog_confirm(shared, s) == HALE_OK);
+        }
+    }
+    atomic_store(&over, true);
+    return NULL;
+}
+
+static void *look(void *arg) /* a query thread */
+{
+    struct collector_selector sel = {
+        .tenant = HALE_STR("a"), .start_ms = INT64_MIN, .end_ms = INT64_MAX};
+    size_t n = 0;
+
+    (void)arg;
+    for (unsigned i = 0; !atomic_load(&over); i++) {
+        struct collector_words w;
+        struct collector_series_list l = {0};
+        sel.name = i % 2 == 0 ? HALE_STR("m3") : (struct hale_str){NULL, 0};
+        HALE_ASSERT(collector_catalog_values(shared, &sel, HALE_STR("host"), NULL, &w) ==
+                    HALE_OK);
+        for (size_t k = 1; k < w.n; k++)
+            HALE_ASSERT(hale_str_cmp(w.v[k - 1], w.v[k]) < 0);
+        collector_words_fini(&w);
+        HALE_ASSERT(collector_catalog_names(shared, &sel, NULL, &w) == HALE_OK);
+        collector_words_fini(&w);
+        HALE_ASSERT(collector_catalog_keys(shared, &sel, NULL, &w) == HALE_OK);
+        collector_words_fini(&w);
+        HALE_ASSERT(collector_catalog_page(shared, &sel, NULL, 20, &l) == HALE_OK);
+        collector_series_list_fini(&l);
+        collector_catalog_all(shared, count_any, &n);
+    }
+    return NULL;
+}
+
+static void several_threads(void **state)
+{
+    const struct collector_selector sel = {
+        .tenant = HALE_STR("a"), .start_ms = INT64_MIN, .end_ms = INT64_MAX};
+    struct collector_series_list l = {0};
+    pthread_t threads[3];
+
+    (void)state;
+    shared = collector_catalog_new(10000, 1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, i == 0 ? enter : look, NULL),
+                         0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(collector_catalog_select(shared, &sel, &l), HALE_OK);
+    assert_int_equal(l.n, 4000 - 1334 + 667);
+    collector_series_list_fini(&l);
+    collector_catalog_free(shared);
+}
+
 /* --- single cases --------------------------------------------------------------------------- */
 
 static struct collector_series *put(struct collector_catalog *c, const char *name, int st,
@@ -484,6 +577,7 @@ int main(void)
         cmocka_unit_test(ceiling),
         cmocka_unit_test(new_is_in_no_list),
         cmocka_unit_test(times_survive),
+        cmocka_unit_test(several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
