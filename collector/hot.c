@@ -30,7 +30,8 @@ struct collector_hot *collector_hot_new(struct collector *c, int64_t now_ms)
     h->tails = collector_tails_new((size_t)c->conf->max_series);
     for (unsigned s = 0; s < h->n_shards; s++)
         h->lateness[s].delay_ms = c->conf->archive_delay_ms;
-    HALE_ASSERT(pthread_mutex_init(&h->lock, NULL) == 0);
+    HALE_ASSERT(pthread_mutex_init(&h->lock, NULL) == 0 &&
+                pthread_mutex_init(&h->sending, NULL) == 0);
     return h;
 }
 
@@ -40,6 +41,7 @@ void collector_hot_free(struct collector_hot *h)
         return;
     collector_tails_free(h->tails);
     (void)pthread_mutex_destroy(&h->lock);
+    (void)pthread_mutex_destroy(&h->sending);
     free(h);
 }
 
@@ -329,8 +331,8 @@ enum hale_rc collector_hot_read(struct collector_hot *h, struct hale_redis *redi
     return rc;
 }
 
-enum hale_rc collector_hot_forget(struct collector_hot *h, struct hale_redis *redis,
-                                  const struct collector_series *s)
+static enum hale_rc forget(struct collector_hot *h, struct hale_redis *redis,
+                           const struct collector_series *s)
 {
     int64_t now_ms = hale_clock_wall_ms();
     int64_t last_ms = atomic_load(&s->last_ms);
@@ -363,5 +365,14 @@ enum hale_rc collector_hot_forget(struct collector_hot *h, struct hale_redis *re
         rc = drop(k);
     free(k->text);
     free(k);
+    return rc;
+}
+
+enum hale_rc collector_hot_forget(struct collector_hot *h, struct hale_redis *redis,
+                                  const struct collector_series *s)
+{
+    (void)pthread_mutex_lock(&h->sending);
+    enum hale_rc rc = forget(h, redis, s);
+    (void)pthread_mutex_unlock(&h->sending);
     return rc;
 }

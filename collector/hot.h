@@ -11,6 +11,7 @@
  * Late:      samples too late for the archive (lateness.h) go to keys by arrival.
  * Threads:   the store thread takes and flushes; any thread copies, reads and forgets. One mutex,
  *            held per stream entry, per slice while it is put together, per copied series.
+ *            A second one keeps forgetting and sending apart.
  * Limits:    hot_memory is watched by the store thread, which flushes when it is reached and
  *            reads no further while Redis is away.
  */

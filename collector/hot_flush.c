@@ -136,7 +136,8 @@ static void settle(struct collector_hot *h, const struct collector_hot_part *p)
     atomic_fetch_sub(&h->bytes, p->upto);
 }
 
-static enum hale_rc slice(struct collector_hot *h, struct hale_redis *r, size_t target)
+static enum hale_rc send_slice(struct collector_hot *h, struct hale_redis *r,
+                               size_t target)
 {
     size_t n;
     size_t next;
@@ -175,6 +176,14 @@ static enum hale_rc slice(struct collector_hot *h, struct hale_redis *r, size_t 
         return HALE_E_AGAIN;
     h->cursor = next;
     return HALE_OK;
+}
+
+static enum hale_rc slice(struct collector_hot *h, struct hale_redis *r, size_t target)
+{
+    (void)pthread_mutex_lock(&h->sending);
+    enum hale_rc rc = send_slice(h, r, target);
+    (void)pthread_mutex_unlock(&h->sending);
+    return rc;
 }
 
 /* --- rounds ----------------------------------------------------------------------------- */

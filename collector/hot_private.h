@@ -21,6 +21,9 @@ struct collector_hot_part { /* one tail of a slice */
 
 struct collector_hot {
     struct collector *app;
+    pthread_mutex_t
+        sending; /* before lock; held while a slice is on its way, and to forget:
+                              * or the slice would bring back what was just dropped */
     pthread_mutex_t lock;
     struct collector_tails *tails; /* guarded by lock */
     _Atomic size_t bytes;

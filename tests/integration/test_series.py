@@ -213,8 +213,8 @@ def test_accepted_before_written_after(stack):
     for i in range(3):                             # from the second on the cache knows it as stored
         post(stack, sample("cpu", "h1", i, t + i))
     measurements(stack, 3, name="cpu")
-    wait_for(lambda: counter(stack, "hale_collector_hot_pending_bytes") == 0 and
-             len(stack.redis.cmd("KEYS", "hale:{s0}:hot:*")) == 1, 10, "the chunk")
+    last = stack.redis.cmd("XREVRANGE", "hale:{s0}:samples", "+", "-", "COUNT", 1)[0][0]
+    wait_for(lambda: stack.redis.cmd("GET", "hale:{s0}:cp:hot") == last, 10, "the checkpoint")
     hits = counter(stack, "hale_collector_spelling_hits_total")
     answers = []
     stack.redis.cmd("CLIENT", "PAUSE", 4000, "WRITE")
@@ -280,7 +280,7 @@ def test_expiry(stack):
     measurements(stack, 2, name="cpu", group_by="*")
     wait_for(lambda: hosts(stack) == ["stays"], 20, "expiry")
     assert rows(stack) == 1
-    assert counter(stack, "hale_collector_series_forgotten_total") == 1
+    wait_for(lambda: counter(stack, "hale_collector_series_forgotten_total") == 1, 10, "the count")
     post(stack, sample("cpu", "gone", 2, now_ms()))
     assert hosts(stack) == ["gone", "stays"]
 
