@@ -111,23 +111,23 @@ static enum MHD_Result send_answer(struct hale_http_req *req)
     return result;
 }
 
-static bool answered(struct hale_http_req *req)
+/* Asked under one lock: an answer may come from another thread while head waits. */
+enum standing { OPEN, WAITING, ANSWERED };
+
+static enum standing standing(struct hale_http_req *req)
 {
     struct hale_http_server *s = req->server;
     pthread_mutex_lock(&s->lock);
-    bool yes = req->state == HALE_HTTP_ANSWERED;
+    enum standing now = req->state == HALE_HTTP_ANSWERED             ? ANSWERED
+                        : req->later && req->state == HALE_HTTP_HEAD ? WAITING
+                                                                     : OPEN;
     pthread_mutex_unlock(&s->lock);
-    return yes;
+    return now;
 }
 
-/* head has put off its decision. */
-static bool waits(struct hale_http_req *req)
+static bool answered(struct hale_http_req *req)
 {
-    struct hale_http_server *s = req->server;
-    pthread_mutex_lock(&s->lock);
-    bool yes = req->later && req->state == HALE_HTTP_HEAD;
-    pthread_mutex_unlock(&s->lock);
-    return yes;
+    return standing(req) == ANSWERED;
 }
 
 struct body_facts {
@@ -183,14 +183,14 @@ static bool accept_head(struct hale_http_req *req, struct body_facts *body)
     } else if (strstr(req->uri, "%00") != NULL) {
         hale_http_refuse(req, 400, "Bad Request", "The address contains a NUL.");
     } else if (s->o.head != NULL && !s->o.head(req, s->o.arg)) {
-        if (!answered(req) && !waits(req)) {
+        if (standing(req) == OPEN) {
             hale_error("event=http_head_unanswered path=%.80s", req->path);
             hale_http_refuse(req, 500, "Internal Server Error", "No answer.");
         }
     } else if (body->known && body->length > req->max_body && !answered(req)) {
         refuse_body(req);
     }
-    return !answered(req) && !waits(req);
+    return standing(req) == OPEN;
 }
 
 /* The connection is set aside until an answer or hale_http_head_again comes.
@@ -227,7 +227,7 @@ static enum MHD_Result on_head(struct hale_http_req *req)
             (void)hale_buf_reserve(&req->body, (size_t)body.length);
         return MHD_YES;
     }
-    if (waits(req)) {
+    if (standing(req) == WAITING) {
         req->headed = false;
         set_aside(req);
         return MHD_YES;
