@@ -55,6 +55,25 @@ def counter(stack, name):
     return sum(float(v) for v in re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.M))
 
 
+def chunk_keys(stack):
+    return stack.redis.cmd("KEYS", "hale:{s0}:hot:*") + stack.redis.cmd("KEYS", "hale:{s0}:late:*")
+
+
+def archived_until(stack):
+    """End of what is archived, ms."""
+    at = stack.redis.cmd("GET", "hale:{s0}:cp:archive")
+    return (int(at.split()[1]) + 1) * 600000 if at else 0
+
+
+def only_the_archive(stack, **config):
+    """Restarts the collector with a short hot window; the raw samples before it are gone."""
+    stack.stop("collector")
+    for key in chunk_keys(stack):
+        if (int(key.rsplit(b":", 1)[1]) + 1) * 600000 <= now_ms() - 600000:
+            stack.redis.cmd("DEL", key)
+    stack.start("collector", {"hot_retention": "10m", "archive_delay": "1s", **config})
+
+
 class Correlator:
     """Writes alarms and their log as docs/formats/alarm.md says."""
 

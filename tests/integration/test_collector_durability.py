@@ -4,7 +4,8 @@ import http.client
 import threading
 import urllib.parse
 
-from collector_kit import (Live, counter, iso, measurements, now_ms, q, sample)
+from collector_kit import (Live, archived_until, counter, iso, measurements, now_ms,
+                           only_the_archive, q, sample)
 from conftest import Stack, wait_for
 
 # --- nothing acknowledged is lost -----------------------------------------------------------------
@@ -170,25 +171,6 @@ def test_two_collectors_share_one_redis(stack, tmp_path_factory):
 
 
 # --- archive --------------------------------------------------------------------------------------
-
-def chunk_keys(stack):
-    return stack.redis.cmd("KEYS", "hale:{s0}:hot:*") + stack.redis.cmd("KEYS", "hale:{s0}:late:*")
-
-
-def archived_until(stack):
-    """End of what is archived, ms."""
-    at = stack.redis.cmd("GET", "hale:{s0}:cp:archive")
-    return (int(at.split()[1]) + 1) * 600000 if at else 0
-
-
-def only_the_archive(stack):
-    """Restarts the collector with a short hot window; the raw samples before it are gone."""
-    stack.stop("collector")
-    for key in chunk_keys(stack):
-        if (int(key.rsplit(b":", 1)[1]) + 1) * 600000 <= now_ms() - 600000:
-            stack.redis.cmd("DEL", key)
-    stack.start("collector", {"hot_retention": "10m", "archive_delay": "1s"})
-
 
 def statistics(stack, start, end, stats, period, **more):
     a = stack.http("GET", q("/v2.0/metrics/statistics", start_time=iso(start), end_time=iso(end),

@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from collector_kit import counter, now_ms, sample
+from collector_kit import archived_until, counter, now_ms, only_the_archive, sample
 from conftest import Redis, Stack, wait_for
 from promql_kit import (Api, FORM, Generator, Prometheus, difference, hale_api, make_samples, now_s,
                         post_samples, rows_of)
@@ -342,3 +342,38 @@ def test_redis_away_is_said(stack, redis):
     assert (status, body["errorType"]) == (503, "unavailable")
     assert api.query("1 + 1", now)[0] == 200 # needs no store
     redis.start()
+
+
+def test_over_the_archive(stack):
+    """Rows of the archive count as the samples they were made of, and coarse ones are told of."""
+    conf = {"hot_flush": "200ms", "archive_delay": "1s",
+            "archive_tiers": [{"match": "fine", "tiers": ["10s:1d"]},
+                              {"match": "*", "tiers": ["1m:7d"]}]}
+    stack.start("collector", conf)
+    start = (now_ms() // 600000 - 7) * 600000 # more than an hour ago
+    body = [sample(name, "h", float(i), start + 5000 * i + 2500)
+            for i in range(240) for name in ("fine", "coarse")]
+    assert stack.http("POST", "/v2.0/metrics", body).status == 204
+    wait_for(lambda: archived_until(stack) >= start + 1200000, 40, "archive")
+    only_the_archive(stack, archive_tiers=conf["archive_tiers"])
+    api, end = hale_api(stack), start // 1000 + 600
+
+    def value(text, t=end - 0.001):
+        status, body = api.query(text, t)
+        assert status == 200, body
+        return ([float(r["value"][1]) for r in body["data"]["result"]], body.get("warnings", []))
+    for name, warned in (("fine", 0), ("coarse", 1)):
+        for text, want in (("count_over_time", 120), ("sum_over_time", sum(range(120))),
+                           ("avg_over_time", 59.5), ("min_over_time", 0), ("max_over_time", 119)):
+            got, warnings = value(f"{text}({name}[599999ms])")
+            assert got == [want], (name, text)
+            assert len(warnings) == warned, warnings
+    assert value("fine") == ([118.5], []) # the last row of 10 s
+    got, warnings = value("coarse")
+    assert got == [113.5] and warnings == [
+        "resolution reduced: the archive answered with averages over up to 60 s"]
+    # A lookback shorter than the rows: seen for two of them all the same.
+    status, body = api.range("coarse", start / 1000, end - 1, 10, lookback_delta="15s")
+    assert len(body["data"]["result"][0]["values"]) == 60 and len(body["warnings"]) == 1
+    status, body = api.range("coarse", start / 1000, end - 1, 120)
+    assert len(body["data"]["result"][0]["values"]) == 5 and "warnings" not in body
