@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "collector/promql_private.h"
 
 static double sgn(double v)
@@ -126,6 +127,7 @@ static bool to_vector(struct promql_eval *e, const struct promql_grid *g,
     double *v = promql_row(e, g, out, collector_promql_labels_new(e->arena, NULL, 0));
     if (v == NULL)
         return false;
+    HALE_ASSERT(scalar != NULL); /* the types were checked */
     memcpy(v, scalar, g->n * sizeof(*v));
     return true;
 }

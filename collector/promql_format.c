@@ -139,16 +139,15 @@ static char *add_integer(char *to, int64_t v)
 
 static char *add_word(char *to, const char *word)
 {
-    size_t n = strlen(word);
-
-    memcpy(to, word, n);
-    return to + n;
+    while (*word != '\0')
+        *to++ = *word++;
+    return to;
 }
 
 /* At most NUMBER_MAX bytes; gives their end. */
 static char *add_number(char *to, double d)
 {
-    struct decimal decimal;
+    struct decimal decimal = {0};
     double size = fabs(d);
 
     if (isnan(d))

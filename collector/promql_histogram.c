@@ -11,8 +11,10 @@ struct bucket {
 
 struct histograms {
     const struct collector_promql_value *in;
-    double *bound;                         /* by row: its le; NaN: no bucket */
-    size_t *member;                        /* by row: its histogram */
+    const double *q; /* by step */
+    double *bound;   /* by row: its le; NaN: no bucket */
+    size_t *next;    /* by row: the next one of its histogram, numbers + 1 */
+    size_t *member;  /* by row: its histogram */
     struct collector_promql_groups groups; /* labels without le */
 };
 
@@ -109,11 +111,28 @@ static bool find(struct promql_eval *e, struct histograms *h)
     return promql_tick(e, h->in->n);
 }
 
+/* The histogram whose rows are the list that begins with number first, at each step. */
+static bool fill(struct promql_eval *e, const struct promql_grid *g,
+                 const struct histograms *h, size_t first, struct bucket *b, double *v)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        size_t n = 0;
+        for (size_t r = first; r > 0; r = h->next[r - 1])
+            if (!collector_promql_is_none(h->in->rows[r - 1].v[i]))
+                b[n++] = (struct bucket){h->bound[r - 1], h->in->rows[r - 1].v[i]};
+        if (n > 0)
+            v[i] = bucket_quantile(h->q[i], b, n);
+        if (!promql_tick(e, 4 * n))
+            return false;
+    }
+    return true;
+}
+
 bool promql_histogram_quantile(struct promql_eval *e, const struct promql_grid *g,
                                const double *q, const struct collector_promql_value *in,
                                struct collector_promql_value *out)
 {
-    struct histograms h = {.in = in};
+    struct histograms h = {.in = in, .q = q};
 
     if (!find(e, &h) || !promql_vector(e, out, h.groups.n))
         return false;
@@ -121,30 +140,20 @@ bool promql_histogram_quantile(struct promql_eval *e, const struct promql_grid *
     if (b == NULL)
         return promql_no_memory(e);
     size_t *first = hale_arena_array(e->arena, h.groups.n + 1, sizeof(*first));
-    size_t *next = hale_arena_array(e->arena, in->n, sizeof(*next));
-    if (first == NULL || next == NULL)
+    h.next = hale_arena_array(e->arena, in->n, sizeof(*h.next));
+    if (first == NULL || h.next == NULL)
         return promql_no_memory(e);
-    for (size_t r = in->n; r-- > 0;) { /* lists of each histogram's rows, numbers + 1 */
+    for (size_t r = in->n; r-- > 0;) {
         if (isnan(h.bound[r]))
             continue;
-        next[r] = first[h.member[r]];
+        h.next[r] = first[h.member[r]];
         first[h.member[r]] = r + 1;
     }
     for (size_t k = 0; k < h.groups.n; k++) {
         double *v = promql_row(
             e, g, out, collector_promql_labels_nameless(e->arena, h.groups.labels[k]));
-        if (v == NULL)
+        if (v == NULL || !fill(e, g, &h, first[k], b, v))
             return false;
-        for (size_t i = 0; i < g->n; i++) {
-            size_t n = 0;
-            for (size_t r = first[k]; r > 0; r = next[r - 1])
-                if (!collector_promql_is_none(in->rows[r - 1].v[i]))
-                    b[n++] = (struct bucket){h.bound[r - 1], in->rows[r - 1].v[i]};
-            if (n > 0)
-                v[i] = bucket_quantile(q[i], b, n);
-            if (!promql_tick(e, 4 * n))
-                return false;
-        }
     }
     return promql_settle(e, g, out, false);
 }

@@ -330,7 +330,8 @@ static window_function function_of(enum hale_promql_function f)
 
 /* --- moving -------------------------------------------------------------------------------------------- */
 
-struct rooms { /* by point of the series under way */
+struct rooms {               /* by point of the series under way */
+    const double *parameter; /* by step, or NULL */
     size_t cap;
     uint32_t *falls;
     long double *suffix;
@@ -344,7 +345,7 @@ static void free_rooms(struct rooms *r)
     free(r->suffix);
     free(r->scratch);
     free(r->weights);
-    *r = (struct rooms){0};
+    *r = (struct rooms){.parameter = r->parameter};
 }
 
 static bool make_room(struct promql_eval *e, struct rooms *r, size_t n)
@@ -391,7 +392,7 @@ static bool walks(enum hale_promql_function f)
 
 static bool move(struct promql_eval *e, const struct promql_grid *g,
                  const struct hale_promql_node *call, const struct promql_matrix *m,
-                 const double *parameter, struct rooms *r, double *v)
+                 struct rooms *r, double *v)
 {
     const struct collector_promql_points *p = &e->points;
     window_function f = function_of(call->function);
@@ -415,7 +416,7 @@ static bool move(struct promql_eval *e, const struct promql_grid *g,
             w.lo++;
         if (w.lo == w.hi)
             continue;
-        w.parameter = parameter != NULL ? parameter[i] : 0;
+        w.parameter = r->parameter != NULL ? r->parameter[i] : 0;
         v[i] = f(&w);
         if (walks(call->function) && !promql_tick(e, w.hi - w.lo))
             return false;
@@ -436,7 +437,7 @@ static bool all_series(struct promql_eval *e, const struct promql_grid *g,
                        const double *parameter, struct collector_promql_value *out)
 {
     bool keeps_name = n->function == HALE_PROMQL_FN_LAST_OVER_TIME;
-    struct rooms r = {0};
+    struct rooms r = {.parameter = parameter};
     bool fine = true;
 
     for (size_t s = 0; fine && s < m->n; s++) {
@@ -446,7 +447,7 @@ static bool all_series(struct promql_eval *e, const struct promql_grid *g,
         const struct collector_promql_labels *l = promql_matrix_labels(m, s);
         double *v = promql_row(
             e, g, out, keeps_name ? l : collector_promql_labels_nameless(e->arena, l));
-        fine = v != NULL && move(e, g, n, m, parameter, &r, v);
+        fine = v != NULL && move(e, g, n, m, &r, v);
     }
     free_rooms(&r);
     return fine;

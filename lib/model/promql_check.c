@@ -181,7 +181,7 @@ bool promql_check(struct promql_parser *p, struct hale_promql_node *n)
 {
     n->depth = 1;
     for (unsigned i = 0; i < n->n_args; i++)
-        if (n->args[i] != NULL && n->args[i]->depth >= n->depth)
+        if (n->args[i]->depth >= n->depth)
             n->depth = n->args[i]->depth + 1;
     if (n->depth > HALE_PROMQL_MAX_DEPTH)
         return promql_fail(&p->lex, n->at, "nested deeper than %d",

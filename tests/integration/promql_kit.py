@@ -203,8 +203,8 @@ class Generator:
               'sum_over_time', 'avg_over_time', 'min_over_time', 'max_over_time',
               'count_over_time', 'last_over_time', 'present_over_time', 'stddev_over_time',
               'stdvar_over_time', 'absent_over_time']
-    SIMPLE = ['abs', 'ceil', 'floor', 'ln', 'log2', 'log10', 'sqrt', 'round', 'sgn', 'sin',
-              'cos', 'atan', 'tanh', 'deg', 'rad', 'absent', 'sort', 'sort_desc']
+    SIMPLE = ['abs', 'ceil', 'floor', 'ln', 'log2', 'log10', 'sqrt', 'round', 'sgn',
+              'atan', 'tanh', 'deg', 'rad', 'absent', 'sort', 'sort_desc']
     AGGREGATES = ['sum', 'avg', 'min', 'max', 'count', 'group', 'stddev', 'stdvar']
     DURATIONS = ['30s', '1m', '2m', '5m', '7m30s', '15m']
 

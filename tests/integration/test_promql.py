@@ -78,7 +78,7 @@ def test_random_queries_like_prometheus(house, prometheus):
 
 
 FIXED = [
-    "load % 2", "load % -1.5", "2 % load", "timestamp(load)", "timestamp(load offset 2m)",
+    "load % 2", "sin(load)", "cos(load)", "tan(load)", "exp(load)", "acos(load / 10)", "load % -1.5", "2 % load", "timestamp(load)", "timestamp(load offset 2m)",
     "timestamp(sum(load))", "sum(load)", "avg without (host) (load)", "time()", "vector(time())",
     "histogram_quantile(0.9, sum by (le) (rate(latency_bucket[5m])))",
     "100 * sum by (host) (rate(requests_total{code=~\"5..\"}[5m]))"

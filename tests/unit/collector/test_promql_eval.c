@@ -130,6 +130,7 @@ static void ask(struct world *w, const char *text, struct collector_promql_optio
         collector_promql_add_result(b, &r, o);
     else
         hale_buf_printf(b, "%d: %s", (int)r.fault, r.error);
+    o->source = NULL;
     collector_promql_result_fini(&r);
     hale_promql_fini(&q);
 }
