@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench_metric_json [seconds per row] - objects per second of one core that parse Monasca's
- * POST body: our AVX2 walker, our portable one, and jansson (json_loadb, the fields read, freed).
+ * POST body: our AVX2 walker, our portable one, jansson (json_loadb, the fields read, freed), and
+ * simdjson (on demand) where it is installed when this is built.
  * Body: 1000 objects of about 200 bytes, 5 dimensions, values with two decimals, as the agent's
  * compact and as json.dumps's spaced spelling. Each object's name and dimensions are hashed, as
  * the collector's cache does. The median and the extremes of 5 rounds are printed.
@@ -89,6 +90,20 @@ static void parse_jansson(struct hale_str body)
     sink += sum;
 }
 
+#ifdef HALE_BENCH_SIMDJSON
+#define PADDING 64 /* simdjson reads this far behind a body */
+uint64_t bench_simdjson(const char *body, size_t len, size_t capacity,
+                        size_t *objects_out); /* peer_simdjson.cc */
+
+static void parse_simdjson(struct hale_str body)
+{
+    size_t n = 0;
+
+    sink += bench_simdjson(body.p, body.len, body.len + PADDING, &n);
+    HALE_ASSERT(n == OBJECTS);
+}
+#endif
+
 static int by_size(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -139,6 +154,10 @@ int main(int argc, char **argv)
         (void)hale_scan_choose(false);
         measure("hale portable", parse_ours, hale_buf_str(&b), seconds);
         measure("jansson", parse_jansson, hale_buf_str(&b), seconds);
+#ifdef HALE_BENCH_SIMDJSON
+        HALE_ASSERT(hale_buf_reserve(&b, PADDING) != NULL);
+        measure("simdjson", parse_simdjson, hale_buf_str(&b), seconds);
+#endif
         hale_buf_fini(&b);
     }
     return 0;
