@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,25 +22,16 @@ import time
 from whole import BUILD, counter, cpu_seconds, fresh, finish, rss_mb, wait_for
 from conftest import free_port, http_call
 
-FORMATS = {"hale-json": ("json", None), "hale-influx": ("influx", None),
-           "hale-remote-write": ("remote-write", None),
-           "influxdb": ("influx", "/write?db=bench"),
-           "prometheus": ("remote-write", "/api/v1/write")}
+FORMATS = {"hale-json": "json", "hale-influx": "influx", "hale-remote-write": "remote-write",
+           "influxdb": "influx", "prometheus": "remote-write"}
 
 
 def load(port, row, options, seconds, token):
-    kind, path = FORMATS[row]
     command = [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(port), "--token", token,
-               "--format", kind, "--series", str(options.series), "--batch", "1000",
+               "--format", FORMATS[row], "--series", str(options.series), "--batch", "1000",
                "--connections", str(options.connections), "--rate", str(options.rate),
                "--seconds", str(seconds)]
-    if path is not None:
-        command += ["--path", path]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    out = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    out["sender_cpu"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return out
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def measure(row, port, pids, options, token="none", arrived=None):
@@ -61,7 +51,7 @@ def measure(row, port, pids, options, token="none", arrived=None):
           "sender %.3f CPU-s/M   %s"
           % (row, out["samples_per_second"], sum(parts.values()),
              sum(rss_mb(p) for p in pids.values()), out["p50_ms"], out["p99_ms"], out["refused"],
-             out["sender_cpu"] / million,
+             out["cpu_seconds"] / million,
              " ".join("%s %.3f" % (n, v) for n, v in parts.items()) if len(parts) > 1 else ""),
           flush=True)
 
