@@ -116,6 +116,7 @@ class Redis:
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir",
              str(self.dir), "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+             "--rdbcompression", "no", "--auto-aof-rewrite-min-size", "256mb",
              "--daemonize", "no"], stdout=self.log, stderr=self.log)
 
         def up():
