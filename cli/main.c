@@ -221,6 +221,28 @@ static int dispatch_series(const struct cli_options *o, int n, const char *verb)
     return wrong("unknown command: series", verb);
 }
 
+static int dispatch_alarm(const struct cli_options *o, int n, char **words,
+                          const char *verb)
+{
+    if (strcmp(verb, "list") == 0 && n == 2)
+        return cli_alarm_list(o);
+    if (strcmp(verb, "show") == 0)
+        return n == 3 ? cli_alarm_show(o, words[2])
+                      : wrong("alarm show wants", "one alarm id");
+    return wrong("unknown command", "alarm");
+}
+
+static int dispatch_metric(const struct cli_options *o, int n, char **words,
+                           const char *verb)
+{
+    if (strcmp(verb, "list") == 0 && n == 2)
+        return cli_metric_list(o);
+    if (strcmp(verb, "query") == 0)
+        return n == 3 ? cli_metric_query(o, words[2])
+                      : wrong("metric query wants", "one metric name");
+    return wrong("unknown command", "metric");
+}
+
 static int dispatch(const struct cli_options *o, int n, char **words)
 {
     const char *noun = words[0], *verb = n > 1 ? words[1] : "";
@@ -231,16 +253,10 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     if (strcmp(noun, "check") == 0)
         return n == 2 ? cli_check(o, verb)
                       : wrong("check wants one file, got", n > 2 ? words[2] : "none");
-    if (strcmp(noun, "alarm") == 0 && strcmp(verb, "list") == 0 && n == 2)
-        return cli_alarm_list(o);
-    if (strcmp(noun, "alarm") == 0 && strcmp(verb, "show") == 0)
-        return n == 3 ? cli_alarm_show(o, words[2])
-                      : wrong("alarm show wants", "one alarm id");
-    if (strcmp(noun, "metric") == 0 && strcmp(verb, "list") == 0 && n == 2)
-        return cli_metric_list(o);
-    if (strcmp(noun, "metric") == 0 && strcmp(verb, "query") == 0)
-        return n == 3 ? cli_metric_query(o, words[2])
-                      : wrong("metric query wants", "one metric name");
+    if (strcmp(noun, "alarm") == 0)
+        return dispatch_alarm(o, n, words, verb);
+    if (strcmp(noun, "metric") == 0)
+        return dispatch_metric(o, n, words, verb);
     if (strcmp(noun, "token") == 0)
         return dispatch_token(o, n, words, verb);
     if (strcmp(noun, "series") == 0)

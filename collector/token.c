@@ -186,10 +186,14 @@ static enum hale_rc read_table(struct hale_yaml *doc, const char *source,
 
     if (table != NULL)
         table->by_sha = hale_map_new(COLLECTOR_TOKENS_MAX, free);
-    if (names == NULL || table == NULL || table->by_sha == NULL)
-        rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    else if (hale_yaml_kind(root) != HALE_YAML_MAP || list == NULL ||
-             hale_yaml_kind(list) != HALE_YAML_LIST || hale_yaml_count(root) != 1)
+    if (names == NULL || table == NULL || table->by_sha == NULL) {
+        hale_yaml_free(doc);
+        hale_map_free(names);
+        collector_token_table_free(table);
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    }
+    if (hale_yaml_kind(root) != HALE_YAML_MAP || list == NULL ||
+        hale_yaml_kind(list) != HALE_YAML_LIST || hale_yaml_count(root) != 1)
         rc = hale_err_at(err, HALE_E_INVAL, source, 1, 0,
                          "the file must have exactly one key, tokens, with a list");
     else if (hale_yaml_count(list) > COLLECTOR_TOKENS_MAX)

@@ -177,6 +177,7 @@ struct hale_http_tls *hale_http_tls_attach(struct hale_http_tls *t, void *sessio
 }
 
 /* gnutls_certificate_retrieve_function2 */
+/* NOLINTNEXTLINE(readability-function-size): the parameters are GnuTLS' */
 static int no_certificate(gnutls_session_t session, const gnutls_datum_t *issuers,
                           int n_issuers, const gnutls_pk_algorithm_t *algorithms,
                           int n_algorithms, gnutls_pcert_st **certs, unsigned *n_certs,

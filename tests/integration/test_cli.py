@@ -90,7 +90,7 @@ def test_no_way_through(hale, tmp_path):
                                                    code=FAILED)
         hale(*args, url="not a url", code=FAILED)
         assert not hale.out
-    assert "longer than" in hale("status", token="x" * 2000, code=FAILED)
+    assert "longer than" in hale("status", token="x" * 9000, code=FAILED)
     # A reader may look but not apply.
     path = tmp_path / "d.yaml"
     path.write_text(DEFINITIONS)

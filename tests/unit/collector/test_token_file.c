@@ -103,13 +103,13 @@ static void refuses(void **state)
     hale_buf_fini(&out);
 }
 
-static char dir[] = "/tmp/hale-token-XXXXXX";
+static char dir[32];
 static char path[64];
 
 static int make_dir(void **state)
 {
     (void)state;
-    memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
+    (void)snprintf(dir, sizeof(dir), "/tmp/hale-token-XXXXXX");
     if (mkdtemp(dir) == NULL)
         return -1;
     (void)snprintf(path, sizeof(path), "%s/t.yaml", dir);
