@@ -136,6 +136,27 @@ static void settle(struct collector_hot *h, const struct collector_hot_part *p)
     atomic_fetch_sub(&h->bytes, p->upto);
 }
 
+/* The replies to one tail's part. *ok_out: Redis took all of it. */
+static enum hale_rc take_part(struct hale_redis *r, const struct collector_hot_part *p,
+                              bool *ok_out)
+{
+    enum hale_rc rc = HALE_OK;
+
+    *ok_out = true;
+    for (uint32_t k = 0; rc == HALE_OK && k < p->commands; k++) {
+        struct hale_reply *reply = NULL;
+        rc = hale_redis_reply(r, &reply);
+        if (rc == HALE_OK && hale_reply_is_error(reply)) {
+            struct hale_str why = hale_reply_str(reply);
+            hale_warn("event=hot_flush_refused detail=\"%.*s\"",
+                      (int)(why.len < 160 ? why.len : 160), why.p);
+            *ok_out = false;
+        }
+        hale_reply_free(reply);
+    }
+    return rc;
+}
+
 static enum hale_rc send_slice(struct collector_hot *h, struct hale_redis *r,
                                size_t target)
 {
@@ -147,20 +168,8 @@ static enum hale_rc send_slice(struct collector_hot *h, struct hale_redis *r,
     if (rc == HALE_OK && n > 0)
         rc = hale_redis_flush(r);
     for (size_t i = 0; rc == HALE_OK && i < n; i++) {
-        bool ok = true;
-        for (uint32_t k = 0; rc == HALE_OK && k < h->part[i].commands; k++) {
-            struct hale_reply *reply = NULL;
-            rc = hale_redis_reply(r, &reply);
-            if (rc == HALE_OK && hale_reply_is_error(reply)) {
-                hale_warn("event=hot_flush_refused detail=\"%.*s\"",
-                          (int)(hale_reply_str(reply).len < 160
-                                    ? hale_reply_str(reply).len
-                                    : 160),
-                          hale_reply_str(reply).p);
-                ok = false;
-            }
-            hale_reply_free(reply);
-        }
+        bool ok;
+        rc = take_part(r, &h->part[i], &ok);
         if (rc == HALE_OK && ok) {
             (void)pthread_mutex_lock(&h->lock);
             settle(h, &h->part[i]);
