@@ -345,8 +345,9 @@ static bool tell(struct target *t, const struct hale_alarm *a, enum hale_state o
     (void)snprintf(t->telling, sizeof(t->telling), "%s", a->id);
     t->told[0] = a->state;
     t->told[1] = old_state;
-    enum hale_rc rc = actuator_dispatch(t->owner->http, &t->owner->conf->methods,
-                                        t->method, &m, on_done, t, &t->call, &why);
+    const struct actuator_send send = {t->owner->http, &t->owner->conf->methods,
+                                       t->method, on_done, t};
+    enum hale_rc rc = actuator_dispatch(&send, &m, &t->call, &why);
     if (rc == HALE_OK)
         return true;
     t->call = 0;

@@ -9,13 +9,17 @@
 #include "actuator/message.h"
 #include "model/method.h"
 
+struct actuator_send { /* all borrowed */
+    struct hale_http_client *http;
+    const struct actuator_methods_conf *conf;
+    const struct hale_method *method;
+    hale_http_done done;
+    void *arg;
+};
 /* HALE_E_DENIED, HALE_E_INVAL: may not or cannot be sent at all, *why_out says why; anything else:
  * try again. m->from and m->now_ms are filled in. */
-HALE_MUST_CHECK enum hale_rc actuator_dispatch(struct hale_http_client *http,
-                                               const struct actuator_methods_conf *conf,
-                                               const struct hale_method *method,
+HALE_MUST_CHECK enum hale_rc actuator_dispatch(const struct actuator_send *s,
                                                struct actuator_message *m,
-                                               hale_http_done done, void *arg,
                                                uint64_t *call_out, const char **why_out);
 /* True when the answer says that the method has taken it. */
 bool actuator_dispatch_taken(const struct hale_method *method,
