@@ -99,7 +99,8 @@ static const struct {
     const char *name, *head; /* of the request, without the common lines */
 } FORMATS[LOAD_FORMATS] = {
     {"json", "POST /v2.0/metrics HTTP/1.1\r\nContent-Type: application/json\r\n"},
-    {"influx", "POST /write?db=bench&precision=ms HTTP/1.1\r\nContent-Type: text/plain\r\n"},
+    {"influx",
+     "POST /write?db=bench&precision=ms HTTP/1.1\r\nContent-Type: text/plain\r\n"},
     {"remote-write",
      "POST /api/v1/write HTTP/1.1\r\nContent-Type: application/x-protobuf\r\n"
      "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n"},
