@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/fs.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -318,8 +319,10 @@ static size_t roll_all(struct collector_archive *a, size_t at, size_t n,
                        pass->members[at + i].id, pass->chunk);
         a->points.failed = false;
         collector_points_settle(&a->points);
-        taken += collector_roll(&a->points, base_ms / 1000, l->tiers[0].step_s, n_steps,
-                                l->slots, pass->members[at + i].place.slot, a->cells);
+        const struct collector_roll_grid grid = {base_ms / 1000, l->tiers[0].step_s,
+                                                 n_steps, l->slots,
+                                                 pass->members[at + i].place.slot};
+        taken += collector_roll(&a->points, &grid, a->cells);
     }
     return taken;
 }
@@ -511,17 +514,24 @@ static int64_t end(struct collector_archive *a, struct hale_redis *redis, int64_
     return 0;
 }
 
+/* What one shard's chunk may take. */
+static int64_t window_ms(const struct collector_archive *a)
+{
+    HALE_ASSERT(a->n_shards > 0);
+    return WINDOW_MS / (int64_t)a->n_shards;
+}
+
 /* Members that should be done by now; all when the next chunk is waiting already. */
 static size_t due(const struct collector_archive *a, int64_t now_ms)
 {
     const struct collector_pass *pass = &a->pass;
-    int64_t window_ms = WINDOW_MS / (int64_t)a->n_shards;
+    int64_t window = window_ms(a);
 
     if (pass->retry_ms != 0 || is_ready(a, pass->shard, pass->chunk + 1, now_ms) ||
-        now_ms - pass->begun_ms >= window_ms || now_ms < pass->begun_ms)
+        now_ms - pass->begun_ms >= window || now_ms < pass->begun_ms)
         return pass->n;
     return (size_t)((double)pass->n * (double)(now_ms - pass->begun_ms) /
-                    (double)window_ms) +
+                    (double)window) +
            1;
 }
 
@@ -543,8 +553,8 @@ static int64_t step(struct collector_archive *a, struct hale_redis *redis, int64
         return pass->retry_ms - now_ms;
     if (pass->at < due(a, now_ms))
         return do_batch(a, redis, now_ms) == HALE_OK ? 0 : REDIS_MS;
-    int64_t pause_ms = WINDOW_MS / (int64_t)a->n_shards * COLLECTOR_ARCHIVE_BATCH *
-                       COLLECTOR_GROUP_SLOTS / (int64_t)pass->n;
+    int64_t pause_ms = window_ms(a) * COLLECTOR_ARCHIVE_BATCH * COLLECTOR_GROUP_SLOTS /
+                       (int64_t)(pass->n + 1);
     return pause_ms > PAUSE_MAX ? PAUSE_MAX : pause_ms < 1 ? 1 : pause_ms;
 }
 

@@ -8,9 +8,13 @@
 #include "collector/points.h"
 #include "store/rrd_group.h"
 
-/* points: settled. Adds those inside of [start, start + n_steps * step) to their cells, which are
- * cells[step * slots + slot] and zero before; returns how many they were. */
-size_t collector_roll(const struct collector_points *points, int64_t start_s,
-                      int64_t step_s, size_t n_steps, unsigned slots, unsigned slot,
-                      struct hale_rrd_cell *cells);
+struct collector_roll_grid { /* steps, and one slot of the group's cells */
+    int64_t start_s, step_s;
+    size_t n_steps;
+    unsigned slots, slot;
+};
+/* points: settled. Adds those inside of the grid to their cells, which are cells[step * slots +
+ * slot] and zero before; returns how many they were. */
+size_t collector_roll(const struct collector_points *points,
+                      const struct collector_roll_grid *g, struct hale_rrd_cell *cells);
 #endif

@@ -75,6 +75,7 @@ static enum hale_rc read_layout(const struct hale_yaml_node *node, int64_t hot_m
         if (rc != HALE_OK)
             return rc;
     }
+    HALE_ASSERT(r->layout.tiers[0].step_s > 0);
     if (COLLECTOR_CHUNK_MS / 1000 % r->layout.tiers[0].step_s != 0)
         return hale_yaml_error(
             node, err, "the first step must divide ten minutes: 10s, 1m, 5m, 10m");

@@ -18,6 +18,7 @@ static void add(struct collector_points *p, int64_t time_ms, double value)
 static void boundaries(void **state)
 {
     struct hale_rrd_cell cells[3 * 2] = {0};
+    const struct collector_roll_grid grid = {600, 10, 3, 2, 1};
     struct collector_points p;
 
     (void)state;
@@ -28,7 +29,7 @@ static void boundaries(void **state)
     add(&p, 610000, 8);
     add(&p, 629999, -16);
     add(&p, 630000, 32); /* behind */
-    assert_int_equal(collector_roll(&p, 600, 10, 3, 2, 1, cells), 4);
+    assert_int_equal(collector_roll(&p, &grid, cells), 4);
     assert_true(cells[1].n == 2 && cells[1].sum == 6 && cells[1].min == 2 &&
                 cells[1].max == 4);
     assert_true(cells[3].n == 1 && cells[3].sum == 8 && cells[3].min == 8 &&

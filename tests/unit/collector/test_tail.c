@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/assert.h"
 #include "collector/tail.h"
 
 static void add(struct collector_tail *t, int64_t chunk, bool late, int64_t time_ms)
@@ -92,6 +93,7 @@ static void ceilings(void **state)
     (void)state;
     s.meta.p = meta;
     struct collector_tail *t = collector_tails_get(all, &one);
+    HALE_ASSERT(t != NULL);
     assert_non_null(collector_tails_get(all, &two));
     assert_null(collector_tails_get(all, &three));
     enum hale_rc rc = HALE_OK;
