@@ -139,8 +139,9 @@ static void transition(struct correlator_engine *e, struct cor_alarm *a,
     enum hale_state from = a->state;
     cor_alarm_set_state(e, a, to);
     set_reason(a, reason);
-    a->updated_ms = a->state_updated_ms = cor_now_ms(e);
-    cor_emit(e, a, HALE_ALARM_TRANSITION, from);
+    a->updated_ms = cor_now_ms(e);
+    a->state_updated_ms = to != from ? a->updated_ms : a->state_updated_ms;
+    cor_emit(e, a, to != from ? HALE_ALARM_TRANSITION : HALE_ALARM_UPDATED, from);
 }
 
 /* --- evaluation ---------------------------------------------------------------------- */
@@ -158,10 +159,12 @@ static void evaluate(struct correlator_engine *e, struct cor_node *n)
     }
     enum hale_state to = hale_expr_eval(d->expr, states, d->semantics);
     struct cor_alarm *a = n->alarm;
-    if (to == a->state || e->nomem)
+    enum hale_severity severity = cor_severity(n, to);
+    if ((to == a->state && severity == a->severity) || e->nomem)
         return;
     enum hale_state from = a->state;
     a->manual = false;
+    a->severity = severity;
     a->state = to; /* the reason speaks of the new state */
     char *reason = cor_reason(e, a);
     a->state = from;
@@ -188,12 +191,13 @@ static void birth(struct correlator_engine *e, struct cor_node *n)
         return;
     a->node = n;
     n->alarm = a;
+    a->severity = d->severity;
     a->created_ms = a->updated_ms = a->state_updated_ms = cor_now_ms(e);
     set_reason(a, cor_strdup(e, "Alarm created"));
     cor_emit(e, a, HALE_ALARM_CREATED, a->state);
 }
 
-/* After a record about s: alarms that can exist now do, and all that use s are evaluated. */
+/* After a record about s: alarms that can exist now do, all that use s are evaluated. */
 static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_sub *s)
 {
     (void)s;
@@ -301,6 +305,8 @@ static void take_state(struct correlator_engine *e, struct cor_sub *s,
     s->at_ms = r->at_ms;
     s->window_start_ms = r->window_start_ms;
     s->window_end_ms = r->window_end_ms;
+    s->severity = r->severity;
+    s->since_ms = r->since_ms;
     cor_sub_dirty(e, s);
 }
 
@@ -456,6 +462,7 @@ static void tell_changed(struct correlator_engine *e, struct cor_alarm *a, bool 
 {
     if (!changed && !a->stale)
         return;
+    a->severity = cor_severity(a->node, a->state);
     a->updated_ms = cor_now_ms(e);
     cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
 }
@@ -480,8 +487,7 @@ enum hale_rc correlator_engine_define(struct correlator_engine *e,
     if (def != NULL &&
         (def->d->expr->n_subs != d->expr->n_subs ||
          strcmp(def->d->tenant, d->tenant) != 0 || !cor_def_same_keys(def->d, d))) {
-        dissolve(e,
-                 def); /* the API refuses such a change; whoever made it gets a new one */
+        dissolve(e, def); /* the API refuses it; whoever made it gets a new one */
         def = NULL;
     }
     if (def == NULL)

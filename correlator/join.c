@@ -489,6 +489,7 @@ struct cor_sub *cor_sub_new(struct correlator_engine *e, struct cor_node *node,
     HALE_ASSERT(node->own[index] == NULL);
     s->node = node;
     s->index = index;
+    s->severity = -1;
     node->own[index] = s;
     e->stats.subs++;
     each_container(e, s, bind_if_better);

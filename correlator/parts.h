@@ -42,7 +42,8 @@ struct cor_sub {
     bool stored;   /* its state row was loaded or created, not only a metric row */
     bool dirty;    /* in engine.dirty_subs */
     bool gone;     /* removed; freed by the next flush */
-    int64_t at_ms, window_start_ms, window_end_ms;
+    int severity;  /* enum hale_severity: level of an ALARM; -1: the definition's */
+    int64_t at_ms, window_start_ms, window_end_ms, since_ms;
     unsigned n_values;
     double *values; /* oldest first; NaN = empty */
     unsigned n_metrics, cap_metrics;
@@ -97,13 +98,14 @@ struct cor_fault {
 struct cor_alarm {
     char id[HALE_UUID_TEXT];
     enum hale_state state;
-    bool dirty;              /* in engine.dirty_alarms */
-    bool stale;              /* loaded record differs from its definition */
-    bool behind;             /* loaded record shows other series than the node has */
-    bool manual;             /* state set through the API: sub_alarms are not shown */
-    bool gone;               /* removed; freed by the next flush */
-    struct cor_node *node;   /* metric alarm, else NULL */
-    struct cor_fault *fault; /* event alarm, else NULL */
+    enum hale_severity severity; /* of a metric alarm: of its last ALARM */
+    bool dirty;                  /* in engine.dirty_alarms */
+    bool stale;                  /* loaded record differs from its definition */
+    bool behind;                 /* loaded record shows other series than the node has */
+    bool manual;                 /* state set through the API: sub_alarms are not shown */
+    bool gone;                   /* removed; freed by the next flush */
+    struct cor_node *node;       /* metric alarm, else NULL */
+    struct cor_fault *fault;     /* event alarm, else NULL */
     char *reason;
     char *lifecycle_state, *link; /* NULL = null */
     char *sub_alarms;             /* JSON, of the last log record; NULL: event alarm */
@@ -212,6 +214,8 @@ char *cor_reason(struct correlator_engine *e, const struct cor_alarm *a);
 const char *cor_alarm_name(const struct cor_alarm *a);
 /* Sorted and compact: equal values, equal text. Owned; NULL without memory. */
 char *cor_json_text(const json_t *v);
+/* How severe the metric alarm is that n would be in this state. */
+enum hale_severity cor_severity(const struct cor_node *n, enum hale_state state);
 
 /* --- fault.c --- */
 void cor_fault_free(struct cor_fault *f);

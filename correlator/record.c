@@ -161,6 +161,12 @@ static json_t *evidence_sub(struct correlator_engine *e, const struct cor_node *
     set(e, window, "end_ms", json_integer(s != NULL ? s->window_end_ms : 0));
     set(e, o, "window", window);
     set(e, o, "group", s != NULL ? parse(e, s->node->json) : json_object());
+    if (s != NULL && s->severity >= 0)
+        set(e, o, "severity",
+            string_of(
+                e, hale_str_from(hale_severity_text((enum hale_severity)s->severity))));
+    if (s != NULL && s->since_ms != 0)
+        set(e, o, "since_ms", json_integer(s->since_ms));
     hale_buf_fini(&text);
     return o;
 }
@@ -243,6 +249,26 @@ char *cor_reason(struct correlator_engine *e, const struct cor_alarm *a)
     return cor_got(e, text);
 }
 
+/* --- severity ------------------------------------------------------------------------ */
+
+/* A level lasts beyond the ALARM: whoever was told of a critical one is told of its end. */
+enum hale_severity cor_severity(const struct cor_node *n, enum hale_state state)
+{
+    const struct hale_definition *d = n->def->d;
+    enum hale_state states[HALE_EXPR_MAX_SUBS];
+    int severities[HALE_EXPR_MAX_SUBS];
+    if (!d->expr->levels)
+        return d->severity;
+    if (state != HALE_STATE_ALARM)
+        return n->alarm != NULL ? n->alarm->severity : d->severity;
+    for (unsigned i = 0; i < d->expr->n_subs; i++) {
+        const struct cor_sub *s = n->bind[i];
+        states[i] = sub_state(s);
+        severities[i] = s != NULL ? s->severity : -1;
+    }
+    return hale_expr_severity(d->expr, states, severities, d->severity);
+}
+
 /* --- the records --------------------------------------------------------------------- */
 
 /* The record as a value: strings are borrowed, JSON is new. Free with drop_json. def_id: storage
@@ -288,7 +314,7 @@ static void fill(struct correlator_engine *e, const struct cor_alarm *a,
     out->definition_id = d->id;
     out->definition_name = d->name;
     out->description = d->description;
-    out->severity = d->severity;
+    out->severity = a->severity;
     out->actions_enabled = d->actions_enabled;
     out->group = parse(e, a->node->json);
     out->metrics = node_metrics(e, a->node);

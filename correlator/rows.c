@@ -115,8 +115,14 @@ void cor_sub_value(const struct cor_sub *s, struct hale_buf *out)
             hale_buf_add_char(out, ',');
         hale_buf_add_double(out, s->values[i]);
     }
-    hale_buf_printf(out, "],\"window\":[%" PRId64 ",%" PRId64 "]}", s->window_start_ms,
+    hale_buf_printf(out, "],\"window\":[%" PRId64 ",%" PRId64 "]", s->window_start_ms,
                     s->window_end_ms);
+    if (s->severity >= 0)
+        hale_buf_printf(out, ",\"severity\":\"%s\"",
+                        hale_severity_text((enum hale_severity)s->severity));
+    if (s->since_ms != 0)
+        hale_buf_printf(out, ",\"since_ms\":%" PRId64, s->since_ms);
+    hale_buf_add_char(out, '}');
 }
 
 void cor_fault_value(const struct cor_alarm *a, struct hale_buf *out)
@@ -196,6 +202,11 @@ static enum hale_rc load_sub(struct correlator_engine *e, struct cor_sub *s,
     s->at_ms = int_of(o, "at_ms");
     s->window_start_ms = (int64_t)json_integer_value(json_array_get(window, 0));
     s->window_end_ms = (int64_t)json_integer_value(json_array_get(window, 1));
+    s->since_ms = int_of(o, "since_ms");
+    enum hale_severity severity;
+    const char *level = json_string_value(json_object_get(o, "severity"));
+    bool has = hale_severity_parse(hale_str_from(level), &severity) == HALE_OK;
+    s->severity = has ? (int)severity : -1;
     values_from(e, s, json_object_get(o, "values"));
     json_decref(o);
     return HALE_OK;
@@ -295,9 +306,11 @@ static bool load_metric_alarm(struct correlator_engine *e, struct cor_alarm *a,
     const struct hale_definition *d = n->def->d;
     a->node = n;
     n->alarm = a;
+    a->severity = r->severity;
     a->stale = strcmp(d->name, r->definition_name) != 0 ||
                strcmp(d->description, r->description) != 0 ||
-               d->severity != r->severity || d->actions_enabled != r->actions_enabled;
+               (!d->expr->levels && d->severity != r->severity) ||
+               d->actions_enabled != r->actions_enabled;
     a->manual = strcmp(r->reason, COR_API_REASON) == 0;
     a->sub_alarms = cor_got(e, cor_json_text(r->sub_alarms));
     a->loaded_metrics = cor_json_hash(e, r->metrics);

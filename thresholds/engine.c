@@ -204,6 +204,23 @@ static bool same_window(const struct hale_definition *a, const struct hale_defin
            x->deterministic == y->deterministic && a->semantics == b->semantics;
 }
 
+/* The same value leads to the same state under both. */
+static bool same_thresholds(const struct hale_subexpr *x, const struct hale_subexpr *y)
+{
+    if (x->op != y->op || x->threshold > y->threshold || x->threshold < y->threshold ||
+        x->for_s != y->for_s || x->clear_for_s != y->clear_for_s ||
+        x->has_clear != y->has_clear || x->clear > y->clear || x->clear < y->clear ||
+        x->n_levels != y->n_levels)
+        return false;
+    for (unsigned i = 0; i < x->n_levels; i++) {
+        if (x->levels[i].severity != y->levels[i].severity ||
+            x->levels[i].threshold > y->levels[i].threshold ||
+            x->levels[i].threshold < y->levels[i].threshold)
+            return false;
+    }
+    return true;
+}
+
 static void def_drop(struct thresholds_engine *e, struct def *def)
 {
     next_generation(e);
@@ -260,10 +277,8 @@ static void def_change(struct thresholds_engine *e, struct def *def,
         if (!same_window(old, d, a->index)) {
             thresholds_rematch(e, def, a->index);
             thresholds_sub_renew(e, a, now_ms);
-        } else if (x->op != y->op || x->threshold > y->threshold ||
-                   x->threshold < y->threshold) {
-            a->op = (uint8_t)y->op;
-            a->threshold = y->threshold;
+        } else if (!same_thresholds(x, y)) {
+            thresholds_verdict_refresh(a);
             thresholds_window_changed(e, a, now_ms);
             thresholds_schedule(e, a);
             *sub_dirty_flag(e, a) = 1;

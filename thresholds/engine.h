@@ -49,8 +49,10 @@ struct thresholds_event {
     unsigned n_group;
     const struct hale_dim *group; /* sorted by key */
     enum hale_state state;
-    bool by_tick;  /* decided by a tick, not by a sample */
-    int64_t at_ms; /* logical time: the entry's, or the tick's deadline */
+    int severity;     /* enum hale_severity: level of an ALARM; -1: the definition's */
+    int64_t since_ms; /* delayed by `for`: the first decision for the state; else 0 */
+    bool by_tick;     /* decided by a tick, not by a sample */
+    int64_t at_ms;    /* logical time: the entry's, or the tick's deadline */
     unsigned n_values;
     const double *values; /* finite, oldest first */
     int64_t window_start_ms, window_end_ms;

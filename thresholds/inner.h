@@ -48,6 +48,7 @@ struct sub {
     uint64_t born;      /* generation */
     int64_t recheck_ms; /* evaluate at this tick too; NO_TIME: no */
     int64_t data_end_s; /* hale: end of the newest slot that ever held a sample */
+    int64_t pend_ms;    /* when the state that waits was decided first */
     char *group;        /* n_group times: u16 key length, u16 value length, key, value */
     uint32_t refs;      /* series that point here */
     uint32_t place;     /* index in engine.subs */
@@ -56,17 +57,20 @@ struct sub {
     uint16_t n_group;
     uint8_t index; /* of the sub-expression */
     bool dead;
+    uint8_t level; /* of an ALARM: 1 the threshold, 2.. its levels; else 0 */
+    uint8_t pend;  /* 1 + the state that `for` delays, 0: none */
     bool asleep; /* window empty and nothing to report: no timer until the next sample */
     /* hot: read for every sample */
     uint8_t func, op, state; /* enum hale_func, hale_op, hale_state */
     bool reported, deterministic, monasca;
     bool changed;     /* operator or threshold changed: look at every slot once */
+    bool slow;        /* has levels or delays: look at every slot always */
     uint16_t times;   /* view slots */
     uint16_t n_slots; /* view and future slots; last: ring of values */
     uint16_t head;    /* index of the oldest slot; last: of the oldest value */
     uint16_t n_last;  /* last: values in the ring */
     uint32_t width_s;
-    double threshold;
+    double threshold;   /* in ALARM the clear threshold, if there is one */
     int64_t view_end_s; /* end of the view; last: not used */
     int64_t last_ms;    /* last: time of the newest sample, NO_TIME: none */
     struct slot slots[];
@@ -227,6 +231,75 @@ void thresholds_window_changed(struct thresholds_engine *e, struct sub *a,
 /* Deadline of the tick that the sub-alarm needs next, INT64_MAX: none. */
 int64_t thresholds_window_deadline(const struct thresholds_engine *e,
                                    const struct sub *a);
+
+/* --- verdict.c: what was decided becomes a state: levels, hysteresis, delays --------- */
+
+/* What was found: the state, the slots whose values tell why, and the window shown. */
+struct verdict {
+    enum hale_state state;
+    unsigned lo, hi; /* slots, counted from the oldest, hi not included */
+    int64_t start_ms, end_ms;
+    uint8_t level; /* of ALARM, 1..; filled by verdict.c */
+};
+
+struct moment { /* of the evaluation */
+    int64_t at_ms;
+    int64_t accepted_us; /* 0: a tick */
+    bool by_tick;
+};
+
+static inline struct slot *slot_at(struct sub *a, unsigned i)
+{
+    unsigned k = a->head + i;
+    return &a->slots[k >= a->n_slots ? k - a->n_slots : k];
+}
+
+static inline int64_t window_start_s(const struct sub *a)
+{
+    return a->view_end_s - (int64_t)a->times * a->width_s;
+}
+
+static inline double slot_value(const struct sub *a, const struct slot *s)
+{
+    if (a->func == HALE_FUNC_AVG)
+        return s->acc / s->n;
+    return a->func == HALE_FUNC_COUNT ? s->n : s->acc;
+}
+
+static inline bool slot_holds(const struct sub *a, const struct slot *s)
+{
+    return hale_op_holds((enum hale_op)a->op, slot_value(a, s), a->threshold);
+}
+
+static inline bool op_is_less(const struct sub *a)
+{
+    return a->op == HALE_OP_LT || a->op == HALE_OP_LTE;
+}
+
+/* Rule 1 is allowed for this kind (last has its own code). */
+static inline bool alarms_at_once(const struct sub *a)
+{
+    if (a->func == HALE_FUNC_MIN)
+        return op_is_less(a);
+    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && !op_is_less(a);
+}
+
+/* Rule 2 is allowed for this kind. */
+static inline bool clears_at_once(const struct sub *a)
+{
+    if (a->func == HALE_FUNC_MIN)
+        return !op_is_less(a);
+    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && op_is_less(a);
+}
+
+/* Shows slots lo..hi-1 and the time that they cover. */
+void thresholds_verdict_slots(const struct sub *a, struct verdict *v, unsigned lo,
+                              unsigned hi);
+/* Operator, threshold and what depends on state and level, from the definition of now. */
+void thresholds_verdict_refresh(struct sub *a);
+/* Reports the verdict if it is news and need not wait. */
+void thresholds_verdict(struct thresholds_engine *e, struct sub *a, struct verdict *v,
+                        const struct moment *m);
 
 /* --- schedule.c: timers ------------------------------------------------------------- */
 void thresholds_schedule(struct thresholds_engine *e,

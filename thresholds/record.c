@@ -60,6 +60,8 @@ enum hale_rc thresholds_record_encode(const struct thresholds_event *ev,
         .metrics = metrics_json(ev),
         .accepted_us = ev->accepted_us,
         .decided_us = decided_us,
+        .severity = ev->severity,
+        .since_ms = ev->since_ms,
     };
     enum hale_rc rc = HALE_E_NOMEM;
     if (r.group != NULL && r.values != NULL && r.metrics != NULL)

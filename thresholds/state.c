@@ -11,7 +11,7 @@
 #include "base/assert.h"
 #include "thresholds/inner.h"
 
-#define VERSION        1
+#define VERSION        2 /* 1: without level and what waits */
 #define PAGE_MAX_BYTES (16u << 20)
 #define FIELD_MAX      128
 /* A window of the farthest time may end some periods later. */
@@ -58,6 +58,9 @@ static void put_sub(struct hale_buf *b, const struct sub *a)
     put(b, (uint64_t)a->data_end_s, 8);
     put(b, (uint64_t)a->last_ms, 8);
     put(b, a->empty, 4);
+    put(b, a->level, 1);
+    put(b, a->pend, 1);
+    put(b, (uint64_t)a->pend_ms, 8);
     put(b, a->n_last, 2);
     put(b, a->n_group, 2);
     put(b, a->group_len, 2);
@@ -202,6 +205,7 @@ void thresholds_engine_saved(struct thresholds_engine *e)
 struct cursor {
     const unsigned char *p, *end;
     bool bad; /* latched */
+    unsigned version;
 };
 
 static uint64_t get(struct cursor *c, unsigned bytes)
@@ -249,8 +253,9 @@ static struct hale_str get_bytes(struct cursor *c, size_t n)
 static struct cursor open_value(struct hale_str v)
 {
     struct cursor c = {(const unsigned char *)v.p, (const unsigned char *)v.p + v.len,
-                       false};
-    if (v.len == 0 || get(&c, 1) != VERSION)
+                       false, 0};
+    c.version = (unsigned)get(&c, 1);
+    if (c.version == 0 || c.version > VERSION)
         c.bad = true;
     return c;
 }
@@ -259,7 +264,7 @@ static bool group_fine(struct hale_str group, unsigned n)
 {
     struct cursor c = {(const unsigned char *)group.p,
                        (const unsigned char *)group.p + group.len,
-                       n > THRESHOLDS_GROUP_MAX};
+                       n > THRESHOLDS_GROUP_MAX, VERSION};
     for (unsigned i = 0; i < n && !c.bad; i++) {
         size_t len = (size_t)get(&c, 2);
         len += (size_t)get(&c, 2);
@@ -301,11 +306,21 @@ static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct
     head.data_end_s = get_time(c, TIME_MAX_S);
     head.last_ms = get_time(c, TIME_MAX_S * 1000);
     head.empty = (uint32_t)get(c, 4);
+    if (c->version > 1) {
+        head.level = (uint8_t)get(c, 1);
+        head.pend = (uint8_t)get(c, 1);
+        head.pend_ms = get_time(c, TIME_MAX_S * 1000);
+    } else {
+        head.level = (flags & FLAG_STATE) == HALE_STATE_ALARM;
+    }
     head.n_last = (uint16_t)get(c, 2);
     unsigned n_group = (unsigned)get(c, 2);
     struct hale_str group = get_bytes(c, (size_t)get(c, 2));
     if (c->bad || index >= def->d->expr->n_subs || (flags & ~(unsigned)FLAGS) != 0 ||
-        (flags & FLAG_STATE) > HALE_STATE_ALARM || !group_fine(group, n_group) ||
+        (flags & FLAG_STATE) > HALE_STATE_ALARM ||
+        (head.level > 0) != ((flags & FLAG_STATE) == HALE_STATE_ALARM) ||
+        head.level > def->d->expr->subs[index].n_levels + 1 ||
+        head.pend > 1 + HALE_STATE_ALARM || !group_fine(group, n_group) ||
         head.view_end_s == NO_TIME || head.data_end_s == NO_TIME ||
         head.uid >= e->next_uid || head.born > e->gen ||
         thresholds_sub_find(e, def, index, group) != NULL)
@@ -325,6 +340,10 @@ static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct
     a->reported = (flags & FLAG_REPORTED) != 0;
     a->changed = (flags & FLAG_CHANGED) != 0;
     a->asleep = (flags & FLAG_ASLEEP) != 0;
+    a->level = head.level;
+    a->pend = head.pend;
+    a->pend_ms = head.pend_ms;
+    thresholds_verdict_refresh(a);
     bool last = a->func == HALE_FUNC_LAST;
     bool fine = a->n_last <= (last ? a->n_slots : 0) &&
                 (!last || (a->n_last > 0) == (a->last_ms != NO_TIME)) && get_slots(c, a);

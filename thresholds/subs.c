@@ -97,8 +97,6 @@ struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *
     a->n_group = (uint16_t)n_group;
     a->key = key_of(def, index, group);
     a->func = (uint8_t)x->func;
-    a->op = (uint8_t)x->op;
-    a->threshold = x->threshold;
     a->deterministic = x->deterministic;
     a->monasca = monasca;
     a->times = (uint16_t)x->times;
@@ -107,6 +105,7 @@ struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *
     a->state = x->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
     a->recheck_ms = NO_TIME;
     a->last_ms = NO_TIME;
+    thresholds_verdict_refresh(a);
     return a;
 }
 
@@ -269,6 +268,8 @@ void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t 
     a->uid = old->uid;
     a->born = old->born;
     a->state = old->state;
+    a->level = old->level;
+    thresholds_verdict_refresh(a);
     thresholds_sub_kill(e, old);
     if (thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {
         thresholds_sub_free(a);

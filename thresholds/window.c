@@ -8,69 +8,11 @@
  * "does not decide" to "decides", so what the slots other than the touched one say was
  * found out when they were touched. The exception, a changed threshold, sets `changed`.
  */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "thresholds/inner.h"
-
-/* What was found: the state, the slots whose values tell why, and the window shown. */
-struct verdict {
-    enum hale_state state;
-    unsigned lo, hi; /* slots, counted from the oldest, hi not included */
-    int64_t start_ms, end_ms;
-};
-
-struct moment { /* of the evaluation */
-    int64_t at_ms;
-    int64_t accepted_us; /* 0: a tick */
-    bool by_tick;
-};
-
-static inline struct slot *slot_at(struct sub *a, unsigned i)
-{
-    unsigned k = a->head + i;
-    return &a->slots[k >= a->n_slots ? k - a->n_slots : k];
-}
-
-static inline int64_t window_start_s(const struct sub *a)
-{
-    return a->view_end_s - (int64_t)a->times * a->width_s;
-}
-
-static inline double slot_value(const struct sub *a, const struct slot *s)
-{
-    if (a->func == HALE_FUNC_AVG)
-        return s->acc / s->n;
-    return a->func == HALE_FUNC_COUNT ? s->n : s->acc;
-}
-
-static inline bool slot_holds(const struct sub *a, const struct slot *s)
-{
-    return hale_op_holds((enum hale_op)a->op, slot_value(a, s), a->threshold);
-}
-
-static inline bool op_is_less(const struct sub *a)
-{
-    return a->op == HALE_OP_LT || a->op == HALE_OP_LTE;
-}
-
-/* Rule 1 is allowed for this kind (last has its own code). */
-static inline bool alarms_at_once(const struct sub *a)
-{
-    if (a->func == HALE_FUNC_MIN)
-        return op_is_less(a);
-    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && !op_is_less(a);
-}
-
-/* Rule 2 is allowed for this kind. */
-static inline bool clears_at_once(const struct sub *a)
-{
-    if (a->func == HALE_FUNC_MIN)
-        return !op_is_less(a);
-    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && op_is_less(a);
-}
 
 /* Windows end at multiples of this: a minute for Monasca's periods, for others the largest
  * part of a minute that divides the period (10 s for 10 s, 30 s for 90 s, 1 s for 7 s). */
@@ -104,6 +46,7 @@ void thresholds_window_reset(struct sub *a, int64_t now_ms)
     a->empty = 0;
     a->asleep = false;
     a->changed = false;
+    a->pend = 0;
     memset(a->slots, 0, a->n_slots * sizeof(a->slots[0]));
 }
 
@@ -167,55 +110,8 @@ void thresholds_window_changed(struct thresholds_engine *e, struct sub *a, int64
         wake(e, a, now_ms);
     a->changed = true;
     a->reported = false;
+    a->pend = 0;
     a->recheck_ms = a->monasca ? next_tick_s(e, floor_s(now_ms)) * 1000 : now_ms;
-}
-
-/* --- reporting ---------------------------------------------------------------------- */
-
-static double clamped(double x)
-{
-    return x > DBL_MAX ? DBL_MAX : x < -DBL_MAX ? -DBL_MAX : x;
-}
-
-static unsigned collect_values(struct thresholds_engine *e, struct sub *a,
-                               const struct verdict *v)
-{
-    unsigned n = 0;
-    for (unsigned i = v->lo; i < v->hi; i++) {
-        const struct slot *s = slot_at(a, i);
-        if (s->n > 0)
-            e->values[n++] = clamped(slot_value(a, s));
-    }
-    return n;
-}
-
-static void report(struct thresholds_engine *e, struct sub *a, const struct verdict *v,
-                   const struct moment *m)
-{
-    if (a->reported && a->state == v->state)
-        return;
-    a->state = (uint8_t)v->state;
-    a->reported = true;
-    *sub_dirty_flag(e, a) = 1;
-    e->stats.transitions++;
-
-    struct hale_dim dims[THRESHOLDS_GROUP_MAX];
-    struct thresholds_event ev = {
-        .kind = HALE_SUB_STATE,
-        .definition = a->def->d,
-        .sub = a->index,
-        .n_group = thresholds_group_dims(a, dims),
-        .group = dims,
-        .state = v->state,
-        .by_tick = m->by_tick,
-        .at_ms = m->at_ms,
-        .n_values = collect_values(e, a, v),
-        .values = e->values,
-        .window_start_ms = v->start_ms,
-        .window_end_ms = v->end_ms,
-        .accepted_us = m->accepted_us,
-    };
-    e->emit(&ev, e->emit_arg);
 }
 
 /* --- last --------------------------------------------------------------------------- */
@@ -264,24 +160,17 @@ static void last_sample(struct thresholds_engine *e, struct sub *a, int64_t time
     }
     /* Alarmed and the newest holds as well: nothing new, without looking at the others.
      * */
-    bool same = a->reported && !a->changed && a->state == HALE_STATE_ALARM &&
+    bool same = a->reported && !a->changed && !a->slow && a->state == HALE_STATE_ALARM &&
                 slot_holds(a, slot_at(a, a->n_last - 1u));
     struct verdict v;
     if (!same && last_decide(a, &v))
-        report(e, a, &v, m);
+        thresholds_verdict(e, a, &v, m);
+    else if (!same)
+        a->pend = 0;
     a->changed = false;
 }
 
 /* --- the other functions ------------------------------------------------------------ */
-
-static void show_slots(const struct sub *a, struct verdict *v, unsigned lo, unsigned hi)
-{
-    int64_t start = window_start_s(a);
-    v->lo = lo;
-    v->hi = hi;
-    v->start_ms = (start + (int64_t)lo * a->width_s) * 1000;
-    v->end_ms = (start + (int64_t)hi * a->width_s) * 1000;
-}
 
 /* Rule 1: the first run of `times` slots that all hold. */
 static bool find_run(struct sub *a, struct verdict *v)
@@ -292,7 +181,7 @@ static bool find_run(struct sub *a, struct verdict *v)
         run = s->n > 0 && slot_holds(a, s) ? run + 1 : 0;
         if (run == a->times) {
             v->state = HALE_STATE_ALARM;
-            show_slots(a, v, i + 1 - run, i + 1);
+            thresholds_verdict_slots(a, v, i + 1 - run, i + 1);
             return true;
         }
     }
@@ -306,7 +195,7 @@ static bool find_clear(struct sub *a, struct verdict *v)
         const struct slot *s = slot_at(a, i);
         if (s->n > 0 && !slot_holds(a, s)) {
             v->state = HALE_STATE_OK;
-            show_slots(a, v, i, i + 1);
+            thresholds_verdict_slots(a, v, i, i + 1);
             return true;
         }
     }
@@ -317,7 +206,7 @@ static bool find_clear(struct sub *a, struct verdict *v)
 static bool close_view(struct sub *a, struct verdict *v)
 {
     unsigned empty = 0;
-    show_slots(a, v, 0, a->times);
+    thresholds_verdict_slots(a, v, 0, a->times);
     for (unsigned i = 0; i < a->times; i++) {
         const struct slot *s = slot_at(a, i);
         if (s->n == 0) {
@@ -369,14 +258,14 @@ static bool decide_touched(struct sub *a, unsigned i, struct verdict *v)
         if (hi - lo < a->times)
             return false;
         v->state = HALE_STATE_ALARM;
-        show_slots(a, v, lo, lo + a->times);
+        thresholds_verdict_slots(a, v, lo, lo + a->times);
         return true;
     }
     if (!clears_at_once(a) || (a->state == HALE_STATE_OK && a->reported) ||
         slot_holds(a, slot_at(a, i)))
         return false;
     v->state = HALE_STATE_OK;
-    show_slots(a, v, i, i + 1);
+    thresholds_verdict_slots(a, v, i, i + 1);
     return true;
 }
 
@@ -426,8 +315,9 @@ void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_
     /* monasca: a sample evaluates with now := its own stamp, even one in the future. */
     bool closing = a->monasca && time_s > a->view_end_s + e->limits.delay_s;
     struct verdict v;
-    if (closing || a->changed ? decide(a, closing, &v) : decide_touched(a, i, &v))
-        report(e, a, &v, &m);
+    bool whole = closing || a->changed || a->slow;
+    if (whole ? decide(a, closing, &v) : decide_touched(a, i, &v))
+        thresholds_verdict(e, a, &v, &m);
     a->changed = false;
     if (closing) {
         e->stats.evaluations++;
@@ -439,7 +329,7 @@ void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_
 /* No tick can change or report anything before the next sample. */
 static bool settled(struct sub *a)
 {
-    if (!a->reported || a->changed)
+    if (!a->reported || a->changed || a->pend != 0)
         return false;
     if (a->state != (a->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED))
         return false;
@@ -461,16 +351,24 @@ void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t 
         a->recheck_ms = NO_TIME;
     *sub_dirty_flag(e, a) = 1;
     if (a->func == HALE_FUNC_LAST) {
+        if (!a->changed && a->pend == 0)
+            return; /* the timer of a wait that is over */
         if (last_decide(a, &v))
-            report(e, a, &v, &m);
+            thresholds_verdict(e, a, &v, &m);
+        else
+            a->pend = 0;
         a->changed = false;
         return;
     }
     bool closing = a->monasca
                        ? floor_s(at_ms) > a->view_end_s + e->limits.delay_s
                        : at_ms >= a->view_end_s * 1000 + late_wait_ms(e, a->width_s);
+    if (!closing && !a->changed && a->pend == 0)
+        return;
     if (decide(a, closing, &v))
-        report(e, a, &v, &m);
+        thresholds_verdict(e, a, &v, &m);
+    else if (closing)
+        a->pend = 0; /* a window without data ends the wait */
     a->changed = false;
     if (!closing)
         return;

@@ -356,6 +356,13 @@ struct list_rule {
 static enum hale_rc api_extensions(const struct request *r)
 {
     const struct hale_expr *x = r->d->expr;
+    for (unsigned i = 0; i < x->n_subs; i++)
+        if (x->subs[i].n_levels > 0 && x->subs[i].levels[0].severity <= r->d->severity)
+            return hale_err_set(
+                r->err, HALE_E_INVAL,
+                "the levels of the expression must be more severe than the "
+                "definition itself, which is %s",
+                hale_severity_text(r->d->severity));
     if (r->d->semantics != HALE_SEMANTICS_MONASCA || x->extension_col == 0)
         return HALE_OK;
     struct hale_err why = {.rc = HALE_E_INVAL, .col = x->extension_col};

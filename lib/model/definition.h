@@ -20,7 +20,6 @@
 #include "base/rc.h"
 #include "model/expr.h"
 
-enum hale_severity { HALE_SEV_LOW, HALE_SEV_MEDIUM, HALE_SEV_HIGH, HALE_SEV_CRITICAL };
 const char *hale_severity_text(enum hale_severity s);
 HALE_MUST_CHECK enum hale_rc hale_severity_parse(struct hale_str text,
                                                  enum hale_severity *out);

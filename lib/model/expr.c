@@ -8,8 +8,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "model/expr_lex.h"
 
 /* Each parenthesis may have a NOT before it. */
+/* By enum hale_severity. */
+const char *const hale_level_words[] = {"low", "medium", "high", "critical", NULL};
+
 #define EVAL_MAX_DEPTH (2 * HALE_EXPR_MAX_DEPTH + 2 * HALE_EXPR_MAX_SUBS)
 
 /* ---- names ---- */
@@ -85,6 +89,37 @@ enum hale_state hale_expr_eval(const struct hale_expr *e,
             if (sub_states[i] == HALE_STATE_UNDETERMINED)
                 return HALE_STATE_UNDETERMINED;
     return eval_node(e->root, sub_states, 0);
+}
+
+/* -1: the definition's. n is in ALARM. */
+static int severity_of(const struct hale_node *n, const enum hale_state *states,
+                       const int *severities, int base)
+{
+    if (n->kind == HALE_NODE_SUB)
+        return severities[n->sub];
+    if (n->kind == HALE_NODE_NOT)
+        return -1;
+    bool left = eval_node(n->left, states, 0) == HALE_STATE_ALARM;
+    bool right = eval_node(n->right, states, 0) == HALE_STATE_ALARM;
+    int a = left ? severity_of(n->left, states, severities, base) : -1;
+    int b = right ? severity_of(n->right, states, severities, base) : -1;
+    if (n->kind == HALE_NODE_AND && a >= 0 && b >= 0)
+        return a < b ? a : b;
+    if (n->kind == HALE_NODE_OR && left && right && a != b) {
+        a = a < 0 ? base : a;
+        b = b < 0 ? base : b;
+    }
+    return a > b ? a : b;
+}
+
+enum hale_severity hale_expr_severity(const struct hale_expr *e,
+                                      const enum hale_state *sub_states,
+                                      const int *sub_severities, enum hale_severity base)
+{
+    if (!e->levels || eval_node(e->root, sub_states, 0) != HALE_STATE_ALARM)
+        return base;
+    int severity = severity_of(e->root, sub_states, sub_severities, (int)base);
+    return severity < 0 ? base : (enum hale_severity)severity;
 }
 
 bool hale_op_holds(enum hale_op op, double value, double threshold)
@@ -183,8 +218,22 @@ void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out)
         hale_buf_printf(out, ", %u", s->period_s);
     hale_buf_printf(out, ") %s ", hale_op_symbol(s->op));
     add_java_double(out, s->threshold);
+    for (unsigned i = 0; i < s->n_levels; i++) {
+        hale_buf_printf(out, " %s at ", hale_level_words[s->levels[i].severity]);
+        add_java_double(out, s->levels[i].threshold);
+    }
     if (s->times != 1)
         hale_buf_printf(out, " times %u", s->times);
+    if (s->for_s > 0)
+        hale_buf_printf(out, " for %us", s->for_s);
+    if (s->has_clear || s->clear_for_s > 0)
+        hale_buf_add_c(out, " clear");
+    if (s->has_clear) {
+        hale_buf_add_char(out, ' ');
+        add_java_double(out, s->clear);
+    }
+    if (s->clear_for_s > 0)
+        hale_buf_printf(out, " for %us", s->clear_for_s);
 }
 
 /* The tree is one allocation (expr_parse.c). */

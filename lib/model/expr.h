@@ -34,6 +34,14 @@ enum hale_state {
 /* HALE: our default; MONASCA: its quirks too (definition key `semantics: monasca`). */
 enum hale_semantics { HALE_SEMANTICS_HALE, HALE_SEMANTICS_MONASCA };
 
+enum hale_severity { HALE_SEV_LOW, HALE_SEV_MEDIUM, HALE_SEV_HIGH, HALE_SEV_CRITICAL };
+
+#define HALE_EXPR_MAX_LEVELS 3
+struct hale_level { /* beyond this the alarm is as severe as that */
+    enum hale_severity severity;
+    double threshold;
+};
+
 struct hale_subexpr {
     enum hale_func func;
     enum hale_op op;
@@ -43,6 +51,13 @@ struct hale_subexpr {
     unsigned period_s; /* 1..; default 60 */
     unsigned times;    /* >= 1 */
     double threshold;
+    /* Extensions: levels beyond the threshold, rising; an ALARM ends only beyond `clear`; delays
+     * of ALARM and of its end in seconds. */
+    bool has_clear;
+    unsigned n_levels;
+    struct hale_level levels[HALE_EXPR_MAX_LEVELS];
+    double clear;
+    unsigned for_s, clear_for_s;
     struct hale_str name;
     unsigned n_dims;
     struct hale_dim *dims; /* sorted by key, unique */
@@ -60,6 +75,7 @@ struct hale_expr {
     unsigned n_subs;
     struct hale_subexpr *subs; /* in order of appearance */
     bool deterministic;        /* every sub-expression is */
+    bool levels;               /* some sub-expression has */
     /* What Monasca's language does not have, first in the text; col 0: nothing. */
     int extension_col;
     char extension[80]; /* reason for `semantics: monasca` to refuse it */
@@ -75,6 +91,12 @@ void hale_expr_free(struct hale_expr *e); /* NULL allowed */
 enum hale_state hale_expr_eval(const struct hale_expr *e,
                                const enum hale_state *sub_states,
                                enum hale_semantics semantics);
+/* How severe an ALARM of the whole is: `and` takes the lowest of its parts, `or` the highest of
+ * those in ALARM; -1 (of a part: no level, or of the whole: none decides) means the definition's
+ * severity `base`. sub_severities: enum hale_severity or -1. */
+enum hale_severity hale_expr_severity(const struct hale_expr *e,
+                                      const enum hale_state *sub_states,
+                                      const int *sub_severities, enum hale_severity base);
 /* Monasca's text of one sub-expression: "avg(x{a=2, b=1}, 120) > 10.0 times 3". */
 void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out);
 /* Name equal and every dimension of the sub-expression equal in the series. */

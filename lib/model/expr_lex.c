@@ -200,3 +200,14 @@ bool lex_fail(struct parser *p, size_t offset, enum hale_rc rc, const char *fmt,
     (void)hale_err_at(p->err, rc, NULL, 0, lex_column(p, offset), "%s", full.text);
     return false;
 }
+
+void lex_extension(struct parser *p, size_t offset, const char *fmt, ...)
+{
+    va_list ap;
+    if (p->expr->extension_col > 0)
+        return;
+    p->expr->extension_col = lex_column(p, offset);
+    va_start(ap, fmt);
+    (void)vsnprintf(p->expr->extension, sizeof(p->expr->extension), fmt, ap);
+    va_end(ap);
+}

@@ -3,7 +3,7 @@
 #define HALE_MODEL_EXPR_LEX_H
 /*
  * expr_lex - characters and words of an expression, and errors with their column.
- * Private to expr_parse.c, expr_metric.c and expr_lex.c. Offsets are in bytes, columns in characters from 1.
+ * Private to expr*.c. Offsets are in bytes, columns in characters from 1.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +29,8 @@
 #define lex_here           hale_expr_lex_here
 #define lex_fail           hale_expr_lex_fail
 #define lex_check_text     hale_expr_lex_check_text
+#define lex_extension      hale_expr_lex_extension
+#define parse_tail         hale_expr_parse_tail
 #define parse_name         hale_expr_parse_name
 #define parse_dims         hale_expr_parse_dims
 
@@ -83,6 +85,14 @@ const char *lex_here(struct parser *p, size_t offset);
 bool lex_fail(struct parser *p, size_t offset, enum hale_rc rc, const char *fmt, ...)
     HALE_PRINTF(4, 5);
 
+/* Notes what Monasca's language does not have, the first in the text, with the reason for
+ * `semantics: monasca` to refuse it. */
+void lex_extension(struct parser *p, size_t offset, const char *fmt, ...)
+    HALE_PRINTF(3, 4);
+extern const char *const hale_level_words[]; /* by enum hale_severity, then NULL */
+
+/* expr_tail.c: what stands behind the operator. */
+bool parse_tail(struct parser *p, struct hale_subexpr *s);
 /* expr_metric.c: a metric name; the dimensions in braces, if any, into s. */
 bool parse_name(struct parser *p, struct hale_str *out);
 bool parse_dims(struct parser *p, struct hale_subexpr *s);

@@ -7,8 +7,6 @@
  * the text at the end of it.
  */
 #include <ctype.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,19 +30,6 @@ static bool find_function(struct hale_str word, enum hale_func *out)
             return true;
         }
     return false;
-}
-
-/* The first thing in the text that Monasca's language does not have. */
-HALE_PRINTF(3, 4)
-static void note_extension(struct parser *p, size_t offset, const char *fmt, ...)
-{
-    va_list ap;
-    if (p->expr->extension_col > 0)
-        return;
-    p->expr->extension_col = lex_column(p, offset);
-    va_start(ap, fmt);
-    (void)vsnprintf(p->expr->extension, sizeof(p->expr->extension), fmt, ap);
-    va_end(ap);
 }
 
 /* ---- function ---- */
@@ -72,8 +57,8 @@ static bool parse_period(struct parser *p, struct hale_subexpr *s)
     if (n == 0)
         return lex_fail(p, start, HALE_E_INVAL, "the period must not be 0");
     if (n % 60 != 0)
-        note_extension(p, start, "the period must be a multiple of 60 seconds, got %u",
-                       (unsigned)n);
+        lex_extension(p, start, "the period must be a multiple of 60 seconds, got %u",
+                      (unsigned)n);
     s->period_s = (unsigned)n;
     return true;
 }
@@ -179,94 +164,7 @@ static bool parse_operator(struct parser *p, enum hale_op *out)
     return false;
 }
 
-static bool fail_threshold(struct parser *p)
-{
-    int c = lex_peek(p);
-    if (c == LEX_END)
-        return lex_fail(p, p->pos, HALE_E_INVAL, "the threshold is missing");
-    if (c == '.')
-        return lex_fail(p, p->pos, HALE_E_INVAL,
-                        "a digit is needed before the decimal point");
-    if (c == '+')
-        return lex_fail(p, p->pos, HALE_E_INVAL,
-                        "a plus sign is not allowed; write the number alone");
-    if (c == '<' || c == '>' || c == '=')
-        return lex_fail(p, p->pos, HALE_E_INVAL,
-                        "unknown operator; use '<', '<=', '>' or '>=' and a number");
-    return lex_fail(p, p->pos, HALE_E_INVAL,
-                    "the threshold on the right must be a number, found %s",
-                    lex_here(p, p->pos));
-}
-
-/* What stands directly behind the digits of a threshold and tells a wrong spelling of it. */
-static bool check_number_end(struct parser *p, struct hale_str number)
-{
-    int c = lex_peek(p), next = lex_peek_at(p, p->pos + 1);
-    if (c == '.')
-        return lex_fail(p, p->pos, HALE_E_INVAL,
-                        memchr(number.p, '.', number.len) != NULL
-                            ? "a second decimal point"
-                            : "a digit is needed after the decimal point");
-    if ((c == 'e' || c == 'E') && (isdigit(next) || next == '+' || next == '-'))
-        return lex_fail(p, p->pos, HALE_E_INVAL,
-                        "exponents are not allowed; write the number out");
-    if (c == 'x' || c == 'X')
-        return lex_fail(p, p->pos, HALE_E_INVAL, "only decimal numbers are allowed");
-    if (c == ',' && isdigit(next))
-        return lex_fail(p, p->pos, HALE_E_INVAL,
-                        "write the number without thousands separators");
-    if (c == '%')
-        return lex_fail(p, p->pos, HALE_E_INVAL, "write the number without '%%'");
-    return true;
-}
-
-static bool parse_threshold(struct parser *p, double *out)
-{
-    lex_skip(p);
-    bool negative = lex_take(p, '-');
-    lex_skip(p);
-    size_t start = p->pos;
-    if (lex_digits(p).len == 0)
-        return fail_threshold(p);
-    if (lex_peek(p) == '.' && isdigit(lex_peek_at(p, p->pos + 1))) {
-        p->pos++;
-        (void)lex_digits(p);
-    }
-    struct hale_str number = {p->text.p + start, p->pos - start};
-    if (!check_number_end(p, number))
-        return false;
-    double d;
-    if (hale_str_double(number, &d) != HALE_OK)
-        return lex_fail(p, start, HALE_E_LIMIT, "the threshold is too large");
-    *out = negative ? -d : d;
-    return true;
-}
-
-static bool parse_times(struct parser *p, struct hale_subexpr *s)
-{
-    lex_skip(p);
-    if (!lex_take_word(p, "times"))
-        return true;
-    lex_skip(p);
-    size_t start = p->pos;
-    struct hale_str digits = lex_digits(p);
-    uint64_t n;
-    if (digits.len == 0 || lex_peek(p) == '.')
-        return lex_fail(p, start, HALE_E_INVAL,
-                        "'times' must be followed by a whole number of at least 1");
-    if (hale_str_u64(digits, &n) != HALE_OK || n > HALE_EXPR_MAX_TIMES)
-        return lex_fail(p, start, HALE_E_LIMIT, "'times' must not be more than %d",
-                        HALE_EXPR_MAX_TIMES);
-    if (n == 0)
-        return lex_fail(p, start, HALE_E_INVAL, "'times' must be at least 1");
-    s->times = (unsigned)n;
-    lex_skip(p);
-    if (lex_comes(p, p->pos, "times"))
-        return lex_fail(p, p->pos, HALE_E_INVAL, "'times' is given twice");
-    return true;
-}
-
-/* ( function call | metric ) relop threshold [ "times" periods ] */
+/* ( function call | metric ) relop tail */
 static bool parse_sub(struct parser *p, struct hale_subexpr *s)
 {
     struct hale_str word;
@@ -295,7 +193,7 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
     if (s->bare)
         s->func =
             s->op == HALE_OP_GT || s->op == HALE_OP_GTE ? HALE_FUNC_MAX : HALE_FUNC_MIN;
-    return parse_threshold(p, &s->threshold) && parse_times(p, s);
+    return parse_tail(p, s);
 }
 
 /* ---- and, or, parentheses ---- */
@@ -368,7 +266,7 @@ static bool not_comes(const struct parser *p)
 
 static struct hale_node *parse_not(struct parser *p)
 {
-    note_extension(p, p->pos, "there is no negation; turn the comparison round instead");
+    lex_extension(p, p->pos, "there is no negation; turn the comparison round instead");
     p->pos += strlen("not");
     lex_skip(p);
     p->negated = !p->negated;
@@ -502,8 +400,10 @@ enum hale_rc hale_expr_parse(struct hale_str text, struct hale_expr **out,
     e->subs = p.subs;
     e->n_subs = p.n_subs;
     e->deterministic = true;
-    for (unsigned i = 0; i < e->n_subs; i++)
+    for (unsigned i = 0; i < e->n_subs; i++) {
         e->deterministic = e->deterministic && e->subs[i].deterministic;
+        e->levels = e->levels || e->subs[i].n_levels > 0;
+    }
     *out = e;
     return HALE_OK;
 }

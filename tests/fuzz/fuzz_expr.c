@@ -31,9 +31,18 @@ static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
     struct hale_expr *again;
     struct hale_err err;
     double a = fabs(s->threshold);
+    bool plain_text = a == 0 || (a >= 1e-3 && a < 1e7);
     HALE_ASSERT(isfinite(a) && s->period_s > 0 && s->times > 0);
-    if (a != 0 && (a < 1e-3 || a >= 1e7))
-        plain.threshold = 1; /* its text would have an exponent */
+    for (unsigned i = 0; i < s->n_levels; i++)
+        plain_text = plain_text && fabs(s->levels[i].threshold) < 1e7 &&
+                     fabs(s->levels[i].threshold) >= 1e-3;
+    plain_text =
+        plain_text && fabs(s->clear) < 1e7 && (!s->has_clear || fabs(s->clear) >= 1e-3);
+    if (!plain_text) { /* a text would have an exponent */
+        plain.threshold = 1;
+        plain.n_levels = 0;
+        plain.has_clear = false;
+    }
     hale_buf_reset(text);
     hale_subexpr_format(&plain, text);
     HALE_ASSERT(!text->failed);
@@ -44,6 +53,12 @@ static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
                 t->deterministic == s->deterministic);
     HALE_ASSERT(t->period_s == s->period_s && t->times == s->times);
     HALE_ASSERT(t->threshold == plain.threshold);
+    HALE_ASSERT(t->n_levels == plain.n_levels && t->has_clear == plain.has_clear);
+    HALE_ASSERT(t->for_s == s->for_s && t->clear_for_s == s->clear_for_s);
+    HALE_ASSERT(!t->has_clear || t->clear == s->clear);
+    for (unsigned i = 0; i < t->n_levels; i++)
+        HALE_ASSERT(t->levels[i].severity == s->levels[i].severity &&
+                    t->levels[i].threshold == s->levels[i].threshold);
     HALE_ASSERT(hale_str_eq(t->name, s->name) && same_dims(t, s));
     hale_expr_free(again);
 }

@@ -127,6 +127,14 @@ static void post_refuses_what_monasca_refuses(void **state)
         {"{\"name\":\"" L250 "123456\",\"expression\":\"x > 1\"}",
          "name must not be longer than 255"},
         {"{\"name\":\"n\",\"expression\":5}", "expression must be a string"},
+        {"{\"name\":\"n\",\"expression\":\"avg(x) > 5 high at 6\",\"severity\":\"HIGH\"}",
+         "the levels of the expression must be more severe than the definition itself, "
+         "which is HIGH"},
+        {"{\"name\":\"n\",\"expression\":\"avg(x) > 5 clear "
+         "4\",\"semantics\":\"monasca\"}",
+         "parser failed on expression 'avg(x) > 5 clear 4' at column 12: there is no "
+         "clear "
+         "threshold"},
         {"{\"name\":\"n\",\"expression\":\"avg(x, 30) > 5\",\"semantics\":\"monasca\"}",
          "parser failed on expression 'avg(x, 30) > 5' at column 8: the period must be a "
          "multiple "

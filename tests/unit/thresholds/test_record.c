@@ -18,6 +18,8 @@ static void test_record(void **state)
                                   .n_group = 1,
                                   .group = group,
                                   .state = HALE_STATE_ALARM,
+                                  .severity = HALE_SEV_HIGH,
+                                  .since_ms = 2,
                                   .at_ms = 5,
                                   .n_values = 2,
                                   .values = values,
@@ -41,6 +43,17 @@ static void test_record(void **state)
     assert_int_equal(r.window_end_ms, 4);
     assert_int_equal(r.accepted_us, 11);
     assert_int_equal(r.decided_us, 12);
+    assert_int_equal(r.severity, HALE_SEV_HIGH);
+    assert_int_equal(r.since_ms, 2);
+    hale_sub_record_fini(&r);
+    ev.severity = -1; /* no extension in use: no key of it */
+    ev.since_ms = 0;
+    hale_buf_reset(&b);
+    assert_int_equal(thresholds_record_encode(&ev, 12, &b), HALE_OK);
+    assert_null(strstr(b.p, "severity"));
+    assert_null(strstr(b.p, "since_ms"));
+    assert_int_equal(hale_sub_record_decode(hale_buf_str(&b), &r), HALE_OK);
+    assert_int_equal(r.severity, -1);
     hale_sub_record_fini(&r);
     hale_buf_fini(&b);
     hale_definition_free(d);

@@ -5,6 +5,7 @@
  * are incremental, as in the daemon, and are taken at each change of definitions.
  */
 #include "base/assert.h"
+#include "base/fs.h"
 #include "base/map.h"
 #include "world.h"
 
@@ -31,16 +32,25 @@ struct op {
 
 /* --- the script --------------------------------------------------------------------- */
 
-static void expression_of(char *dst, size_t size)
+static void expression_of(char *dst, size_t size, bool monasca)
 {
+    static const char *const levels[] = {"", "", " high at 12",
+                                         " high at 12 critical at 13"};
+    static const char *const delays[] = {"", "", " for 40s", " clear 0",
+                                         " for 5s clear 0 for 30s"};
     static const char *const funcs[] = {"max", "min", "avg", "sum", "count", "last"};
     static const char *const dims[] = {"", "", "{host=h1}", "{zone=z1}",
                                        "{host=h2,zone=z0}"};
     char one[2][128];
     for (unsigned i = 0; i < 2; i++)
-        snprintf(one[i], sizeof(one[i]), "%s(%c%s%s, %u) > %u times %u", funcs[dice(6)],
-                 "xy"[dice(2)], dims[dice(5)], dice(3) == 0 ? ", deterministic" : "",
-                 dice(3) == 0 ? 120 : 60, dice(12), 1 + dice(3));
+        snprintf(one[i], sizeof(one[i]), "%s(%c%s%s, %u) > %u%s times %u%s",
+                 funcs[dice(6)], "xy"[dice(2)], dims[dice(5)],
+                 dice(3) == 0 ? ", deterministic" : "",
+                 dice(3) == 0               ? 120
+                 : !monasca && dice(3) == 0 ? 15
+                                            : 60,
+                 dice(12), monasca ? "" : levels[dice(4)], 1 + dice(3),
+                 monasca ? "" : delays[dice(5)]);
     bool both = dice(2) == 0;
     snprintf(dst, size, "%s%s%s", one[0], both ? " and " : "", both ? one[1] : "");
 }
@@ -56,13 +66,15 @@ static void do_define(struct thresholds_engine *e, const struct op *op)
     int version = old != NULL ? (int)old->version + 1 : 1;
     unsigned kind = dice(3);
     const char *by = match_by[dice(3)];
-    expression_of(text, sizeof(text));
     bool monasca = dice(2) == 0;
+    expression_of(text, sizeof(text), monasca);
     if (old != NULL && kind == 0) { /* the same with another threshold */
         snprintf(text, sizeof(text), "%s", old->expression);
         char *gt = strstr(text, "> ");
         assert_non_null(gt);
         gt[2] = (char)('0' + dice(10));
+        if (gt[3] >= '0' && gt[3] <= '9')
+            gt[2] = '1', gt[3] = (char)('0' + dice(2));
         by = old->match_by.n == 0   ? match_by[0]
              : old->match_by.n == 1 ? match_by[1]
                                     : match_by[2];
@@ -288,11 +300,45 @@ static void test_round_trip(void **state)
     hale_buf_fini(&out.text);
 }
 
+/* A snapshot of version 1, as a daemon of that version left it, is read and goes on. */
+static void test_first_version(void **state)
+{
+    (void)state;
+    struct hale_buf text;
+    struct lines out;
+    struct hale_err err = {0};
+    struct hale_map *store = hale_map_new(100, free);
+    hale_buf_init(&text, 1u << 20);
+    lines_init(&out);
+    assert_non_null(store);
+    assert_int_equal(
+        hale_fs_read(HALE_TEST_DIR "/fuzz/corpus/thr_state/snapshot", &text, &err),
+        HALE_OK);
+    const unsigned char *p = (const unsigned char *)text.p, *end = p + text.len;
+    while (p < end) { /* the form of the fuzz harness */
+        struct hale_str field = {(const char *)p + 1, p[0]};
+        size_t len = p[1 + field.len] + 256u * p[2 + field.len];
+        struct hale_str value = {(const char *)p + 3 + field.len, len};
+        assert_int_equal(value.p[0], 1);
+        assert_int_equal(store_field(field, value, store), 0);
+        p += 3 + field.len + len;
+    }
+    struct thresholds_engine *e = load(store, &out);
+    assert_true(thresholds_engine_stats(e)->subalarms > 3);
+    thresholds_engine_tick(e, thresholds_engine_next_tick(e) + 3600000);
+    assert_true(out.n > 0);
+    thresholds_engine_free(e);
+    hale_map_free(store);
+    hale_buf_fini(&text);
+    hale_buf_fini(&out.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_engine_says_the_same),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_first_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,13 +92,24 @@ static void read_point(struct vector *v, struct hale_str line)
     add_point(v, at, stamp, value);
 }
 
-/* "ALARM 1:40 [20.0]" */
+/* "ALARM/HIGH 1:40 [20.0, 21.0] since 1:10", of which severity and since may be missing. */
 static void read_expect(struct vector *v, struct hale_str line)
 {
     struct hale_str state = word(&line);
     int64_t at = clock_ms(word(&line));
-    hale_buf_printf(&v->expected, "%.*s %" PRId64 " %.*s\n", (int)state.len, state.p,
-                    at - BASE_MS, (int)line.len, line.p);
+    size_t values = 0;
+    while (values < line.len && line.p[values] != ']')
+        values++;
+    assert_true(values < line.len);
+    hale_buf_printf(&v->expected, "%.*s %" PRId64 " %.*s]", (int)state.len, state.p,
+                    at - BASE_MS, (int)values, line.p);
+    struct hale_str rest = {line.p + values + 1, line.len - values - 1};
+    if (rest.len > 0) {
+        (void)word(&rest);
+        assert_true(hale_str_eq_c(word(&rest), "since"));
+        hale_buf_printf(&v->expected, " since %" PRId64, clock_ms(rest) - BASE_MS);
+    }
+    hale_buf_add_char(&v->expected, '\n');
 }
 
 static void read_line(struct vector *v, struct hale_str line)
@@ -133,13 +144,19 @@ static void note_state(const struct thresholds_event *ev, void *arg)
     struct hale_buf *out = arg;
     if (ev->kind != HALE_SUB_STATE)
         return;
-    hale_buf_printf(out, "%s %" PRId64 " [", hale_state_text(ev->state),
-                    ev->at_ms - BASE_MS);
+    hale_buf_printf(
+        out, "%s%s%s %" PRId64 " [", hale_state_text(ev->state),
+        ev->severity >= 0 ? "/" : "",
+        ev->severity >= 0 ? hale_severity_text((enum hale_severity)ev->severity) : "",
+        ev->at_ms - BASE_MS);
     for (unsigned i = 0; i < ev->n_values; i++) {
         hale_buf_add_c(out, i > 0 ? ", " : "");
         hale_buf_add_double(out, ev->values[i]);
     }
-    hale_buf_add_c(out, "]\n");
+    hale_buf_add_char(out, ']');
+    if (ev->since_ms != 0)
+        hale_buf_printf(out, " since %" PRId64, ev->since_ms - BASE_MS);
+    hale_buf_add_char(out, '\n');
 }
 
 static void run_vector(const struct vector *v)
@@ -198,7 +215,7 @@ static void test_vectors(void **state)
     (void)state;
     struct dirent **names = NULL;
     int n = scandir(HALE_TEST_DIR "/vectors/thresholds", &names, is_vector, alphasort);
-    assert_true(n >= 42);
+    assert_true(n >= 58);
     for (int i = 0; i < n; i++) {
         char path[1024];
         snprintf(path, sizeof(path), "%s/vectors/thresholds/%s", HALE_TEST_DIR,
