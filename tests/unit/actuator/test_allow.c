@@ -62,6 +62,20 @@ static void test_urls(void **state)
     actuator_allow_fini(&a);
 }
 
+/* For addresses of tenants loopback must be written. */
+static void test_listed(void **state)
+{
+    struct actuator_allow a = {0};
+    (void)state;
+    assert_false(actuator_allow_listed(&a, "http://127.0.0.1:80/"));
+    assert_false(actuator_allow_listed(&a, "http://localhost/"));
+    assert_int_equal(actuator_allow_add(&a, HALE_STR("127.0.0.1:80")), HALE_OK);
+    assert_true(actuator_allow_listed(&a, "http://127.0.0.1/x"));
+    assert_false(actuator_allow_listed(&a, "http://127.0.0.1:81/x"));
+    assert_false(actuator_allow_listed(&a, "http://user@127.0.0.1/x"));
+    actuator_allow_fini(&a);
+}
+
 static void test_patterns(void **state)
 {
     static const char *const bad[] = {"",   "http://x", "a/b", "a b",  "*",   "*x", "a*b",
@@ -77,6 +91,7 @@ static void test_patterns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),
+                                       cmocka_unit_test(test_listed),
                                        cmocka_unit_test(test_patterns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,11 +91,24 @@ static void roles(void **state)
     assert_false(collector_router_is_api("/v1x") || collector_router_is_api("/"));
 }
 
+static void versions(void **state)
+{
+    static const char *const yes[] = {"/v3", "/v2.1", "/v3.0/", "/v10", NULL};
+    static const char *const no[] = {"/",     "/v",  "/v/", "/v.1", "/v3x",
+                                     "/v3/x", "/w3", "/V3", NULL};
+    (void)state;
+    for (size_t i = 0; yes[i] != NULL; i++)
+        assert_true(collector_router_is_version(yes[i]));
+    for (size_t i = 0; no[i] != NULL; i++)
+        assert_false(collector_router_is_version(no[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matches),
         cmocka_unit_test(roles),
+        cmocka_unit_test(versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
