@@ -49,7 +49,7 @@ static const struct hale_conf_field FIELDS[] = {
      600000, NULL, "how long an invalid token is not asked about again"},
     {"cache_max", HALE_CONF_INT, AT(cache_max), false, "10000", 1, 1000000, NULL,
      "tokens remembered, valid and invalid each; the least used goes first"},
-    {"timeout", HALE_CONF_DURATION, AT(timeout_ms), false, "5s", 100, 60000, NULL,
+    {"timeout", HALE_CONF_DURATION, AT(timeout_ms), false, "15s", 100, 60000, NULL,
      "deadline of one answer of Keystone"},
     {"max_calls", HALE_CONF_INT, AT(max_calls), false, "16", 1, 256, NULL,
      "calls to Keystone at once"},
