@@ -102,8 +102,10 @@ def make(state):
 
 def serve(state, port):
     """Keystone's WSGI application, a thread per connection."""
+    import ctypes
     import socketserver
     import wsgiref.simple_server as simple
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: a killed test leaves nothing behind
     if not (state / "made").exists():
         in_child(lambda: make(state))
         (state / "made").touch()
