@@ -2,6 +2,7 @@
 #include "collector/progress.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,9 +10,11 @@
 #include "store/keys.h"
 
 struct collector_progress {
-    pthread_mutex_t lock; /* covers at; taken once per read of the streams */
+    pthread_mutex_t
+        lock; /* covers the rest; taken once per entry written and read of the streams */
     pthread_cond_t moved;
     struct hale_stream_id at[HALE_SHARDS_MAX];
+    struct hale_stream_id acked[HALE_SHARDS_MAX];
 };
 
 struct collector_progress *collector_progress_new(void)
@@ -66,4 +69,25 @@ enum hale_rc collector_progress_wait(struct collector_progress *p, unsigned shar
     bool there = hale_stream_id_cmp(p->at[shard], id) >= 0;
     (void)pthread_mutex_unlock(&p->lock);
     return there ? HALE_OK : HALE_E_AGAIN;
+}
+
+void collector_progress_acked(struct collector_progress *p, unsigned shard,
+                              struct hale_stream_id id)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    if (hale_stream_id_cmp(id, p->acked[shard]) > 0)
+        p->acked[shard] = id;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+void collector_progress_catch_up(struct collector_progress *p, int64_t timeout_ms)
+{
+    for (unsigned i = 0; i < HALE_SHARDS_MAX; i++) {
+        (void)pthread_mutex_lock(&p->lock);
+        struct hale_stream_id id = p->acked[i];
+        bool behind = hale_stream_id_cmp(p->at[i], id) < 0;
+        (void)pthread_mutex_unlock(&p->lock);
+        if (behind && collector_progress_wait(p, i, id, timeout_ms) != HALE_OK)
+            return;
+    }
 }

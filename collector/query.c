@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "collector/points.h"
+#include "collector/progress.h"
 #include "collector/request.h"
 
-#define END_MS (INT64_C(1) << 52) /* no end_time: far beyond any sample */
+#define FIRST_SAMPLES_MS 1000 /* wait for the store thread, when a series is new */
+#define END_MS           (INT64_C(1) << 52) /* no end_time: far beyond any sample */
 
 static const char MULTIPLE[] =
     "Found multiple metrics matching metric name and dimensions. Please refine your "
@@ -144,6 +146,18 @@ static enum hale_rc make_elements(struct collector_query *q)
     return HALE_OK;
 }
 
+/* Who has just made a series and sees it in the list finds its samples, too. Others never wait. */
+static void await_first_samples(struct collector *c, const struct collector_query *q)
+{
+    for (size_t i = 0; i < q->series.n; i++) {
+        if (atomic_load_explicit(&q->series.v[i]->first_ms, memory_order_relaxed) !=
+            COLLECTOR_NEVER_MS)
+            continue;
+        collector_progress_catch_up(c->progress, FIRST_SAMPLES_MS);
+        return;
+    }
+}
+
 bool collector_query_open(struct collector *c, struct hale_http_req *req,
                           struct collector_query *q)
 {
@@ -169,8 +183,10 @@ bool collector_query_open(struct collector *c, struct hale_http_req *req,
         collector_reply_error(req, 409, "MultipleMetrics", "%s", MULTIPLE);
         return false;
     }
-    if (rc == HALE_OK)
+    if (rc == HALE_OK) {
+        await_first_samples(c, q);
         rc = make_elements(q);
+    }
     if (rc != HALE_OK) {
         collector_query_failed(req, rc);
         return false;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/queue.h"
+#include "collector/progress.h"
 #include "collector/request.h"
 #include "collector/stats.h"
 #include "model/batch.h"
@@ -178,6 +179,11 @@ static enum hale_rc take_replies(struct collector_writer *w,
             } else {
                 collector_series_list_add(doubtful, j->series.v[i]);
             }
+        } else {
+            struct hale_stream_id id;
+            if (hale_stream_id_parse(hale_reply_str(reply), &id) == HALE_OK)
+                collector_progress_acked(w->app->progress,
+                                         j->batches[i - j->series.n].shard, id);
         }
         hale_reply_free(reply);
     }
