@@ -52,6 +52,13 @@ static void add_definition(const struct collector *c, const struct hale_http_req
     add_strings(b, "ok_actions", &d->ok_actions);
     add_strings(b, "alarm_actions", &d->alarm_actions);
     add_strings(b, "undetermined_actions", &d->undetermined_actions);
+    /* Ours, only where they are in use: clients compare the set of keys. */
+    if (d->semantics == HALE_SEMANTICS_MONASCA)
+        add_text(b, "semantics", "monasca");
+    if (d->on_missing != HALE_MISSING_DEFAULT)
+        add_text(b, "on_missing", hale_missing_text(d->on_missing));
+    if (d->missing_after_s != 0)
+        hale_buf_printf(b, ",\"missing_after\":%lld", (long long)d->missing_after_s);
     hale_buf_add_char(b, '}');
 }
 

@@ -39,6 +39,7 @@ struct cor_sub {
     unsigned index;        /* of the sub-expression */
     enum hale_state state;
     bool reported; /* has reported a state since it was created */
+    bool missing;  /* on_missing of the definition decided, as there was no data */
     bool stored;   /* its state row was loaded or created, not only a metric row */
     bool dirty;    /* in engine.dirty_subs */
     bool gone;     /* removed; freed by the next flush */

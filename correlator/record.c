@@ -165,6 +165,8 @@ static json_t *evidence_sub(struct correlator_engine *e, const struct cor_node *
         set(e, o, "severity",
             string_of(
                 e, hale_str_from(hale_severity_text((enum hale_severity)s->severity))));
+    if (s != NULL && s->missing)
+        set(e, o, "missing", json_true());
     if (s != NULL && s->since_ms != 0)
         set(e, o, "since_ms", json_integer(s->since_ms));
     hale_buf_fini(&text);
@@ -198,6 +200,10 @@ static void reason_item(const struct hale_subexpr *x, const struct cor_sub *s,
     hale_buf_add_c(out, x->negated ? ")" : "");
     if (!values)
         return;
+    if (s->missing) {
+        hale_buf_add_c(out, " without any data");
+        return;
+    }
     hale_buf_add_c(out, " with the values: [");
     for (unsigned i = 0; i < s->n_values; i++) {
         if (i > 0)

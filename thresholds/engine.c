@@ -277,7 +277,8 @@ static void def_change(struct thresholds_engine *e, struct def *def,
         if (!same_window(old, d, a->index)) {
             thresholds_rematch(e, def, a->index);
             thresholds_sub_renew(e, a, now_ms);
-        } else if (!same_thresholds(x, y)) {
+        } else if (!same_thresholds(x, y) || old->on_missing != d->on_missing ||
+                   old->missing_after_s != d->missing_after_s) {
             thresholds_verdict_refresh(a);
             thresholds_window_changed(e, a, now_ms);
             thresholds_schedule(e, a);

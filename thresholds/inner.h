@@ -47,12 +47,14 @@ struct sub {
     uint64_t key;       /* hash of (definition, index, group) */
     uint64_t born;      /* generation */
     int64_t recheck_ms; /* evaluate at this tick too; NO_TIME: no */
-    int64_t data_end_s; /* hale: end of the newest slot that ever held a sample */
-    int64_t pend_ms;    /* when the state that waits was decided first */
-    char *group;        /* n_group times: u16 key length, u16 value length, key, value */
-    uint32_t refs;      /* series that point here */
-    uint32_t place;     /* index in engine.subs */
-    uint32_t empty;     /* monasca: evaluations that met no value, in a row */
+    int64_t
+        data_end_s; /* hale: end of the newest slot that ever held a sample; last: second of
+                         * the newest arrival, if on_missing wants it */
+    int64_t pend_ms; /* when the state that waits was decided first */
+    char *group;     /* n_group times: u16 key length, u16 value length, key, value */
+    uint32_t refs;   /* series that point here */
+    uint32_t place;  /* index in engine.subs */
+    uint32_t empty;  /* monasca: evaluations that met no value, in a row */
     uint16_t group_len;
     uint16_t n_group;
     uint8_t index; /* of the sub-expression */
@@ -63,8 +65,8 @@ struct sub {
     /* hot: read for every sample */
     uint8_t func, op, state; /* enum hale_func, hale_op, hale_state */
     bool reported, deterministic, monasca;
-    bool changed;     /* operator or threshold changed: look at every slot once */
-    bool slow;        /* has levels or delays: look at every slot always */
+    bool changed; /* operator or threshold changed: look at every slot once */
+    bool slow; /* has levels or delays: look at every slot always; last: or on_missing */
     uint16_t times;   /* view slots */
     uint16_t n_slots; /* view and future slots; last: ring of values */
     uint16_t head;    /* index of the oldest slot; last: of the oldest value */
@@ -72,7 +74,8 @@ struct sub {
     uint32_t width_s;
     double threshold;   /* in ALARM the clear threshold, if there is one */
     int64_t view_end_s; /* end of the view; last: not used */
-    int64_t last_ms;    /* last: time of the newest sample, NO_TIME: none */
+    int64_t
+        last_ms; /* last: time of the newest sample, absent: its arrival, NO_TIME: none */
     struct slot slots[];
 };
 
@@ -240,6 +243,7 @@ struct verdict {
     unsigned lo, hi; /* slots, counted from the oldest, hi not included */
     int64_t start_ms, end_ms;
     uint8_t level; /* of ALARM, 1..; filled by verdict.c */
+    bool missing;  /* on_missing decided: nothing to measure, nothing to wait for */
 };
 
 struct moment { /* of the evaluation */
@@ -271,6 +275,12 @@ static inline bool slot_holds(const struct sub *a, const struct slot *s)
     return hale_op_holds((enum hale_op)a->op, slot_value(a, s), a->threshold);
 }
 
+/* Has no window that closes. */
+static inline bool no_window(const struct sub *a)
+{
+    return a->func == HALE_FUNC_LAST || a->func == HALE_FUNC_ABSENT;
+}
+
 static inline bool op_is_less(const struct sub *a)
 {
     return a->op == HALE_OP_LT || a->op == HALE_OP_LTE;
@@ -295,11 +305,27 @@ static inline bool clears_at_once(const struct sub *a)
 /* Shows slots lo..hi-1 and the time that they cover. */
 void thresholds_verdict_slots(const struct sub *a, struct verdict *v, unsigned lo,
                               unsigned hi);
+/* on_missing as it holds for this sub-alarm, never DEFAULT; seconds without data after which. */
+enum hale_missing thresholds_verdict_missing(const struct sub *a, int64_t *after_s);
 /* Operator, threshold and what depends on state and level, from the definition of now. */
 void thresholds_verdict_refresh(struct sub *a);
 /* Reports the verdict if it is news and need not wait. */
 void thresholds_verdict(struct thresholds_engine *e, struct sub *a, struct verdict *v,
                         const struct moment *m);
+
+/* --- silence.c: kinds and policies that need no sample to decide ----------------------- */
+void thresholds_absent_sample(struct thresholds_engine *e, struct sub *a,
+                              const struct moment *m);
+void thresholds_absent_tick(struct thresholds_engine *e, struct sub *a,
+                            const struct moment *m);
+/* After a change of the period: the silence so far counts. */
+void thresholds_absent_renew(struct sub *a, const struct sub *old, int64_t now_ms);
+/* last: a sample came. */
+void thresholds_last_watch(struct thresholds_engine *e, struct sub *a,
+                           const struct moment *m);
+/* last, at a tick: true if on_missing decided. Else keeps the timer. */
+bool thresholds_last_silent(struct thresholds_engine *e, struct sub *a,
+                            const struct moment *m);
 
 /* --- schedule.c: timers ------------------------------------------------------------- */
 void thresholds_schedule(struct thresholds_engine *e,

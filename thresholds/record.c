@@ -62,6 +62,7 @@ enum hale_rc thresholds_record_encode(const struct thresholds_event *ev,
         .decided_us = decided_us,
         .severity = ev->severity,
         .since_ms = ev->since_ms,
+        .missing = ev->missing,
     };
     enum hale_rc rc = HALE_E_NOMEM;
     if (r.group != NULL && r.values != NULL && r.metrics != NULL)

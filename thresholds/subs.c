@@ -71,6 +71,8 @@ static unsigned slots_of(const struct thresholds_engine *e, const struct hale_su
 {
     if (x->func == HALE_FUNC_LAST)
         return monasca ? 1 : x->times;
+    if (x->func == HALE_FUNC_ABSENT)
+        return 2;
     return x->times + future_slots(e, x->period_s, monasca);
 }
 
@@ -270,6 +272,7 @@ void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t 
     a->state = old->state;
     a->level = old->level;
     thresholds_verdict_refresh(a);
+    const struct sub silent = {.func = old->func, .last_ms = old->last_ms};
     thresholds_sub_kill(e, old);
     if (thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {
         thresholds_sub_free(a);
@@ -277,5 +280,7 @@ void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t 
         return;
     }
     thresholds_window_reset(a, now_ms);
+    if (a->func == HALE_FUNC_ABSENT)
+        thresholds_absent_renew(a, &silent, now_ms);
     thresholds_schedule(e, a);
 }

@@ -27,13 +27,27 @@ static double threshold_of(const struct sub *a, const struct hale_subexpr *x, un
     return l == 1 ? x->clear : own - (x->threshold - x->clear);
 }
 
+enum hale_missing thresholds_verdict_missing(const struct sub *a, int64_t *after_s)
+{
+    const struct hale_definition *d = a->def->d;
+    *after_s =
+        d->missing_after_s > 0 ? d->missing_after_s : (int64_t)a->width_s * a->times * 2;
+    bool keeps = a->func == HALE_FUNC_LAST;
+    if (d->on_missing != HALE_MISSING_DEFAULT && !(keeps && a->deterministic))
+        return d->on_missing;
+    return keeps ? HALE_MISSING_KEEP : HALE_MISSING_UNDETERMINED;
+}
+
 void thresholds_verdict_refresh(struct sub *a)
 {
     const struct hale_subexpr *x = expr_of(a);
     if (a->level > x->n_levels + 1)
         a->level = (uint8_t)(x->n_levels + 1);
     a->op = (uint8_t)x->op;
-    a->slow = x->n_levels > 0 || x->for_s > 0 || x->clear_for_s > 0;
+    int64_t after_s;
+    a->slow = x->n_levels > 0 || x->for_s > 0 || x->clear_for_s > 0 ||
+              (a->func == HALE_FUNC_LAST &&
+               thresholds_verdict_missing(a, &after_s) != HALE_MISSING_KEEP);
     a->threshold = threshold_of(a, x, 1);
 }
 
@@ -135,6 +149,7 @@ static void report(struct thresholds_engine *e, struct sub *a, const struct verd
         .state = v->state,
         .severity = severity_of(a),
         .since_ms = since_ms,
+        .missing = v->missing,
         .by_tick = m->by_tick,
         .at_ms = m->at_ms,
         .n_values = collect_values(e, a, v),
@@ -184,7 +199,12 @@ void thresholds_verdict(struct thresholds_engine *e, struct sub *a, struct verdi
                         const struct moment *m)
 {
     v->level = v->state == HALE_STATE_ALARM ? 1 : 0;
-    if (a->slow) {
+    if (v->missing) {
+        a->pend = 0;
+        if (v->level > 0 && a->level > 0)
+            v->level = a->level; /* what it was last seen at */
+    }
+    if (a->slow && !v->missing) {
         const struct hale_subexpr *x = expr_of(a);
         if (v->level > 0 && x->n_levels > 0)
             grade(a, x, v);

@@ -81,7 +81,7 @@ static int64_t next_tick_s(const struct thresholds_engine *e, int64_t after_s)
 int64_t thresholds_window_deadline(const struct thresholds_engine *e, const struct sub *a)
 {
     int64_t at = INT64_MAX;
-    if (!a->asleep && a->func != HALE_FUNC_LAST) {
+    if (!a->asleep && !no_window(a)) {
         at = a->monasca ? next_tick_s(e, a->view_end_s + e->limits.delay_s) * 1000
                         : a->view_end_s * 1000 + late_wait_ms(e, a->width_s);
     }
@@ -158,11 +158,13 @@ static void last_sample(struct thresholds_engine *e, struct sub *a, int64_t time
         a->slots[a->head] = (struct slot){value, 1};
         a->head = (uint16_t)(a->head + 1u < a->n_slots ? a->head + 1u : 0);
     }
+    if (a->slow)
+        thresholds_last_watch(e, a, m);
     /* Alarmed and the newest holds as well: nothing new, without looking at the others.
      * */
     bool same = a->reported && !a->changed && !a->slow && a->state == HALE_STATE_ALARM &&
                 slot_holds(a, slot_at(a, a->n_last - 1u));
-    struct verdict v;
+    struct verdict v = {.missing = false};
     if (!same && last_decide(a, &v))
         thresholds_verdict(e, a, &v, m);
     else if (!same)
@@ -226,11 +228,19 @@ static bool close_view(struct sub *a, struct verdict *v)
     }
     if (a->empty < UINT32_MAX)
         a->empty++;
-    int64_t limit_s = (int64_t)a->width_s * a->times * 2;
-    bool no_data = a->monasca ? (int64_t)a->empty * 60 >= limit_s
-                              : a->view_end_s - a->data_end_s >= limit_s;
-    v->state = a->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
-    return a->deterministic || no_data;
+    if (a->deterministic) {
+        v->state = HALE_STATE_OK;
+        return true;
+    }
+    int64_t after_s;
+    enum hale_missing policy = thresholds_verdict_missing(a, &after_s);
+    v->state = policy == HALE_MISSING_OK      ? HALE_STATE_OK
+               : policy == HALE_MISSING_ALARM ? HALE_STATE_ALARM
+                                              : HALE_STATE_UNDETERMINED;
+    v->missing = policy == HALE_MISSING_OK || policy == HALE_MISSING_ALARM;
+    bool no_data = a->monasca ? (int64_t)a->empty * 60 >= after_s
+                              : a->view_end_s - a->data_end_s >= after_s;
+    return no_data && policy != HALE_MISSING_KEEP;
 }
 
 static bool decide(struct sub *a, bool closing, struct verdict *v)
@@ -292,6 +302,10 @@ void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_
         last_sample(e, a, time_ms, value, &m);
         return;
     }
+    if (a->func == HALE_FUNC_ABSENT) {
+        thresholds_absent_sample(e, a, &m);
+        return;
+    }
     if (a->asleep) {
         wake(e, a, now_ms);
         thresholds_schedule(e, a);
@@ -314,7 +328,7 @@ void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_
 
     /* monasca: a sample evaluates with now := its own stamp, even one in the future. */
     bool closing = a->monasca && time_s > a->view_end_s + e->limits.delay_s;
-    struct verdict v;
+    struct verdict v = {.missing = false};
     bool whole = closing || a->changed || a->slow;
     if (whole ? decide(a, closing, &v) : decide_touched(a, i, &v))
         thresholds_verdict(e, a, &v, &m);
@@ -329,9 +343,17 @@ void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_
 /* No tick can change or report anything before the next sample. */
 static bool settled(struct sub *a)
 {
-    if (!a->reported || a->changed || a->pend != 0)
+    static const enum hale_state ends[] = {
+        [HALE_MISSING_UNDETERMINED] = HALE_STATE_UNDETERMINED,
+        [HALE_MISSING_OK] = HALE_STATE_OK,
+        [HALE_MISSING_ALARM] = HALE_STATE_ALARM,
+    };
+    int64_t after_s;
+    enum hale_missing policy =
+        a->deterministic ? HALE_MISSING_OK : thresholds_verdict_missing(a, &after_s);
+    if (a->changed || a->pend != 0)
         return false;
-    if (a->state != (a->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED))
+    if (policy != HALE_MISSING_KEEP && (!a->reported || a->state != ends[policy]))
         return false;
     if (a->monasca && !a->deterministic &&
         (int64_t)a->empty * 60 < (int64_t)a->width_s * a->times * 2)
@@ -346,11 +368,17 @@ static bool settled(struct sub *a)
 void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t at_ms)
 {
     struct moment m = {.at_ms = at_ms, .accepted_us = 0, .by_tick = true};
-    struct verdict v;
+    struct verdict v = {.missing = false};
     if (a->recheck_ms != NO_TIME && a->recheck_ms <= at_ms)
         a->recheck_ms = NO_TIME;
     *sub_dirty_flag(e, a) = 1;
+    if (a->func == HALE_FUNC_ABSENT) {
+        thresholds_absent_tick(e, a, &m);
+        return;
+    }
     if (a->func == HALE_FUNC_LAST) {
+        if (a->slow && thresholds_last_silent(e, a, &m))
+            return;
         if (!a->changed && a->pend == 0)
             return; /* the timer of a wait that is over */
         if (last_decide(a, &v))

@@ -23,14 +23,14 @@
  *   {"v":1,"kind":"create"|"metric"|"state","definition_id":s,"definition_version":n,"sub":n,
  *    "group":{k:v},"state":"OK","at_ms":n,"values":[x],"window":{"start_ms":n,"end_ms":n},
  *    "metrics":[{"name":s,"dimensions":{}}],"accepted_us":n,"decided_us":n,
- *    "severity":s?,"since_ms":n?}
+ *    "severity":s?,"since_ms":n?,"missing":b?}
  * create: first series of the sub-alarm seen; state is the birth state (UNDETERMINED, or OK when
  *   deterministic), metrics has that series. metric: one more series joined (metrics = the new
  *   one). state: the sub-alarm reports a state (first report after creation included); values are
  *   the slot values it was decided on, oldest first; metrics is [].
  * accepted_us: acceptance of the deciding sample (0: decided by a timer).
  * severity: of the level that an ALARM has reached, if any. since_ms: the first decision for the
- *   state, when `for` delayed it.
+ *   state, when `for` delayed it. missing: on_missing decided, as there was no data.
  */
 enum hale_sub_kind { HALE_SUB_CREATE, HALE_SUB_METRIC, HALE_SUB_STATE };
 struct hale_sub_record {
@@ -47,6 +47,7 @@ struct hale_sub_record {
     int64_t accepted_us, decided_us;
     int severity;     /* enum hale_severity; -1: none */
     int64_t since_ms; /* 0: none */
+    bool missing;
 };
 HALE_MUST_CHECK enum hale_rc hale_sub_record_encode(const struct hale_sub_record *r,
                                                     struct hale_buf *out);

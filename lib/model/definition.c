@@ -18,6 +18,16 @@ static const char *const semantics_choices[] = {
     NULL,
 };
 
+static const char *const missing_choices[] = {
+    "", "keep", "undetermined", "ok", "alarm", NULL,
+};
+
+const char *hale_missing_text(enum hale_missing m)
+{
+    HALE_ASSERT((unsigned)m <= HALE_MISSING_ALARM);
+    return m == HALE_MISSING_DEFAULT ? NULL : missing_choices[m];
+}
+
 const char *hale_severity_text(enum hale_severity s)
 {
     HALE_ASSERT((unsigned)s <= HALE_SEV_CRITICAL);
@@ -137,6 +147,11 @@ static void decode_fields(struct hale_json_in *in, struct hale_definition *d)
     in_strings(in, "undetermined_actions", &d->undetermined_actions);
     d->semantics =
         (enum hale_semantics)hale_json_in_choice(in, "semantics", semantics_choices);
+    if (json_object_get(in->object, "on_missing") != NULL)
+        d->on_missing =
+            (enum hale_missing)hale_json_in_choice(in, "on_missing", missing_choices);
+    hale_json_in_i64(in, "missing_after", HALE_JSON_OPTIONAL, 0, HALE_MISSING_AFTER_MAX_S,
+                     &d->missing_after_s);
     hale_json_in_i64(in, "version", must, 1, INT64_MAX, &d->version);
     hale_json_in_i64(in, "created_ms", must, INT64_MIN, INT64_MAX, &d->created_ms);
     hale_json_in_i64(in, "updated_ms", must, INT64_MIN, INT64_MAX, &d->updated_ms);
@@ -205,6 +220,10 @@ enum hale_rc hale_definition_encode(const struct hale_definition *d, struct hale
     out_strings(&o, "alarm_actions", &d->alarm_actions);
     out_strings(&o, "undetermined_actions", &d->undetermined_actions);
     hale_json_out_str(&o, "semantics", semantics_choices[d->semantics]);
+    if (d->on_missing != HALE_MISSING_DEFAULT)
+        hale_json_out_str(&o, "on_missing", hale_missing_text(d->on_missing));
+    if (d->missing_after_s != 0)
+        hale_json_out_i64(&o, "missing_after", d->missing_after_s);
     hale_json_out_i64(&o, "version", d->version);
     hale_json_out_i64(&o, "created_ms", d->created_ms);
     hale_json_out_i64(&o, "updated_ms", d->updated_ms);
@@ -352,6 +371,40 @@ struct list_rule {
     size_t max_chars; /* of an item */
 };
 
+/* null takes the key back. */
+static enum hale_rc api_missing(const struct request *r)
+{
+    json_t *v = json_object_get(r->body, "on_missing");
+    json_t *after = json_object_get(r->body, "missing_after");
+    struct hale_definition *d = r->d;
+    d->on_missing = r->base != NULL ? r->base->on_missing : HALE_MISSING_DEFAULT;
+    d->missing_after_s = r->base != NULL ? r->base->missing_after_s : 0;
+    if (v != NULL) {
+        int i = json_is_null(v)
+                    ? 0
+                    : find_choice(hale_str_from(json_string_value(v)), missing_choices);
+        if (i < 0 || (i == 0 && !json_is_null(v)))
+            return hale_err_set(r->err, HALE_E_INVAL,
+                                "on_missing must be keep, undetermined, ok or alarm");
+        d->on_missing = (enum hale_missing)i;
+    }
+    if (after != NULL) {
+        json_int_t s = json_integer_value(after);
+        if (!json_is_null(after) &&
+            (!json_is_integer(after) || s < 1 || s > HALE_MISSING_AFTER_MAX_S))
+            return hale_err_set(r->err, HALE_E_INVAL,
+                                "missing_after must be whole seconds from 1 to %d",
+                                HALE_MISSING_AFTER_MAX_S);
+        d->missing_after_s = s;
+    }
+    if (d->semantics == HALE_SEMANTICS_MONASCA &&
+        (d->on_missing != HALE_MISSING_DEFAULT || d->missing_after_s != 0))
+        return hale_err_set(r->err, HALE_E_INVAL,
+                            "on_missing and missing_after are not possible with "
+                            "semantics monasca");
+    return HALE_OK;
+}
+
 /* What is ours in the expression is refused where Monasca's rules were asked for. */
 static enum hale_rc api_extensions(const struct request *r)
 {
@@ -454,8 +507,8 @@ enum hale_rc hale_definition_from_api(const json_t *body,
                                       struct hale_definition **out, struct hale_err *err)
 {
     static enum hale_rc (*const readers[])(const struct request *) = {
-        api_name,      api_expression, api_description,     api_severity,
-        api_semantics, api_extensions, api_actions_enabled, api_lists,
+        api_name,       api_expression, api_description,     api_severity, api_semantics,
+        api_extensions, api_missing,    api_actions_enabled, api_lists,
     };
     *out = NULL;
     HALE_ASSERT(!partial || base != NULL);

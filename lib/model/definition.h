@@ -6,7 +6,8 @@
  * Stored as JSON in the hash of hale_keys_definitions (docs/formats/definition.md):
  *   {"v":1,"id":uuid,"tenant":s,"name":s,"description":s,"expression":s,"match_by":[s],
  *    "severity":"LOW|MEDIUM|HIGH|CRITICAL","actions_enabled":b,"ok_actions":[s],
- *    "alarm_actions":[s],"undetermined_actions":[s],"semantics":"hale|monasca","version":n,
+ *    "alarm_actions":[s],"undetermined_actions":[s],"semantics":"hale|monasca",
+ *    "on_missing":"keep|undetermined|ok|alarm"?,"missing_after":n?,"version":n,
  *    "created_ms":n,"updated_ms":n}
  * version counts from 1 and grows with each change.
  * Ownership: a definition is its own heap object; free with hale_definition_free.
@@ -29,6 +30,17 @@ struct hale_strings { /* owned array of owned C strings */
     char **v;
 };
 
+/* What a comparison is after a time without data: not given (UNDETERMINED, `last` keeps), ... */
+enum hale_missing {
+    HALE_MISSING_DEFAULT,
+    HALE_MISSING_KEEP,
+    HALE_MISSING_UNDETERMINED,
+    HALE_MISSING_OK,
+    HALE_MISSING_ALARM
+};
+const char *hale_missing_text(enum hale_missing m); /* "keep" ...; NULL: default */
+#define HALE_MISSING_AFTER_MAX_S 2592000            /* 30 days */
+
 struct hale_definition {
     char *id;
     char *tenant;
@@ -40,6 +52,8 @@ struct hale_definition {
     struct hale_strings ok_actions, alarm_actions, undetermined_actions;
     enum hale_severity severity;
     enum hale_semantics semantics;
+    enum hale_missing on_missing;
+    int64_t missing_after_s; /* 0: 2 x period x times */
     bool actions_enabled;
     int64_t version;
     int64_t created_ms, updated_ms;

@@ -20,7 +20,8 @@ const char *const hale_level_words[] = {"low", "medium", "high", "critical", NUL
 
 const char *hale_func_text(enum hale_func f)
 {
-    static const char *const texts[] = {"MAX", "MIN", "AVG", "SUM", "COUNT", "LAST"};
+    static const char *const texts[] = {"MAX",   "MIN",  "AVG",   "SUM",
+                                        "COUNT", "LAST", "ABSENT"};
     HALE_ASSERT((size_t)f < sizeof(texts) / sizeof(texts[0]));
     return texts[f];
 }
@@ -216,6 +217,10 @@ void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out)
         hale_buf_add_c(out, ", deterministic");
     if (s->period_s != 60)
         hale_buf_printf(out, ", %u", s->period_s);
+    if (s->func == HALE_FUNC_ABSENT) {
+        hale_buf_add_char(out, ')');
+        return;
+    }
     hale_buf_printf(out, ") %s ", hale_op_symbol(s->op));
     add_java_double(out, s->threshold);
     for (unsigned i = 0; i < s->n_levels; i++) {

@@ -18,8 +18,9 @@
 static struct hale_node *parse_or(struct parser *p); /* NULL: failed, p->err is filled */
 
 static const char *const functions[] = {
-    [HALE_FUNC_MAX] = "max", [HALE_FUNC_MIN] = "min",     [HALE_FUNC_AVG] = "avg",
-    [HALE_FUNC_SUM] = "sum", [HALE_FUNC_COUNT] = "count", [HALE_FUNC_LAST] = "last",
+    [HALE_FUNC_MAX] = "max",       [HALE_FUNC_MIN] = "min",     [HALE_FUNC_AVG] = "avg",
+    [HALE_FUNC_SUM] = "sum",       [HALE_FUNC_COUNT] = "count", [HALE_FUNC_LAST] = "last",
+    [HALE_FUNC_ABSENT] = "absent",
 };
 
 static bool find_function(struct hale_str word, enum hale_func *out)
@@ -44,8 +45,9 @@ static bool parse_period(struct parser *p, struct hale_subexpr *s)
         return lex_fail(p, start, HALE_E_INVAL, "the period cannot be negative");
     if (digits.len == 0)
         return lex_fail(p, start, HALE_E_INVAL, "%s is expected, found %s",
-                        s->deterministic ? "a period in seconds"
-                                         : "'deterministic' or a period in seconds",
+                        s->deterministic || s->func == HALE_FUNC_ABSENT
+                            ? "a period in seconds"
+                            : "'deterministic' or a period in seconds",
                         lex_here(p, start));
     if (lex_peek(p) == '.')
         return lex_fail(p, p->pos, HALE_E_INVAL,
@@ -102,7 +104,7 @@ static bool parse_call(struct parser *p, struct hale_subexpr *s)
     bool more = lex_take(p, ',');
     if (more) {
         lex_skip(p);
-        if (lex_take_word(p, "deterministic")) {
+        if (s->func != HALE_FUNC_ABSENT && lex_take_word(p, "deterministic")) {
             s->deterministic = true;
             lex_skip(p);
             more = lex_take(p, ',');
@@ -180,13 +182,20 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
     if (!s->bare && lex_is_not(p, start))
         return fail_operator(p, word, start);
     if (!s->bare && !find_function(word, &s->func))
-        return lex_fail(p, start, HALE_E_INVAL,
-                        "unknown function '%.*s'; known: max, min, avg, sum, count, last",
-                        lex_shown(word), word.p);
+        return lex_fail(
+            p, start, HALE_E_INVAL,
+            "unknown function '%.*s'; known: max, min, avg, sum, count, last, absent",
+            lex_shown(word), word.p);
     if (s->bare)
         s->name = word;
     if (s->bare ? !parse_dims(p, s) : !parse_call(p, s))
         return false;
+    if (!s->bare && s->func == HALE_FUNC_ABSENT) {
+        lex_extension(p, start, "there is no function 'absent'");
+        s->op = HALE_OP_GTE;
+        s->threshold = s->period_s;
+        return true;
+    }
     lex_skip(p);
     if (!parse_operator(p, &s->op))
         return fail_operator(p, s->bare ? word : (struct hale_str){NULL, 0}, start);
@@ -329,7 +338,7 @@ static struct hale_node *parse_or(struct parser *p)
 
 /* ---- entry ---- */
 
-/* Upper bounds: every sub-expression has an operator, every dimension a '=', every NOT its
+/* Upper bounds: every sub-expression has an operator or is an "absent", every dimension a '=', every NOT its
  * parenthesis. */
 static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dims,
                          unsigned *n_nots)
@@ -339,7 +348,10 @@ static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dim
         char c = text.p[i];
         bool word = i + 1 < text.len && (text.p[i + 1] == 't' || text.p[i + 1] == 'T') &&
                     strchr("lLgG", c) != NULL;
-        *n_subs += c == '<' || c == '>' || word;
+        *n_subs +=
+            c == '<' || c == '>' || word ||
+            (text.len - i >= strlen("absent") && (c == 'a' || c == 'A') &&
+             hale_str_ieq_c((struct hale_str){text.p + i, strlen("absent")}, "absent"));
         *n_dims += c == '=';
         *n_nots += c == '(';
     }

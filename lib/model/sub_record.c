@@ -42,6 +42,8 @@ enum hale_rc hale_sub_record_encode(const struct hale_sub_record *r, struct hale
                           hale_severity_text((enum hale_severity)r->severity));
     if (r->since_ms != 0)
         hale_json_out_i64(&o, "since_ms", r->since_ms);
+    if (r->missing)
+        hale_json_out_bool(&o, "missing", true);
     enum hale_rc rc_outer = hale_json_out_close(&o);
     return rc != HALE_OK ? rc : rc_outer;
 }
@@ -70,6 +72,7 @@ enum hale_rc hale_sub_record_decode(struct hale_str json, struct hale_sub_record
     hale_json_in_i64(&in, "accepted_us", may, INT64_MIN, INT64_MAX, &out->accepted_us);
     hale_json_in_i64(&in, "decided_us", may, INT64_MIN, INT64_MAX, &out->decided_us);
     hale_json_in_i64(&in, "since_ms", may, INT64_MIN, INT64_MAX, &out->since_ms);
+    hale_json_in_bool(&in, "missing", may, &out->missing);
     out->severity = -1;
     if (json_object_get(root, "severity") != NULL)
         out->severity = hale_json_in_choice(&in, "severity", hale_severity_choices);

@@ -38,7 +38,7 @@ static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
                      fabs(s->levels[i].threshold) >= 1e-3;
     plain_text =
         plain_text && fabs(s->clear) < 1e7 && (!s->has_clear || fabs(s->clear) >= 1e-3);
-    if (!plain_text) { /* a text would have an exponent */
+    if (!plain_text && s->func != HALE_FUNC_ABSENT) { /* a text would have an exponent */
         plain.threshold = 1;
         plain.n_levels = 0;
         plain.has_clear = false;

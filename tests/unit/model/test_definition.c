@@ -139,6 +139,15 @@ static void post_refuses_what_monasca_refuses(void **state)
          "parser failed on expression 'avg(x, 30) > 5' at column 8: the period must be a "
          "multiple "
          "of 60 seconds, got 30"},
+        {"{" BASIC ",\"on_missing\":\"sometimes\"}",
+         "on_missing must be keep, undetermined, ok or alarm"},
+        {"{" BASIC ",\"on_missing\":\"\"}", "on_missing must be keep"},
+        {"{" BASIC ",\"missing_after\":0}",
+         "missing_after must be whole seconds from 1 to 2592000"},
+        {"{" BASIC ",\"missing_after\":\"5\"}", "missing_after must be whole seconds"},
+        {"{" BASIC ",\"missing_after\":1.5}", "missing_after must be whole seconds"},
+        {"{" BASIC ",\"on_missing\":\"ok\",\"semantics\":\"monasca\"}",
+         "on_missing and missing_after are not possible with semantics monasca"},
         {"{" BASIC ",\"description\":null}", "description must be a string"},
         {"{" BASIC ",\"description\":\"" L250 "123456\"}",
          "description must not be longer"},
@@ -315,9 +324,62 @@ static void every_failed_allocation_is_survived(void **state)
     }
 }
 
+static struct hale_definition *from_text(const char *body,
+                                         const struct hale_definition *base)
+{
+    struct hale_definition *d = NULL;
+    struct hale_err err = {0};
+    json_t *v = json_loads(body, 0, NULL);
+    assert_non_null(v);
+    if (hale_definition_from_api(v, base, base != NULL, &d, &err) != HALE_OK)
+        fail_msg("%s: %s", body, err.text);
+    json_decref(v);
+    return d;
+}
+
+static void the_missing_data_policy_is_kept_and_taken_back(void **state)
+{
+    (void)state;
+    struct hale_buf text;
+    hale_buf_init(&text, 65536);
+    struct hale_definition *plain = from_text("{" BASIC "}", NULL);
+    struct hale_definition *d =
+        from_text("{" BASIC ",\"on_missing\":\"Alarm\",\"missing_after\":180}", plain);
+    assert_int_equal(d->on_missing, HALE_MISSING_ALARM);
+    assert_int_equal(d->missing_after_s, 180);
+    free(d->id);
+    free(d->tenant);
+    d->id = strdup("1");
+    d->tenant = strdup("t");
+    d->version = 1;
+    assert_int_equal(hale_definition_encode(d, &text), HALE_OK);
+    struct hale_definition *again = NULL;
+    assert_int_equal(hale_definition_decode(hale_buf_str(&text), &again, NULL), HALE_OK);
+    assert_int_equal(again->on_missing, HALE_MISSING_ALARM);
+    assert_int_equal(again->missing_after_s, 180);
+    struct hale_definition *other = from_text("{\"severity\":\"HIGH\"}", again);
+    assert_int_equal(other->on_missing, HALE_MISSING_ALARM);
+    assert_int_equal(other->missing_after_s, 180);
+    struct hale_definition *without =
+        from_text("{\"on_missing\":null,\"missing_after\":null}", again);
+    assert_int_equal(without->on_missing, HALE_MISSING_DEFAULT);
+    assert_int_equal(without->missing_after_s, 0);
+    without->version = 1;
+    hale_buf_reset(&text);
+    assert_int_equal(hale_definition_encode(without, &text), HALE_OK);
+    assert_null(strstr(text.p, "missing"));
+    hale_definition_free(plain);
+    hale_definition_free(d);
+    hale_definition_free(again);
+    hale_definition_free(other);
+    hale_definition_free(without);
+    hale_buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_missing_data_policy_is_kept_and_taken_back),
         cmocka_unit_test(the_stored_form_comes_back),
         cmocka_unit_test(every_stored_key_is_required),
         cmocka_unit_test(post_fills_defaults),

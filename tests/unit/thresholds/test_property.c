@@ -23,6 +23,9 @@ struct model {
     const struct hale_subexpr *x;
     bool monasca;
     int64_t late_wait_ms, delay_s, phase_s;
+    enum hale_missing policy;
+    int64_t missing_after_s;
+    int64_t arrived_ms; /* of the newest sample: last, absent */
     int64_t view_end_s, created_end_s;
     struct sample taken[SAMPLES];
     unsigned n;
@@ -107,7 +110,8 @@ static bool model_value(const struct model *m, unsigned slot, double *out)
     case HALE_FUNC_AVG: *out = sum / n; break;
     case HALE_FUNC_SUM: *out = sum; break;
     case HALE_FUNC_COUNT: *out = n; break;
-    case HALE_FUNC_LAST: break;
+    case HALE_FUNC_LAST:
+    case HALE_FUNC_ABSENT: break;
     }
     return n > 0;
 }
@@ -141,6 +145,42 @@ static unsigned reach_all(const struct model *m, const double *v, unsigned n)
     return lowest;
 }
 
+static void model_tell(struct model *m, enum hale_state state, unsigned level,
+                       int64_t at_ms, bool tick, const double *values, unsigned n,
+                       int64_t since_ms, bool missing)
+{
+    m->pend = -1;
+    if (m->reported && m->state == state && m->level == level)
+        return;
+    m->reported = true;
+    m->state = state;
+    m->level = level;
+    hale_buf_printf(
+        &m->out->text, "%s %s/%d%s since %" PRId64 " %" PRId64 "%s", m->id,
+        hale_state_text(state), level < 2 ? -1 : (int)m->x->levels[level - 2].severity,
+        missing ? " missing" : "", since_ms, at_ms - BASE_MS, tick ? "t" : "");
+    for (unsigned i = 0; i < n; i++) {
+        hale_buf_add_char(&m->out->text, ' ');
+        hale_buf_add_double(&m->out->text, values[i]);
+    }
+    hale_buf_add_char(&m->out->text, '\n');
+}
+
+/* What the policy says; nothing waits. */
+static void model_missing(struct model *m, int64_t at_ms, bool tick, const double *values,
+                          unsigned n)
+{
+    bool ok = m->policy == HALE_MISSING_OK, alarm = m->policy == HALE_MISSING_ALARM;
+    model_tell(m,
+               ok      ? HALE_STATE_OK
+               : alarm ? HALE_STATE_ALARM
+                       : HALE_STATE_UNDETERMINED,
+               !alarm                         ? 0
+               : m->state == HALE_STATE_ALARM ? m->level
+                                              : 1,
+               at_ms, tick, values, n, 0, ok || alarm);
+}
+
 static void model_report(struct model *m, enum hale_state state, int64_t at_ms, bool tick,
                          const double *values, unsigned n)
 {
@@ -157,21 +197,7 @@ static void model_report(struct model *m, enum hale_state state, int64_t at_ms, 
     if (delay_ms > 0 && at_ms < m->pend_ms + delay_ms)
         return;
     int64_t since_ms = delay_ms > 0 ? m->pend_ms - BASE_MS : 0;
-    m->pend = -1;
-    if (m->reported && m->state == state && m->level == level)
-        return;
-    m->reported = true;
-    m->state = state;
-    m->level = level;
-    hale_buf_printf(&m->out->text, "%s %s/%d since %" PRId64 " %" PRId64 "%s", m->id,
-                    hale_state_text(state),
-                    level < 2 ? -1 : (int)m->x->levels[level - 2].severity, since_ms,
-                    at_ms - BASE_MS, tick ? "t" : "");
-    for (unsigned i = 0; i < n; i++) {
-        hale_buf_add_char(&m->out->text, ' ');
-        hale_buf_add_double(&m->out->text, values[i]);
-    }
-    hale_buf_add_char(&m->out->text, '\n');
+    model_tell(m, state, level, at_ms, tick, values, n, since_ms, false);
 }
 
 /* Rules 1 and 2 over the whole window. Returns whether one applied. */
@@ -210,13 +236,17 @@ static bool silent_for_long(const struct model *m)
 {
     if (m->monasca)
         return m->empty >= m->x->period_s / 60 * m->x->times * 2;
-    /* No sample in any of the last 2 * times slots before the end of the view, and the
-     * sub-alarm was there for as long. */
-    int64_t from = m->view_end_s - 2 * (int64_t)m->x->period_s * m->x->times;
+    /* No sample since so long before the end of the view (by default 2 * times periods), and the
+     * sub-alarm was there for as long. A slot counts whole. */
+    if (m->policy == HALE_MISSING_KEEP)
+        return false;
+    int64_t from = m->view_end_s - m->missing_after_s;
     if (from < m->created_end_s - m->x->period_s)
         return false;
     for (unsigned i = 0; i < m->n; i++) {
-        if (floor_div(m->taken[i].ms, 1000) >= from)
+        int64_t slots = floor_div(m->view_end_s - 1 - floor_div(m->taken[i].ms, 1000),
+                                  m->x->period_s);
+        if (m->view_end_s - slots * (int64_t)m->x->period_s > from)
             return false;
     }
     return true;
@@ -243,7 +273,7 @@ static void model_rule3(struct model *m, int64_t at_ms, bool tick)
     if (m->x->deterministic)
         model_report(m, HALE_STATE_OK, at_ms, tick, v, n);
     else if (silent_for_long(m))
-        model_report(m, HALE_STATE_UNDETERMINED, at_ms, tick, v, n);
+        model_missing(m, at_ms, tick, v, n);
     else
         m->pend = -1; /* no data: the wait is over */
 }
@@ -286,11 +316,17 @@ static void model_last(struct model *m, int64_t time_ms, double value, int64_t n
     if (m->n > 0 && time_ms < m->taken[m->n - 1].ms)
         return;
     m->taken[m->n++] = (struct sample){time_ms, value};
+    m->arrived_ms = now_ms;
     model_last_decide(m, now_ms, false);
 }
 
 static void model_sample(struct model *m, int64_t time_ms, double value, int64_t now_ms)
 {
+    if (m->x->func == HALE_FUNC_ABSENT) {
+        m->arrived_ms = now_ms;
+        model_tell(m, HALE_STATE_OK, 0, now_ms, false, NULL, 0, 0, false);
+        return;
+    }
     if (m->x->func == HALE_FUNC_LAST) {
         model_last(m, time_ms, value, now_ms);
         return;
@@ -310,7 +346,7 @@ static void model_sample(struct model *m, int64_t time_ms, double value, int64_t
 /* When its window closes if nothing was closed after `after_ms`. */
 static int64_t model_closes(const struct model *m, int64_t after_ms)
 {
-    if (m->x->func == HALE_FUNC_LAST)
+    if (m->x->func == HALE_FUNC_LAST || m->x->func == HALE_FUNC_ABSENT)
         return INT64_MAX;
     if (!m->monasca)
         return m->view_end_s * 1000 + model_wait_ms(m);
@@ -329,9 +365,23 @@ static bool decides_at_once(const struct model *m)
            m->x->func == HALE_FUNC_MIN || m->x->func == HALE_FUNC_COUNT;
 }
 
+/* When the silence since the newest arrival has lasted long enough. */
+static int64_t model_silent_ms(const struct model *m)
+{
+    if (m->arrived_ms == INT64_MAX)
+        return INT64_MAX;
+    if (m->x->func == HALE_FUNC_ABSENT)
+        return m->arrived_ms + m->x->period_s * INT64_C(1000);
+    if (m->x->func != HALE_FUNC_LAST || m->policy == HALE_MISSING_KEEP)
+        return INT64_MAX;
+    return -floor_div(-m->arrived_ms, 1000) * 1000 + m->missing_after_s * 1000;
+}
+
 static int64_t model_next(const struct model *m, int64_t after_ms)
 {
     int64_t at = model_closes(m, after_ms);
+    int64_t silent = model_silent_ms(m);
+    at = silent > after_ms && silent < at ? silent : at;
     if (m->pend < 0 || !decides_at_once(m))
         return at;
     unsigned delay_s = m->pend == HALE_STATE_ALARM ? m->x->for_s : m->x->clear_for_s;
@@ -342,6 +392,15 @@ static int64_t model_next(const struct model *m, int64_t after_ms)
 static void model_close(struct model *m, int64_t at_ms, int64_t after_ms)
 {
     int64_t now_s = at_ms / 1000;
+    if (at_ms == model_silent_ms(m) && m->x->func == HALE_FUNC_ABSENT) {
+        double silence = m->x->period_s;
+        model_tell(m, HALE_STATE_ALARM, 1, at_ms, true, &silence, 1, 0, false);
+        return;
+    }
+    if (at_ms == model_silent_ms(m)) {
+        model_missing(m, at_ms, true, NULL, 0);
+        return;
+    }
     if (model_closes(m, after_ms) != at_ms) {
         if (m->x->func == HALE_FUNC_LAST)
             model_last_decide(m, at_ms, true);
@@ -360,8 +419,9 @@ static void note_state(const struct thresholds_event *ev, void *arg)
     if (ev->kind != HALE_SUB_STATE)
         return;
     l->n++;
-    hale_buf_printf(&l->text, "%s %s/%d since %" PRId64 " %" PRId64 "%s",
+    hale_buf_printf(&l->text, "%s %s/%d%s since %" PRId64 " %" PRId64 "%s",
                     ev->definition->id, hale_state_text(ev->state), ev->severity,
+                    ev->missing ? " missing" : "",
                     ev->since_ms != 0 ? ev->since_ms - BASE_MS : 0, ev->at_ms - BASE_MS,
                     ev->by_tick ? "t" : "");
     for (unsigned i = 0; i < ev->n_values; i++) {
@@ -377,6 +437,10 @@ static void random_expression(char *dst, size_t size, bool monasca)
     static const char *const ops[] = {"<", "<=", ">", ">="};
     static const unsigned periods[] = {60, 60, 60, 120, 180, 300};
     static const unsigned odd[] = {1, 2, 7, 10, 15, 30, 45, 61, 90, 100};
+    if (!monasca && dice(12) == 0) {
+        snprintf(dst, size, "absent(x, %u)", 1 + dice(300));
+        return;
+    }
     const char *func = funcs[dice(6)];
     const char *deterministic = dice(3) == 0 ? ", deterministic" : "";
     unsigned period = periods[dice(6)];
@@ -415,6 +479,7 @@ struct world {
 
 static void world_build(struct world *w, struct thresholds_series **s)
 {
+    static const char *const policies[] = {"keep", "undetermined", "ok", "alarm"};
     int64_t waits[] = {0, 1000, 30000, 30000, 90000, 200000};
     w->limits = thresholds_limits_default();
     w->limits.late_wait_ms = waits[dice(6)];
@@ -434,11 +499,26 @@ static void world_build(struct world *w, struct thresholds_series **s)
         struct model *m = &w->models[i];
         random_expression(text, sizeof(text), monasca);
         snprintf(id, sizeof(id), "d%u", i);
-        w->defs[i] = make_definition(id, text, "[]", monasca, 1);
-        assert_int_equal(thresholds_engine_set_definition(
-                             w->e, make_definition(id, text, "[]", monasca, 1), now),
-                         HALE_OK);
+        char extra[100] = "";
+        if (!monasca && dice(2) == 0)
+            snprintf(extra, sizeof(extra), "\"on_missing\":\"%s\",\"missing_after\":%u,",
+                     policies[dice(4)], dice(2) == 0 ? 0 : 1 + dice(500));
+        w->defs[i] = make_definition_with(id, text, "[]", monasca, 1, extra);
+        assert_int_equal(
+            thresholds_engine_set_definition(
+                w->e, make_definition_with(id, text, "[]", monasca, 1, extra), now),
+            HALE_OK);
         m->x = &w->defs[i]->expr->subs[0];
+        m->policy = w->defs[i]->on_missing;
+        if (m->policy == HALE_MISSING_DEFAULT)
+            m->policy = m->x->func == HALE_FUNC_LAST ? HALE_MISSING_KEEP
+                                                     : HALE_MISSING_UNDETERMINED;
+        if (m->x->func == HALE_FUNC_LAST && m->x->deterministic)
+            m->policy = HALE_MISSING_KEEP;
+        m->missing_after_s = w->defs[i]->missing_after_s;
+        if (m->missing_after_s == 0)
+            m->missing_after_s = 2 * (int64_t)m->x->period_s * m->x->times;
+        m->arrived_ms = INT64_MAX;
         m->monasca = monasca;
         m->late_wait_ms = w->limits.late_wait_ms;
         m->delay_s = w->limits.delay_s;

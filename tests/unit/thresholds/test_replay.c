@@ -42,7 +42,12 @@ static void expression_of(char *dst, size_t size, bool monasca)
     static const char *const dims[] = {"", "", "{host=h1}", "{zone=z1}",
                                        "{host=h2,zone=z0}"};
     char one[2][128];
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
+        if (!monasca && dice(6) == 0) {
+            snprintf(one[i], sizeof(one[i]), "absent(%c%s, %u)", "xy"[dice(2)],
+                     dims[dice(5)], 1 + dice(100));
+            continue;
+        }
         snprintf(one[i], sizeof(one[i]), "%s(%c%s%s, %u) > %u%s times %u%s",
                  funcs[dice(6)], "xy"[dice(2)], dims[dice(5)],
                  dice(3) == 0 ? ", deterministic" : "",
@@ -51,12 +56,16 @@ static void expression_of(char *dst, size_t size, bool monasca)
                                             : 60,
                  dice(12), monasca ? "" : levels[dice(4)], 1 + dice(3),
                  monasca ? "" : delays[dice(5)]);
+    }
     bool both = dice(2) == 0;
     snprintf(dst, size, "%s%s%s", one[0], both ? " and " : "", both ? one[1] : "");
 }
 
 static void do_define(struct thresholds_engine *e, const struct op *op)
 {
+    static const char *const missing[] = {
+        "", "", "\"on_missing\":\"alarm\",\"missing_after\":70,",
+        "\"on_missing\":\"keep\",", "\"on_missing\":\"undetermined\","};
     static const char *const match_by[] = {"[]", "[\"host\"]", "[\"host\",\"zone\"]"};
     char id[16], text[512];
     random_state = op->seed;
@@ -71,9 +80,9 @@ static void do_define(struct thresholds_engine *e, const struct op *op)
     if (old != NULL && kind == 0) { /* the same with another threshold */
         snprintf(text, sizeof(text), "%s", old->expression);
         char *gt = strstr(text, "> ");
-        assert_non_null(gt);
-        gt[2] = (char)('0' + dice(10));
-        if (gt[3] >= '0' && gt[3] <= '9')
+        if (gt != NULL)
+            gt[2] = (char)('0' + dice(10));
+        if (gt != NULL && gt[3] >= '0' && gt[3] <= '9')
             gt[2] = '1', gt[3] = (char)('0' + dice(2));
         by = old->match_by.n == 0   ? match_by[0]
              : old->match_by.n == 1 ? match_by[1]
@@ -81,7 +90,10 @@ static void do_define(struct thresholds_engine *e, const struct op *op)
         monasca = old->semantics == HALE_SEMANTICS_MONASCA;
     }
     assert_int_equal(thresholds_engine_set_definition(
-                         e, make_definition(id, text, by, monasca, version), op->now_ms),
+                         e,
+                         make_definition_with(id, text, by, monasca, version,
+                                              monasca ? "" : missing[dice(5)]),
+                         op->now_ms),
                      HALE_OK);
 }
 

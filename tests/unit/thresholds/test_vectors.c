@@ -20,6 +20,7 @@ struct vector {
     char name[256];
     bool monasca;
     char expression[512];
+    char missing[128]; /* keys of the definition */
     int64_t created_ms, until_ms;
     struct thresholds_limits limits;
     struct point *points; /* in order of arrival */
@@ -104,12 +105,26 @@ static void read_expect(struct vector *v, struct hale_str line)
     hale_buf_printf(&v->expected, "%.*s %" PRId64 " %.*s]", (int)state.len, state.p,
                     at - BASE_MS, (int)values, line.p);
     struct hale_str rest = {line.p + values + 1, line.len - values - 1};
-    if (rest.len > 0) {
+    if (hale_str_eq_c(rest, " missing")) {
+        hale_buf_add_c(&v->expected, " missing");
+    } else if (rest.len > 0) {
         (void)word(&rest);
         assert_true(hale_str_eq_c(word(&rest), "since"));
         hale_buf_printf(&v->expected, " since %" PRId64, clock_ms(rest) - BASE_MS);
     }
     hale_buf_add_char(&v->expected, '\n');
+}
+
+/* "alarm 3m" or "keep" */
+static void read_missing(struct vector *v, struct hale_str line)
+{
+    struct hale_str policy = word(&line);
+    int64_t after = 0;
+    if (line.len > 0)
+        assert_int_equal(hale_str_duration_ms(line, &after), HALE_OK);
+    snprintf(v->missing, sizeof(v->missing),
+             "\"on_missing\":\"%.*s\",\"missing_after\":%" PRId64 ",", (int)policy.len,
+             policy.p, after / 1000);
 }
 
 static void read_line(struct vector *v, struct hale_str line)
@@ -121,6 +136,8 @@ static void read_line(struct vector *v, struct hale_str line)
         v->monasca = hale_str_eq_c(line, "monasca");
     else if (hale_str_eq_c(key, "expression"))
         snprintf(v->expression, sizeof(v->expression), "%.*s", (int)line.len, line.p);
+    else if (hale_str_eq_c(key, "on_missing"))
+        read_missing(v, line);
     else if (hale_str_eq_c(key, "created"))
         v->created_ms = clock_ms(line);
     else if (hale_str_eq_c(key, "ticks"))
@@ -156,7 +173,7 @@ static void note_state(const struct thresholds_event *ev, void *arg)
     hale_buf_add_char(out, ']');
     if (ev->since_ms != 0)
         hale_buf_printf(out, " since %" PRId64, ev->since_ms - BASE_MS);
-    hale_buf_add_char(out, '\n');
+    hale_buf_add_c(out, ev->missing ? " missing\n" : "\n");
 }
 
 static void run_vector(const struct vector *v)
@@ -168,7 +185,8 @@ static void run_vector(const struct vector *v)
     assert_non_null(e);
     assert_int_equal(
         thresholds_engine_set_definition(
-            e, make_definition("d", v->expression, "[]", v->monasca, 1), v->created_ms),
+            e, make_definition_with("d", v->expression, "[]", v->monasca, 1, v->missing),
+            v->created_ms),
         HALE_OK);
     struct thresholds_series *s = introduce(e, "x", "", v->created_ms);
     for (size_t i = 0; i < v->n_points; i++) {
@@ -215,7 +233,7 @@ static void test_vectors(void **state)
     (void)state;
     struct dirent **names = NULL;
     int n = scandir(HALE_TEST_DIR "/vectors/thresholds", &names, is_vector, alphasort);
-    assert_true(n >= 58);
+    assert_true(n >= 65);
     for (int i = 0; i < n; i++) {
         char path[1024];
         snprintf(path, sizeof(path), "%s/vectors/thresholds/%s", HALE_TEST_DIR,

@@ -55,10 +55,10 @@ static inline void lines_emit(const struct thresholds_event *ev, void *arg)
 }
 
 /* match_by: JSON list. */
-static inline struct hale_definition *make_definition(const char *id,
-                                                      const char *expression,
-                                                      const char *match_by, bool monasca,
-                                                      int version)
+/* extra: more keys, each with a comma behind it. */
+static inline struct hale_definition *
+make_definition_with(const char *id, const char *expression, const char *match_by,
+                     bool monasca, int version, const char *extra)
 {
     char json[4096];
     struct hale_err err = {0};
@@ -68,12 +68,20 @@ static inline struct hale_definition *make_definition(const char *id,
         "{\"v\":1,\"id\":\"%s\",\"tenant\":\"t\",\"name\":\"n-%s\",\"description\":\"\","
         "\"expression\":\"%s\",\"match_by\":%s,\"severity\":\"LOW\","
         "\"actions_enabled\":true,\"ok_actions\":[],\"alarm_actions\":[],"
-        "\"undetermined_actions\":[],\"semantics\":\"%s\",\"version\":%d,"
+        "\"undetermined_actions\":[],\"semantics\":\"%s\",%s\"version\":%d,"
         "\"created_ms\":1,\"updated_ms\":1}",
-        id, id, expression, match_by, monasca ? "monasca" : "hale", version);
+        id, id, expression, match_by, monasca ? "monasca" : "hale", extra, version);
     if (hale_definition_decode(hale_str_from(json), &d, &err) != HALE_OK)
         fail_msg("%s: %s", expression, err.text);
     return d;
+}
+
+static inline struct hale_definition *make_definition(const char *id,
+                                                      const char *expression,
+                                                      const char *match_by, bool monasca,
+                                                      int version)
+{
+    return make_definition_with(id, expression, match_by, monasca, version, "");
 }
 
 /* dims: "a=1,b=2" sorted by key, or "". Appends the canonical form to out; returns the
