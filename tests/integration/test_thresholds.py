@@ -320,3 +320,28 @@ def test_kill9_under_live_load(stack, feed):
         if r["kind"] == "state" and r["definition_id"] == d:
             got[r["group"]["hostname"]].append(r["values"][0])
     assert got == want
+
+
+def test_extensions_over_kill9(stack, feed):
+    """A level after `for` over windows of a second, and absent: each told once, in time."""
+    start(stack, late_wait="0s", checkpoint_interval="100ms")
+    high = feed.define("avg(x, 1) > 10 high at 20 for 3s")
+    gone = feed.define("absent(x, 4)")
+    feed.applied()
+    s = feed.series("x")
+    begin = now_ms()
+    for i in range(60):
+        wait_for(lambda at=begin + i * 100: now_ms() >= at, 5, "the next sample's time")
+        feed.post([(s, now_ms(), 25.0)])
+        if i % 20 == 13:
+            stack.kill9("thresholds")
+            stack.restart("thresholds", wait=False)
+    last = now_ms()
+    wait_for(lambda: feed.states(gone) == ["OK", "ALARM"], 20, "the silence")
+    wait_for(lambda: feed.states(high) == ["ALARM", "UNDETERMINED"], 20, "no data")
+    alarm = next(r for r in feed.records()
+                 if r["definition_id"] == high and r["state"] == "ALARM" and r["kind"] == "state")
+    assert alarm["severity"] == "HIGH" and alarm["values"] == [25.0]
+    assert 3000 <= alarm["at_ms"] - alarm["since_ms"] < 4000
+    absent = [r for r in feed.records() if r["definition_id"] == gone][-1]
+    assert absent["values"] == [4.0] and 0 <= last + 4000 - absent["at_ms"] < 2000
