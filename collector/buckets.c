@@ -23,7 +23,7 @@ void collector_buckets_fini(struct collector_buckets *b)
 
 void collector_buckets_clear(struct collector_buckets *b)
 {
-    b->n = 0;
+    b->n = b->settled = 0;
     b->compact_at = COMPACT_MIN;
 }
 
@@ -75,7 +75,7 @@ void collector_buckets_settle(struct collector_buckets *b)
 {
     size_t n = 0;
 
-    if (b->v == NULL)
+    if (b->n == b->settled)
         return;
     qsort(b->v, b->n, sizeof(b->v[0]), by_start);
     for (size_t i = 0; i < b->n; i++) {
@@ -84,24 +84,53 @@ void collector_buckets_settle(struct collector_buckets *b)
         else
             b->v[n++] = b->v[i];
     }
-    b->n = n;
+    b->n = b->settled = n;
+}
+
+/* The settled bucket of a start, not before *at, which moves to where it is or would be. */
+static struct collector_bucket *find(const struct collector_buckets *b, size_t *at,
+                                     int64_t start_s)
+{
+    if (*at < b->settled && b->v[*at].start_s < start_s)
+        ++*at; /* usually the next one */
+    if (*at < b->settled && b->v[*at].start_s < start_s) {
+        size_t hi = b->settled;
+        while (*at < hi) {
+            size_t mid = *at + (hi - *at) / 2;
+            if (b->v[mid].start_s < start_s)
+                *at = mid + 1;
+            else
+                hi = mid;
+        }
+    }
+    return *at < b->settled && b->v[*at].start_s == start_s ? &b->v[*at] : NULL;
 }
 
 void collector_buckets_add(struct collector_buckets *b, const struct collector_points *p)
 {
     struct collector_bucket *last = NULL; /* of this series */
+    int64_t period_ms = b->period_s * 1000;
+    bool first = b->n == 0;
+    size_t at = 0;
 
     for (size_t i = 0; i < p->n && !b->failed; i++) {
         const struct collector_point *q = &p->v[i];
-        struct collector_bucket one = {start_of(q->time_ms, b->period_s), q->weight,
-                                       q->sum, q->min, q->max};
-        if (last != NULL && last->start_s == one.start_s)
+        struct collector_bucket one = {0, q->weight, q->sum, q->min, q->max};
+        if (last != NULL && q->time_ms - last->start_s * 1000 < period_ms) {
+            fold(last, &one);
+            continue;
+        }
+        one.start_s = start_of(q->time_ms, b->period_s);
+        last = find(b, &at, one.start_s);
+        if (last != NULL)
             fold(last, &one);
         else if ((last = append(b)) != NULL)
             *last = one;
     }
-    if (b->n > b->compact_at) {
+    if (first)
+        b->settled = b->n;
+    if (b->n - b->settled > b->compact_at) {
         collector_buckets_settle(b);
-        b->compact_at = 2 * b->n > COMPACT_MIN ? 2 * b->n : COMPACT_MIN;
+        b->compact_at = b->n > COMPACT_MIN ? b->n : COMPACT_MIN;
     }
 }

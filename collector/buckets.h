@@ -17,6 +17,8 @@ struct collector_buckets {
     int64_t period_s;
     struct collector_bucket *v; /* ascending after settle */
     size_t n, cap;
+    size_t
+        settled; /* so many are ascending, one of a start each; the rest is as it came */
     size_t compact_at;
     bool failed;
 };

@@ -21,6 +21,7 @@
 #include "collector/catalog.h"
 #include "collector/lateness.h"
 #include "collector/points.h"
+#include "collector/tail.h"
 #include "model/batch.h"
 #include "store/redis.h"
 
@@ -75,17 +76,44 @@ struct collector_hot_range {
     int64_t chunks_ms; /* in-time samples only from here on; late ones from start */
     int64_t now_ms;    /* wall clock: late samples expire */
 };
-/* Samples of the series in memory, in order of arrival. Before _read, or samples that a flush
- * moves meanwhile are missed. */
-void collector_hot_copy(struct collector_hot *h, uint64_t id,
-                        const struct collector_hot_range *r,
-                        struct collector_points *out);
-/* The same from the chunks. HALE_E_IO, HALE_E_AGAIN. */
-HALE_MUST_CHECK enum hale_rc collector_hot_read(struct collector_hot *h,
-                                                struct hale_redis *redis,
-                                                const struct collector_series *s,
-                                                const struct collector_hot_range *r,
-                                                struct collector_points *out);
+/* The raw samples of one series on their way: memory is copied first, then the chunks are asked
+ * for, so what a flush moves meanwhile is found twice, never missed. Many fetches may be asked for
+ * before the first answer is taken, which come in the order of the questions. */
+#define COLLECTOR_HOT_KEYS 64 /* chunks per question */
+struct collector_hot_keys {   /* [0] chunks by time, [1] by arrival */
+    int64_t first[2];
+    size_t n[2];
+};
+struct collector_hot_fetch {
+    const struct collector_series *series;
+    struct collector_hot_range range;
+    struct collector_tail memory; /* a copy */
+    struct collector_hot_keys keys;
+    size_t asked; /* of the keys */
+    size_t n_replies;
+    struct hale_reply **replies;
+};
+/* Copies memory; a range without any time asks for nothing. HALE_E_NOMEM. Fini in any case. */
+HALE_MUST_CHECK enum hale_rc
+collector_hot_fetch_init(struct collector_hot_fetch *f, struct collector_hot *h,
+                         const struct collector_series *s,
+                         const struct collector_hot_range *r);
+void collector_hot_fetch_fini(struct collector_hot_fetch *f);
+/* Keys that the next question will have; 0: all were asked for. */
+size_t collector_hot_fetch_left(const struct collector_hot_fetch *f);
+/* Keys asked for without an answer yet. */
+size_t collector_hot_fetch_unanswered(const struct collector_hot_fetch *f);
+/* Queues the next question. HALE_E_IO, HALE_E_AGAIN. */
+HALE_MUST_CHECK enum hale_rc collector_hot_fetch_ask(struct collector_hot_fetch *f,
+                                                     struct hale_redis *redis);
+/* Waits for the next answer; *bytes_out: of its chunks. HALE_E_IO, HALE_E_AGAIN, HALE_E_INVAL:
+ * an error of Redis', which is logged. */
+HALE_MUST_CHECK enum hale_rc collector_hot_fetch_take(struct collector_hot_fetch *f,
+                                                      struct hale_redis *redis,
+                                                      size_t *bytes_out);
+/* Adds the samples to out in order of arrival. */
+void collector_hot_fetch_decode(const struct collector_hot_fetch *f,
+                                struct collector_points *out);
 /* Drops memory and chunks of a series that was deleted. HALE_E_IO: repeat (memory is dropped). */
 HALE_MUST_CHECK enum hale_rc collector_hot_forget(struct collector_hot *h,
                                                   struct hale_redis *redis,

@@ -173,53 +173,133 @@ static bool next_block(struct collector_hot_reader *r)
     return true;
 }
 
-/* The caller has seen that a byte is there. */
-static bool take(struct collector_hot_reader *r, struct collector_sample *out)
+/* Where a block is read: a local copy, so that it can stay in registers. */
+struct cursor {
+    const char *p, *end;
+    int64_t base_ms, span_ms;
+    uint64_t bits;
+    int64_t time_ms, delta_ms;
+};
+
+static inline bool get_varint(struct cursor *c, uint64_t *out)
 {
-    struct hale_str *b = &r->block;
-    unsigned control = (unsigned char)b->p[0];
-    unsigned form = control & FORM_MASK;
-    uint64_t change = 0;
-    uint64_t x = 0;
+    uint64_t v = 0;
+
+    for (unsigned shift = 0; shift < 64 && c->p < c->end; shift += 7) {
+        unsigned char byte = (unsigned char)*c->p++;
+        v |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0) {
+            *out = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline bool get_meta(struct cursor *c, struct hale_str *out)
+{
     uint64_t len = 0;
 
-    b->p++;
-    b->len--;
-    if (form >= FORMS || ((control & HAS_TIME) != 0 && !take_varint(b, &change)) ||
-        FORM[form].kept > b->len)
+    if (!get_varint(c, &len) || len == 0 || len > (size_t)(c->end - c->p) ||
+        len >= (1u << META_BITS))
         return false;
-    memcpy(&x, b->p, FORM[form].kept);
-    b->p += FORM[form].kept;
-    b->len -= FORM[form].kept;
-    int64_t dod = (int64_t)(change >> 1) ^ -(int64_t)(change & 1);
-    int64_t delta = (int64_t)((uint64_t)r->at.delta_ms + (uint64_t)dod);
-    out->time_ms = (int64_t)((uint64_t)r->at.time_ms + (uint64_t)delta);
-    advance(&r->at, out->time_ms, delta);
-    r->at.bits ^= le64toh(x) << (8 * FORM[form].cut);
-    memcpy(&out->value, &r->at.bits, sizeof(out->value));
-    out->meta = (struct hale_str){NULL, 0};
-    if ((control & HAS_META) != 0) {
-        if (!take_varint(b, &len) || len == 0 || len > b->len || len >= (1u << META_BITS))
-            return false;
-        out->meta = (struct hale_str){b->p, (size_t)len};
-        b->p += len;
-        b->len -= (size_t)len;
+    *out = (struct hale_str){c->p, (size_t)len};
+    c->p += len;
+    return true;
+}
+
+/* The bytes that the form kept, in their place. */
+static inline bool get_value(struct cursor *c, unsigned form, uint64_t *x)
+{
+    uint64_t le = 0;
+
+    if (form >= FORMS || FORM[form].kept > (size_t)(c->end - c->p))
+        return false;
+    unsigned kept = FORM[form].kept;
+    if (kept == 0) {
+        *x = 0;
+        return true;
     }
+    if ((size_t)(c->end - c->p) >= sizeof(le)) { /* a whole word is there: no call */
+        memcpy(&le, c->p, sizeof(le));
+        *x = le64toh(le) & (UINT64_MAX >> (64 - 8 * kept));
+    } else {
+        memcpy(&le, c->p, kept);
+        *x = le64toh(le);
+    }
+    *x <<= 8 * FORM[form].cut;
+    c->p += kept;
+    return true;
+}
+
+/* The caller has seen that a byte is there. */
+static inline bool get(struct cursor *c, struct collector_sample *out)
+{
+    unsigned control = (unsigned char)*c->p++;
+    uint64_t x;
+
+    if (control & HAS_TIME) {
+        uint64_t change;
+        if (!get_varint(c, &change))
+            return false;
+        int64_t dod = (int64_t)(change >> 1) ^ -(int64_t)(change & 1);
+        c->delta_ms = (int64_t)((uint64_t)c->delta_ms + (uint64_t)dod);
+    }
+    if (!get_value(c, control & FORM_MASK, &x))
+        return false;
+    c->bits ^= x;
+    c->time_ms = (int64_t)((uint64_t)c->time_ms + (uint64_t)c->delta_ms);
+    out->time_ms = c->time_ms;
+    memcpy(&out->value, &c->bits, sizeof(out->value));
+    out->meta = (struct hale_str){NULL, 0};
+    if ((control & HAS_META) != 0 && !get_meta(c, &out->meta))
+        return false;
     return isfinite(out->value) &&
-           (r->span_ms == 0 ||
-            (out->time_ms >= r->base_ms && out->time_ms - r->base_ms < r->span_ms));
+           (c->span_ms == 0 ||
+            (out->time_ms >= c->base_ms && out->time_ms - c->base_ms < c->span_ms));
+}
+
+/* Samples of the block under way. */
+static size_t take_block(struct collector_hot_reader *r, struct collector_sample *out,
+                         size_t max)
+{
+    struct cursor c = {r->block.p,    r->block.p + r->block.len,
+                       r->base_ms,    r->span_ms,
+                       r->at.bits,    r->at.time_ms,
+                       r->at.delta_ms};
+    size_t n = 0;
+
+    while (n < max && c.p < c.end) {
+        if (!get(&c, &out[n])) {
+            r->bad = true;
+            c.p = c.end;
+            break;
+        }
+        /* As advance() has it: the first time of a block is no step. */
+        if (r->at.first || c.delta_ms != (int32_t)c.delta_ms)
+            c.delta_ms = 0;
+        r->at.first = false;
+        n++;
+    }
+    r->block = (struct hale_str){c.p, (size_t)(c.end - c.p)};
+    r->at.bits = c.bits;
+    r->at.time_ms = c.time_ms;
+    r->at.delta_ms = (int32_t)c.delta_ms;
+    return n;
+}
+
+size_t collector_hot_reader_take(struct collector_hot_reader *r,
+                                 struct collector_sample *out, size_t max)
+{
+    size_t n = 0;
+
+    while (n < max && (r->block.len > 0 || next_block(r)))
+        n += take_block(r, out + n, max - n);
+    return n;
 }
 
 bool collector_hot_reader_next(struct collector_hot_reader *r,
                                struct collector_sample *out)
 {
-    for (;;) {
-        while (r->block.len == 0)
-            if (!next_block(r))
-                return false;
-        if (take(r, out))
-            return true;
-        r->bad = true;
-        r->block.len = 0;
-    }
+    return collector_hot_reader_take(r, out, 1) == 1;
 }

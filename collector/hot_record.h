@@ -68,7 +68,11 @@ void collector_hot_reader_init(struct collector_hot_reader *r, struct hale_str b
 void collector_hot_reader_init_block(struct collector_hot_reader *r,
                                      struct hale_str block, int64_t base_ms,
                                      int64_t span_ms);
-/* False at the end. What follows a damaged sample in its block, or a damaged frame, is lost. */
+/* Up to max samples; 0 at the end. What follows a damaged sample in its block, or a damaged frame,
+ * is lost. */
+size_t collector_hot_reader_take(struct collector_hot_reader *r,
+                                 struct collector_sample *out, size_t max);
+/* One of them; false at the end. */
 bool collector_hot_reader_next(struct collector_hot_reader *r,
                                struct collector_sample *out);
 #endif

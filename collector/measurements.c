@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "collector/query.h"
-#include "collector/reader.h"
 #include "collector/request.h"
 
 #define ANSWER_MAX ((size_t)256 << 20)
@@ -32,23 +31,23 @@ static void cut(struct collector_points *p, size_t keep)
 static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
                                  struct page *p, size_t i, struct collector_points *out)
 {
-    const struct collector_query *q = p->q;
+    struct collector_query *q = p->q;
     const struct collector_element *e = &q->elements[i];
     size_t left = p->left;
     struct collector_range range = {0, q->sel.end_ms, 1};
     struct collector_points one;
-    enum hale_rc rc = HALE_OK;
 
     if (!collector_query_start(q, i, &range.start_ms))
         return HALE_OK;
-    if (e->n == 1) {
-        rc = collector_read(c, redis, q->series.v[e->first], &range, out);
+    enum hale_rc rc = collector_query_read(c, redis, q, i, &range);
+    if (rc == HALE_OK && e->n == 1) {
+        rc = collector_reading_next(q->reading, out);
         collector_resolution_add(&p->resolution, out);
         return rc;
     }
     collector_points_init(&one, COLLECTOR_READ_MAX_POINTS);
     for (size_t k = 0; rc == HALE_OK && k < e->n; k++) {
-        rc = collector_read(c, redis, q->series.v[e->first + k], &range, &one);
+        rc = collector_reading_next(q->reading, &one);
         collector_resolution_add(&p->resolution, &one);
         for (size_t n = 0; rc == HALE_OK && n < one.n && n <= left; n++) {
             struct collector_sample s = {one.v[n].time_ms, one.v[n].value,

@@ -30,56 +30,82 @@ void collector_points_clear(struct collector_points *p)
     hale_buf_reset(&p->metas);
 }
 
-static struct collector_point *add(struct collector_points *p)
+/* Room for n more; false: there is none, and failed is set. */
+static bool reserve(struct collector_points *p, size_t n)
 {
+    size_t cap = p->cap > 0 ? p->cap : 256;
+
     if (p->failed)
-        return NULL;
-    if (p->n == p->cap) {
-        size_t cap = p->cap > 0 ? 2 * p->cap : 256;
-        struct collector_point *v =
-            p->n < p->max ? realloc(p->v, cap * sizeof(*v)) : NULL;
-        if (v == NULL) {
-            p->failed = true;
-            return NULL;
-        }
-        p->v = v;
-        p->cap = cap;
+        return false;
+    if (n <= p->cap - p->n)
+        return true;
+    while (cap < p->n + n)
+        cap *= 2;
+    struct collector_point *v = p->n < p->max ? realloc(p->v, cap * sizeof(*v)) : NULL;
+    if (v == NULL) {
+        p->failed = true;
+        return false;
     }
-    struct collector_point *q = &p->v[p->n];
-    memset(q, 0, sizeof(*q));
-    q->seq = (uint32_t)p->n++;
-    return q;
+    p->v = v;
+    p->cap = cap;
+    return true;
+}
+
+static void add_meta(struct collector_points *p, struct collector_point *q,
+                     struct hale_str meta)
+{
+    q->meta_at = p->metas.len;
+    q->meta_len = (uint32_t)meta.len;
+    hale_buf_add_str(&p->metas, meta);
+    if (p->metas.failed)
+        p->failed = true;
+}
+
+void collector_points_add_some(struct collector_points *p,
+                               const struct collector_sample *s, size_t n,
+                               int64_t from_ms, int64_t to_ms)
+{
+    size_t at = p->n;
+
+    if (!reserve(p, n))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (s[i].time_ms < from_ms || s[i].time_ms >= to_ms)
+            continue;
+        struct collector_point *q = &p->v[at];
+        double v = s[i].value;
+        *q = (struct collector_point){s[i].time_ms, v, v, v, v, 1, (uint32_t)at, 0, 0};
+        at++;
+        if (s[i].meta.len > 0)
+            add_meta(p, q, s[i].meta);
+    }
+    p->n = at;
 }
 
 void collector_points_add(struct collector_points *p, const struct collector_sample *s)
 {
-    struct collector_point *q = add(p);
-
-    if (q == NULL)
+    if (!reserve(p, 1))
         return;
-    q->time_ms = s->time_ms;
-    q->value = q->min = q->max = q->sum = s->value;
-    q->weight = 1;
-    q->meta_at = p->metas.len;
-    q->meta_len = (uint32_t)s->meta.len;
-    hale_buf_add_str(&p->metas, s->meta);
-    if (p->metas.failed)
-        p->failed = true;
+    struct collector_point *q = &p->v[p->n];
+    double v = s->value;
+    *q = (struct collector_point){s->time_ms, v, v, v, v, 1, (uint32_t)p->n++, 0, 0};
+    if (s->meta.len > 0)
+        add_meta(p, q, s->meta);
 }
 
 void collector_points_add_row(struct collector_points *p, int64_t time_ms,
                               const struct hale_rrd_cell *cell)
 {
-    struct collector_point *q = add(p);
-
-    if (q == NULL)
+    if (!reserve(p, 1))
         return;
-    q->time_ms = time_ms;
-    q->sum = cell->sum;
-    q->weight = (double)cell->n;
-    q->value = cell->sum / (double)cell->n;
-    q->min = cell->min;
-    q->max = cell->max;
+    p->v[p->n] = (struct collector_point){.time_ms = time_ms,
+                                          .value = cell->sum / (double)cell->n,
+                                          .min = cell->min,
+                                          .max = cell->max,
+                                          .sum = cell->sum,
+                                          .weight = (double)cell->n,
+                                          .seq = (uint32_t)p->n};
+    p->n++;
 }
 
 struct hale_str collector_points_meta(const struct collector_points *p, size_t i)
@@ -102,7 +128,8 @@ static int by_time(const void *a, const void *b)
 void collector_points_sort(struct collector_points *p)
 {
     for (size_t i = 1; i < p->n; i++) {
-        if (by_time(&p->v[i - 1], &p->v[i]) > 0) {
+        if (p->v[i - 1].time_ms > p->v[i].time_ms ||
+            (p->v[i - 1].time_ms == p->v[i].time_ms && p->v[i - 1].seq > p->v[i].seq)) {
             qsort(p->v, p->n, sizeof(p->v[0]), by_time);
             return;
         }
@@ -111,9 +138,14 @@ void collector_points_sort(struct collector_points *p)
 
 void collector_points_settle(struct collector_points *p)
 {
-    size_t n = 0;
+    size_t n = 1;
 
+    while (n < p->n && p->v[n - 1].time_ms < p->v[n].time_ms)
+        n++;
+    if (n >= p->n)
+        return; /* as it should be: each later than the one before */
     collector_points_sort(p);
+    n = 0;
     for (size_t i = 0; i < p->n; i++) {
         if (n > 0 && p->v[n - 1].time_ms == p->v[i].time_ms)
             n--;

@@ -36,6 +36,10 @@ void collector_points_init(struct collector_points *p, size_t max_points);
 void collector_points_fini(struct collector_points *p);
 void collector_points_clear(struct collector_points *p);
 void collector_points_add(struct collector_points *p, const struct collector_sample *s);
+/* Those of n samples that lie in [from, to). */
+void collector_points_add_some(struct collector_points *p,
+                               const struct collector_sample *s, size_t n,
+                               int64_t from_ms, int64_t to_ms);
 /* A row of the archive; cell->n > 0. */
 void collector_points_add_row(struct collector_points *p, int64_t time_ms,
                               const struct hale_rrd_cell *cell);

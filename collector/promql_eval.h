@@ -47,8 +47,9 @@ struct collector_promql_source {
     enum hale_rc (*select)(void *arg, const struct hale_promql_node *selector,
                            int64_t from_ms, int64_t to_ms, struct hale_arena *arena,
                            struct collector_promql_found *out);
-    /* Points of the span, n set to 0 before. */
-    enum hale_rc (*read)(void *arg, void *series,
+    /* Points of series[0] in the span, n set to 0 before. The other n - 1 are likely to be read
+     * next, one after the other with the same span: what is common may be done once. */
+    enum hale_rc (*read)(void *arg, void *const *series, size_t n,
                          const struct collector_promql_span *span,
                          struct collector_promql_points *out);
     bool (*expired)(void *arg); /* the query's time is over */

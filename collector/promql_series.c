@@ -62,14 +62,16 @@ static bool select_series(struct promql_eval *e, const struct hale_promql_node *
     return rc == HALE_OK || source_failed(e, rc);
 }
 
-static bool read_series(struct promql_eval *e, void *series,
-                        const struct collector_promql_span *span)
+/* Points of found's series i; of more of them later if ahead. */
+static bool read_series(struct promql_eval *e, const struct collector_promql_found *found,
+                        size_t i, bool ahead, const struct collector_promql_span *span)
 {
     const struct collector_promql_source *s = e->o->source;
 
     e->points.n = 0;
     e->points.coarse_ms = 0;
-    enum hale_rc rc = s->read(s->arg, series, span, &e->points);
+    enum hale_rc rc =
+        s->read(s->arg, &found->series[i], ahead ? found->n - i : 1, span, &e->points);
     if (rc != HALE_OK)
         return source_failed(e, rc);
     if (e->points.coarse_ms > e->result->coarse_ms)
@@ -124,11 +126,11 @@ bool promql_instant(struct promql_eval *e, const struct promql_grid *g,
         return false;
     for (size_t s = 0; s < found.n; s++) {
         span.from_ms = from_ms;
-        if (!read_series(e, found.series[s], &span))
+        if (!read_series(e, &found, s, true, &span))
             return false;
         if (2 * e->points.coarse_ms > e->o->lookback_ms) { /* rows may lie further back */
             span.from_ms = from_ms + e->o->lookback_ms - 2 * e->points.coarse_ms;
-            if (!read_series(e, found.series[s], &span))
+            if (!read_series(e, &found, s, false, &span))
                 return false;
         }
         if (e->points.n == 0)
@@ -199,7 +201,7 @@ bool promql_matrix_read(struct promql_eval *e, const struct promql_grid *g,
     };
 
     if (n->kind == HALE_PROMQL_SELECTOR)
-        return read_series(e, m->found.series[i], &span);
+        return read_series(e, &m->found, i, true, &span);
     e->points.n = 0;
     for (size_t k = 0; k < m->sub_grid.n; k++) {
         double v = m->sub.rows[i].v[k];

@@ -201,18 +201,49 @@ static void join(struct collector_promql_point *p, double v, double weight,
     p->weight += weight;
 }
 
-/* collector_promql_source.read */
-static enum hale_rc read_points(void *arg, void *series,
-                                const struct collector_promql_span *span,
-                                struct collector_promql_points *out)
+static bool same_span(const struct collector_promql_span *a,
+                      const struct collector_promql_span *b)
 {
-    struct collector_promql_store *s = arg;
+    return a->from_ms == b->from_ms && a->to_ms == b->to_ms &&
+           a->window_ms == b->window_ms;
+}
+
+/* Goes on with the reading under way if it gives this series next, or else begins one. A series by
+ * itself does not disturb it. */
+static enum hale_rc read_one(struct collector_promql_store *s, void *const *series,
+                             size_t n, const struct collector_promql_span *span)
+{
     const struct collector_range range = {
         .start_ms = span->from_ms,
         .end_ms = span->to_ms + 1,
         .step_s = step_of(span->window_ms),
     };
-    enum hale_rc rc = collector_read(s->c, s->redis, series, &range, &s->points);
+
+    if (s->n_ahead == 0 || s->ahead != series || !same_span(&s->span, span)) {
+        if (n == 1)
+            return collector_read(s->c, s->redis, series[0], &range, &s->points);
+        collector_reading_free(s->reading);
+        s->reading = collector_reading_new(s->c, s->redis,
+                                           (struct collector_series *const *)series, n,
+                                           &range, hale_clock_wall_ms());
+        s->ahead = series;
+        s->n_ahead = n;
+        s->span = *span;
+        if (s->reading == NULL)
+            return HALE_E_NOMEM;
+    }
+    s->ahead++;
+    s->n_ahead--;
+    return collector_reading_next(s->reading, &s->points);
+}
+
+/* collector_promql_source.read */
+static enum hale_rc read_points(void *arg, void *const *series, size_t n,
+                                const struct collector_promql_span *span,
+                                struct collector_promql_points *out)
+{
+    struct collector_promql_store *s = arg;
+    enum hale_rc rc = read_one(s, series, n, span);
 
     if (s->points.step_s * 1000 > out->coarse_ms)
         out->coarse_ms = s->points.step_s * 1000;
@@ -240,5 +271,6 @@ void collector_promql_store_init(struct collector_promql_store *s, struct collec
 
 void collector_promql_store_fini(struct collector_promql_store *s)
 {
+    collector_reading_free(s->reading);
     collector_points_fini(&s->points);
 }

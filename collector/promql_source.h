@@ -18,6 +18,10 @@ struct collector_promql_store {
     struct hale_str tenant;
     int64_t deadline_ms; /* monotonic */
     struct collector_points points;
+    struct collector_reading *reading; /* NULL: none */
+    void *const *ahead;                /* what it gives next, n_ahead of them */
+    size_t n_ahead;
+    struct collector_promql_span span;     /* of the reading */
     struct collector_promql_source source; /* for the evaluation */
 };
 

@@ -196,6 +196,8 @@ bool collector_query_open(struct collector *c, struct hale_http_req *req,
 
 void collector_query_fini(struct collector_query *q)
 {
+    collector_reading_free(q->reading);
+    q->reading = NULL;
     collector_series_list_fini(&q->series);
     free(q->elements);
     q->elements = NULL;
@@ -215,6 +217,21 @@ bool collector_query_start(const struct collector_query *q, size_t i, int64_t *s
     if (order == 0 && cur->time_ms >= *start_ms && cur->time_ms < END_MS)
         *start_ms = cur->time_ms + 1;
     return true;
+}
+
+enum hale_rc collector_query_read(struct collector *c, struct hale_redis *redis,
+                                  struct collector_query *q, size_t i,
+                                  const struct collector_range *range)
+{
+    size_t first = q->elements[i].first;
+
+    if (q->reading != NULL && q->range.start_ms == range->start_ms)
+        return HALE_OK; /* which goes on with this element */
+    collector_reading_free(q->reading);
+    q->range = *range;
+    q->reading = collector_reading_new(c, redis, q->series.v + first, q->series.n - first,
+                                       range, hale_clock_wall_ms());
+    return q->reading != NULL ? HALE_OK : HALE_E_NOMEM;
 }
 
 /* --- text ------------------------------------------------------------------------------- */

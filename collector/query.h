@@ -11,6 +11,7 @@
 #include "collector/catalog.h"
 #include "collector/params.h"
 #include "collector/points.h"
+#include "collector/reader.h"
 
 #define COLLECTOR_ELEMENT_ID 18
 
@@ -28,6 +29,8 @@ struct collector_query {
     struct collector_series_list series;
     size_t n_elements;
     struct collector_element *elements; /* by id */
+    struct collector_reading *reading;  /* of the elements' series, one after the other */
+    struct collector_range range;       /* of the reading */
 };
 
 /* Reads the parameters and finds the series. On failure the request is answered and false
@@ -37,6 +40,12 @@ bool collector_query_open(struct collector *c, struct hale_http_req *req,
 void collector_query_fini(struct collector_query *q);
 /* Where element i starts after the cursor, or false when it lies before it. */
 bool collector_query_start(const struct collector_query *q, size_t i, int64_t *start_ms);
+/* Makes q->reading give the points of element i's series next; elements in order, all series of
+ * each. HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc collector_query_read(struct collector *c,
+                                                  struct hale_redis *redis,
+                                                  struct collector_query *q, size_t i,
+                                                  const struct collector_range *range);
 /* "id":..,"name":..,"dimensions":{..} of element i. */
 void collector_query_head(const struct collector_query *q, size_t i,
                           struct hale_buf *out);

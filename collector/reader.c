@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "collector/archive.h"
 #include "collector/hot.h"
 #include "collector/tiers.h"
 
-#define AHEAD_MS (32LL * 86400000) /* samples further in the future have expired */
+#define AHEAD_MS     (32LL * 86400000) /* samples further in the future have expired */
+#define ROUND_SERIES 1024              /* under way at most */
+#define FIRST_GUESS  8192              /* bytes of a chunk, before any was seen */
+#define FIRST_ROUND  (COLLECTOR_READ_ROUND_BYTES / 16)
+#define KEY_BYTES    64 /* what a reply costs besides */
 
 /* --- archive ---------------------------------------------------------------------------- */
 
@@ -126,29 +131,6 @@ static enum hale_rc add_archive(struct collector *c, const struct collector_seri
 
 /* --- raw -------------------------------------------------------------------------------- */
 
-static enum hale_rc add_raw(struct collector *c, struct hale_redis *redis,
-                            const struct collector_series *s,
-                            const struct collector_hot_range *range,
-                            struct collector_points *out)
-{
-    struct collector_points tail;
-
-    /* Memory first: what a flush moves meanwhile is then found twice, never missed. */
-    collector_points_init(&tail, COLLECTOR_READ_MAX_POINTS);
-    collector_hot_copy(c->hot, s->id, range, &tail);
-    enum hale_rc rc = collector_hot_read(c->hot, redis, s, range, out);
-    for (size_t i = 0; rc == HALE_OK && i < tail.n; i++) {
-        struct collector_sample sample = {tail.v[i].time_ms, tail.v[i].value,
-                                          collector_points_meta(&tail, i)};
-        collector_points_add(out, &sample);
-    }
-    if (tail.failed)
-        rc = HALE_E_LIMIT;
-    collector_points_fini(&tail);
-    collector_points_settle(out);
-    return rc;
-}
-
 /* Raw samples are there from the hot window on, or from what is not archived yet. */
 static int64_t cut_of(struct collector *c, const struct collector_series *s,
                       int64_t now_ms)
@@ -169,37 +151,182 @@ static int64_t cut_of(struct collector *c, const struct collector_series *s,
     return kept ? archived_ms : window_ms;
 }
 
-enum hale_rc collector_read_at(struct collector *c, struct hale_redis *redis,
-                               const struct collector_series *s,
-                               const struct collector_range *range, int64_t now_ms,
-                               struct collector_points *out)
-{
-    int64_t cut_ms = cut_of(c, s, now_ms);
-    int64_t last_ms = atomic_load(&s->last_ms);
-    struct collector_hot_range hot = {range->start_ms, range->end_ms, cut_ms, now_ms};
+struct under_way { /* a series whose raw samples were asked for */
+    struct collector_hot_fetch fetch;
+    int64_t cut_ms;
+};
+struct collector_reading {
+    struct collector *c;
+    struct hale_redis *redis;
+    struct collector_series *const *series;
+    size_t n, next; /* next: whose points are given next */
+    struct collector_range range;
+    int64_t now_ms;
+    size_t begun;       /* series [next, begun) are under way */
+    size_t round_bytes; /* of a round, growing: not all series may be wanted */
+    size_t keys, bytes; /* answered in all: what a chunk takes */
+    struct under_way way[];
+};
 
-    collector_points_clear(out);
-    if (last_ms < now_ms)
-        last_ms = now_ms; /* unknown, or older than what is on its way */
-    else if (last_ms > now_ms + AHEAD_MS)
-        last_ms = now_ms + AHEAD_MS;
+struct collector_reading *
+collector_reading_new(struct collector *c, struct hale_redis *redis,
+                      struct collector_series *const *series, size_t n,
+                      const struct collector_range *range, int64_t now_ms)
+{
+    size_t most = n < ROUND_SERIES ? n : ROUND_SERIES;
+    struct collector_reading *r = calloc(1, sizeof(*r) + most * sizeof(r->way[0]));
+
+    if (r == NULL)
+        return NULL;
+    r->c = c;
+    r->redis = redis;
+    r->series = series;
+    r->n = n;
+    r->range = *range;
+    r->now_ms = now_ms;
+    r->round_bytes = FIRST_ROUND;
+    r->keys = 1;
+    r->bytes = FIRST_GUESS;
+    return r;
+}
+
+static struct under_way *way_of(struct collector_reading *r, size_t i)
+{
+    return &r->way[i % ROUND_SERIES];
+}
+
+void collector_reading_free(struct collector_reading *r)
+{
+    if (r == NULL)
+        return;
+    for (size_t i = r->next; i < r->begun; i++)
+        collector_hot_fetch_fini(&way_of(r, i)->fetch);
+    free(r);
+}
+
+/* Copies what is in memory, and says which chunks are wanted. */
+static enum hale_rc begin(struct collector_reading *r)
+{
+    const struct collector_series *s = r->series[r->begun];
+    struct under_way *w = way_of(r, r->begun);
+    int64_t last_ms = atomic_load(&s->last_ms);
+
+    w->cut_ms = cut_of(r->c, s, r->now_ms);
+    if (last_ms < r->now_ms)
+        last_ms = r->now_ms; /* unknown, or older than what is on its way */
+    else if (last_ms > r->now_ms + AHEAD_MS)
+        last_ms = r->now_ms + AHEAD_MS;
+    struct collector_hot_range hot = {r->range.start_ms, r->range.end_ms, w->cut_ms,
+                                      r->now_ms};
     if (hot.end_ms > last_ms + COLLECTOR_CHUNK_MS)
         hot.end_ms = last_ms + COLLECTOR_CHUNK_MS;
-    enum hale_rc rc =
-        hot.start_ms < hot.end_ms ? add_raw(c, redis, s, &hot, out) : HALE_OK;
-    if (rc == HALE_OK && c->archive != NULL && range->start_ms < cut_ms) {
-        rc = add_archive(c, s, range, cut_ms, out);
-        collector_points_sort(out);
+    r->begun++;
+    return collector_hot_fetch_init(&w->fetch, r->c->hot, s, &hot);
+}
+
+struct round_trip {
+    size_t taking; /* the series whose answer comes next */
+    size_t keys;   /* asked for and not answered */
+    size_t bytes;  /* held, of answers and copies of memory */
+};
+
+static bool has_room(const struct collector_reading *r, const struct round_trip *t)
+{
+    return t->bytes + t->keys * (r->bytes / r->keys + KEY_BYTES) < r->round_bytes;
+}
+
+/* Queues questions as far as their answers are expected to fit; the next series whole in any case,
+ * one question after the other if need be. */
+static enum hale_rc ask_ahead(struct collector_reading *r, struct round_trip *t)
+{
+    enum hale_rc rc = HALE_OK;
+
+    while (rc == HALE_OK) {
+        struct collector_hot_fetch *f =
+            r->begun > r->next ? &way_of(r, r->begun - 1)->fetch : NULL;
+        size_t left = f != NULL ? collector_hot_fetch_left(f) : 0;
+        if (left > 0 && (t->keys == 0 || has_room(r, t))) {
+            t->keys += left;
+            rc = collector_hot_fetch_ask(f, r->redis);
+        } else if (left == 0 && r->begun < r->n && r->begun - r->next < ROUND_SERIES &&
+                   (f == NULL || has_room(r, t))) {
+            rc = begin(r);
+            t->bytes += way_of(r, r->begun - 1)->fetch.memory.len;
+        } else {
+            break;
+        }
     }
-    if (rc == HALE_OK && out->failed)
-        rc = HALE_E_LIMIT;
     return rc;
 }
 
+static enum hale_rc take_answer(struct collector_reading *r, struct round_trip *t)
+{
+    size_t bytes;
+
+    while (collector_hot_fetch_unanswered(&way_of(r, t->taking)->fetch) == 0)
+        t->taking++;
+    struct collector_hot_fetch *f = &way_of(r, t->taking)->fetch;
+    size_t keys = collector_hot_fetch_unanswered(f);
+    enum hale_rc rc = collector_hot_fetch_take(f, r->redis, &bytes);
+    keys -= collector_hot_fetch_unanswered(f);
+    t->keys -= keys;
+    t->bytes += bytes;
+    r->keys += keys;
+    r->bytes += bytes;
+    return rc;
+}
+
+static enum hale_rc fill(struct collector_reading *r)
+{
+    struct round_trip t = {.taking = r->next};
+    enum hale_rc rc = ask_ahead(r, &t);
+
+    while (rc == HALE_OK && t.keys > 0) {
+        rc = take_answer(r, &t);
+        if (rc == HALE_OK)
+            rc = ask_ahead(r, &t);
+    }
+    if (rc != HALE_OK)
+        hale_redis_drain(r->redis);
+    if (r->round_bytes < COLLECTOR_READ_ROUND_BYTES)
+        r->round_bytes *= 4;
+    return rc;
+}
+
+enum hale_rc collector_reading_next(struct collector_reading *r,
+                                    struct collector_points *out)
+{
+    enum hale_rc rc = HALE_OK;
+
+    HALE_ASSERT(r->next < r->n);
+    collector_points_clear(out);
+    if (r->next == r->begun)
+        rc = fill(r);
+    if (rc != HALE_OK)
+        return rc;
+    struct under_way *w = way_of(r, r->next);
+    collector_hot_fetch_decode(&w->fetch, out);
+    collector_hot_fetch_fini(&w->fetch);
+    collector_points_settle(out);
+    const struct collector_series *s = r->series[r->next++];
+    if (r->c->archive != NULL && r->range.start_ms < w->cut_ms) {
+        rc = add_archive(r->c, s, &r->range, w->cut_ms, out);
+        collector_points_sort(out);
+    }
+    return rc == HALE_OK && out->failed ? HALE_E_LIMIT : rc;
+}
+
 enum hale_rc collector_read(struct collector *c, struct hale_redis *redis,
-                            const struct collector_series *s,
+                            struct collector_series *s,
                             const struct collector_range *range,
                             struct collector_points *out)
 {
-    return collector_read_at(c, redis, s, range, hale_clock_wall_ms(), out);
+    struct collector_reading *r =
+        collector_reading_new(c, redis, &s, 1, range, hale_clock_wall_ms());
+
+    if (r == NULL)
+        return HALE_E_NOMEM;
+    enum hale_rc rc = collector_reading_next(r, out);
+    collector_reading_free(r);
+    return rc;
 }

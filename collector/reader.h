@@ -9,28 +9,37 @@
  * Rows:      a row stands at its start with weight = samples, exact sum and extremes. It is from
  *            the coarsest tier that step_s is a multiple of, finer at ragged edges, coarser where
  *            the tier does not reach back.
- * Threads:   query threads.
+ * Many:      a reading gives one series after the other; their chunks are asked for together, as many
+ *            as their answers take about COLLECTOR_READ_ROUND_BYTES, in one round trip. Between two
+ *            calls nothing is under way on the connection.
+ * Threads:   query threads; a reading belongs to one.
  */
 #include "collector/app.h"
 #include "collector/catalog.h"
 #include "collector/points.h"
 
-#define COLLECTOR_READ_MAX_POINTS 4000000
+#define COLLECTOR_READ_MAX_POINTS  4000000
+#define COLLECTOR_READ_ROUND_BYTES ((size_t)4 << 20)
 
 struct collector_range {
     int64_t start_ms, end_ms; /* [start, end) */
     int64_t step_s; /* rows of this step, or of a divisor of it, will do; >= 1 */
 };
-/* Points by time into out (cleared first); out->step_s and coarse_until_ms say where they are
- * archive rows. HALE_E_IO / HALE_E_AGAIN: Redis; HALE_E_LIMIT:
- * more than COLLECTOR_READ_MAX_POINTS. */
+struct collector_reading;
+/* The list must stay until _free. now_ms: the wall clock. NULL: no memory. */
+struct collector_reading *
+collector_reading_new(struct collector *c, struct hale_redis *redis,
+                      struct collector_series *const *series, size_t n,
+                      const struct collector_range *range, int64_t now_ms);
+void collector_reading_free(struct collector_reading *r); /* NULL allowed */
+/* The next series' points by time into out (cleared first); out->step_s and coarse_until_ms say
+ * where they are archive rows. Not to be called more than n times, or after an error. HALE_E_IO /
+ * HALE_E_AGAIN: Redis; HALE_E_LIMIT: more than COLLECTOR_READ_MAX_POINTS of one series. */
+HALE_MUST_CHECK enum hale_rc collector_reading_next(struct collector_reading *r,
+                                                    struct collector_points *out);
+/* One series. */
 HALE_MUST_CHECK enum hale_rc collector_read(struct collector *c, struct hale_redis *redis,
-                                            const struct collector_series *s,
+                                            struct collector_series *s,
                                             const struct collector_range *range,
                                             struct collector_points *out);
-/* The same at a given time of the wall clock, for tests. */
-HALE_MUST_CHECK enum hale_rc
-collector_read_at(struct collector *c, struct hale_redis *redis,
-                  const struct collector_series *s, const struct collector_range *range,
-                  int64_t now_ms, struct collector_points *out);
 #endif

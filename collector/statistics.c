@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "collector/buckets.h"
 #include "collector/query.h"
-#include "collector/reader.h"
 #include "collector/request.h"
 
 #define ANSWER_MAX ((size_t)256 << 20)
@@ -57,7 +56,6 @@ static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
     const struct collector_element *e = &p->q->elements[i];
     struct collector_range range = {0, p->q->sel.end_ms, p->period_s};
     struct collector_points points;
-    enum hale_rc rc = HALE_OK;
 
     if (!collector_query_start(p->q, i, &range.start_ms))
         return HALE_OK;
@@ -65,11 +63,10 @@ static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
         int64_t ms = p->period_s * 1000;
         range.start_ms = ((range.start_ms - 1) / ms + 1) * ms;
     }
+    enum hale_rc rc = collector_query_read(c, redis, p->q, i, &range);
     collector_points_init(&points, COLLECTOR_READ_MAX_POINTS);
     for (size_t k = 0; rc == HALE_OK && k < e->n; k++) {
-        if (range.start_ms >= range.end_ms)
-            break;
-        rc = collector_read(c, redis, p->q->series.v[e->first + k], &range, &points);
+        rc = collector_reading_next(p->q->reading, &points);
         collector_resolution_add(&p->resolution, &points);
         if (rc == HALE_OK)
             collector_buckets_add(out, &points);

@@ -54,12 +54,13 @@ static enum hale_rc select_series(void *arg, const struct hale_promql_node *sele
     return HALE_OK;
 }
 
-static enum hale_rc read_points(void *arg, void *series,
+static enum hale_rc read_points(void *arg, void *const *some, size_t n,
                                 const struct collector_promql_span *span,
                                 struct collector_promql_points *out)
 {
     (void)arg;
-    (void)series;
+    (void)some;
+    (void)n;
     for (size_t i = 0; i < POINTS; i++)
         if (points[i].time_ms >= span->from_ms && points[i].time_ms <= span->to_ms &&
             !collector_promql_points_add(out, points[i].time_ms, points[i].value, 1))

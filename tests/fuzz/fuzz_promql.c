@@ -66,13 +66,14 @@ static enum hale_rc select_series(void *arg, const struct hale_promql_node *sele
     return HALE_OK;
 }
 
-static enum hale_rc read_points(void *arg, void *series,
+static enum hale_rc read_points(void *arg, void *const *some, size_t n,
                                 const struct collector_promql_span *span,
                                 struct collector_promql_points *out)
 {
     struct world *w = arg;
-    size_t which = (size_t)((struct collector_promql_label(*)[4])series - labels);
+    size_t which = (size_t)((struct collector_promql_label(*)[4])some[0] - labels);
 
+    (void)n;
     w->reads++;
     for (int64_t t = 0; t < 600000; t += 7000 + 1000 * (int64_t)which) {
         if (t < span->from_ms || t > span->to_ms)

@@ -86,13 +86,14 @@ static enum hale_rc select_series(void *arg, const struct hale_promql_node *sele
     return ((struct world *)arg)->fails;
 }
 
-static enum hale_rc read_points(void *arg, void *series,
+static enum hale_rc read_points(void *arg, void *const *some, size_t n,
                                 const struct collector_promql_span *span,
                                 struct collector_promql_points *out)
 {
-    const struct series *s = &all[(uintptr_t)series - 1];
+    const struct series *s = &all[(uintptr_t)some[0] - 1];
     struct world *w = arg;
 
+    assert_true(n > 0);
     w->minima += span->what == COLLECTOR_PROMQL_MINIMUM ? 1 : 0;
     out->coarse_ms = s->coarse_ms;
     for (int64_t t = s->from_s; t <= s->to_s; t += 10)

@@ -237,6 +237,24 @@ static int64_t cut(const struct world *w, unsigned series)
     return archived_ms < window_ms && series != 20 ? archived_ms : window_ms;
 }
 
+/* The series' points, read alone or among all others. */
+static void read_among(struct world *w, unsigned series, const struct collector_range *r,
+                       struct collector_points *out)
+{
+    struct collector_series *some[4 * SERIES];
+    size_t n = roll(3) == 0 ? 1 : 1 + (size_t)roll(4 * SERIES);
+    size_t at = (size_t)roll(n);
+
+    for (size_t i = 0; i < n; i++)
+        some[i] = w->series[i == at ? series : roll(SERIES)];
+    struct collector_reading *reading =
+        collector_reading_new(&w->c, w->redis, some, n, r, w->now_ms);
+    assert_non_null(reading);
+    for (size_t i = 0; i <= at; i++) /* what follows is left unread */
+        assert_int_equal(collector_reading_next(reading, out), HALE_OK);
+    collector_reading_free(reading);
+}
+
 /* Asks for [start, end) by periods and compares every bucket; returns how many had samples. */
 static size_t compare(struct world *w, unsigned series, int64_t start_ms, int64_t end_ms,
                       int64_t period_s)
@@ -247,9 +265,7 @@ static size_t compare(struct world *w, unsigned series, int64_t start_ms, int64_
     size_t k = 0;
 
     collector_points_init(&p, 1000000);
-    assert_int_equal(
-        collector_read_at(&w->c, w->redis, w->series[series], &r, w->now_ms, &p),
-        HALE_OK);
+    read_among(w, series, &r, &p);
     if (p.step_s > period_s)
         period_s = p.step_s;
     collector_buckets_init(&b, period_s);
