@@ -127,7 +127,7 @@ static enum hale_rc read_smtp(NODE map, struct actuator_methods_conf *out,
     out->smtp_from = move(&raw.from);
     out->smtp_user = move(&raw.user);
     out->smtp_ca_file = move(&raw.ca_file);
-    out->smtp_starttls = raw.starttls;
+    out->smtp_starttls = (enum hale_mail_tls)raw.starttls;
     out->smtp_timeout_ms = raw.timeout;
     if (strncmp(out->smtp_url, "smtp://", 7) != 0 &&
         strncmp(out->smtp_url, "smtps://", 8) != 0)

@@ -21,7 +21,7 @@ struct actuator_methods_conf {
     int64_t timeout_ms;
     char *smtp_url; /* NULL: letters are not sent */
     char *smtp_from, *smtp_user, *smtp_password, *smtp_ca_file;
-    int smtp_starttls; /* HALE_MAIL_... */
+    enum hale_mail_tls smtp_starttls;
     int64_t smtp_timeout_ms;
 };
 

@@ -61,6 +61,7 @@ HALE_MUST_CHECK enum hale_rc hale_http_client_start(struct hale_http_client *c,
                                                     const struct hale_http_call *call,
                                                     hale_http_done done, void *arg,
                                                     uint64_t *id_out);
+enum hale_mail_tls { HALE_MAIL_PLAIN, HALE_MAIL_TRY_TLS, HALE_MAIL_TLS };
 struct hale_mail {               /* all text is copied by start */
     const char *url;             /* smtp://host[:port], smtps://host[:port] */
     const char *from, *to;       /* addresses, without angle brackets */
@@ -68,7 +69,7 @@ struct hale_mail {               /* all text is copied by start */
     const char *ca_file;         /* NULL = the system's */
     struct hale_str text;        /* the whole letter, CRLF lines */
     int64_t timeout_ms;          /* whole delivery; 0 = 10000 */
-    enum { HALE_MAIL_PLAIN, HALE_MAIL_TRY_TLS, HALE_MAIL_TLS } starttls;
+    enum hale_mail_tls starttls;
 };
 /* A letter by SMTP, in the same loop: rc HALE_OK = the server has taken it; status is the last
  * answer of the server (250 ...). HALE_E_INVAL: an address or URL cannot be sent. */
