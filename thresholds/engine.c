@@ -389,6 +389,20 @@ unsigned thresholds_engine_forget(struct thresholds_engine *e,
 
 /* --- one sample --------------------------------------------------------------------- */
 
+static inline void give(struct thresholds_engine *e, struct sub *a, uint64_t id,
+                        int64_t time_ms, double value, int64_t now_ms,
+                        int64_t accepted_us)
+{
+    if (a->dead)
+        return;
+    if (a->func != HALE_FUNC_RATE) {
+        thresholds_window_sample(e, a, time_ms, value, now_ms, accepted_us);
+        return;
+    }
+    const struct moment m = {.at_ms = now_ms, .accepted_us = accepted_us};
+    thresholds_rate_sample(e, a, id, time_ms, value, &m);
+}
+
 void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_series *s,
                               int64_t time_ms, double value, int64_t now_ms,
                               int64_t accepted_us)
@@ -403,14 +417,11 @@ void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_ser
         return;
     }
     if (s->n == 1) {
-        if (!s->one->dead)
-            thresholds_window_sample(e, s->one, time_ms, value, now_ms, accepted_us);
+        give(e, s->one, s->id, time_ms, value, now_ms, accepted_us);
         return;
     }
-    for (uint32_t i = 0; s->n > 1 && i < s->n; i++) {
-        if (!s->many[i]->dead)
-            thresholds_window_sample(e, s->many[i], time_ms, value, now_ms, accepted_us);
-    }
+    for (uint32_t i = 0; s->n > 1 && i < s->n; i++)
+        give(e, s->many[i], s->id, time_ms, value, now_ms, accepted_us);
 }
 
 /* Two look-aheads hide the memory latency of series and sub-alarms that are spread over

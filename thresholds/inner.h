@@ -28,6 +28,18 @@ struct slot {
     uint32_t n; /* samples; 0: empty */
 };
 
+struct counter { /* rate: the newest sample of one series */
+    uint64_t id;
+    int64_t ms; /* NO_TIME: none */
+    double value;
+};
+#define COUNTERS_MAX                                                                     \
+    8192 /* in one group: 64 such sub-alarms fit a page of the snapshot */
+struct counters {
+    uint32_t n, cap;
+    struct counter *v; /* by id */
+};
+
 struct def {
     uint64_t uid; /* order of arrival, never used again */
     struct hale_definition *d;
@@ -43,10 +55,11 @@ struct sub {
     struct sub *key_next; /* chain of equal keys in engine.sub_by_key */
     struct bucket *bucket;
     struct sub *bucket_prev, *bucket_next;
-    uint64_t uid;       /* order of creation: order of events within one tick */
-    uint64_t key;       /* hash of (definition, index, group) */
-    uint64_t born;      /* generation */
-    int64_t recheck_ms; /* evaluate at this tick too; NO_TIME: no */
+    struct counters *counters; /* rate, else NULL; owned */
+    uint64_t uid;              /* order of creation: order of events within one tick */
+    uint64_t key;              /* hash of (definition, index, group) */
+    uint64_t born;             /* generation */
+    int64_t recheck_ms;        /* evaluate at this tick too; NO_TIME: no */
     int64_t
         data_end_s; /* hale: end of the newest slot that ever held a sample; last: second of
                          * the newest arrival, if on_missing wants it */
@@ -267,6 +280,8 @@ static inline double slot_value(const struct sub *a, const struct slot *s)
 {
     if (a->func == HALE_FUNC_AVG)
         return s->acc / s->n;
+    if (a->func == HALE_FUNC_RATE)
+        return s->acc / a->width_s;
     return a->func == HALE_FUNC_COUNT ? s->n : s->acc;
 }
 
@@ -286,12 +301,19 @@ static inline bool op_is_less(const struct sub *a)
     return a->op == HALE_OP_LT || a->op == HALE_OP_LTE;
 }
 
+/* What a slot says can only rise (samples that fall are the other side of `min`). */
+static inline bool only_rises(const struct sub *a)
+{
+    return a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT ||
+           a->func == HALE_FUNC_RATE;
+}
+
 /* Rule 1 is allowed for this kind (last has its own code). */
 static inline bool alarms_at_once(const struct sub *a)
 {
     if (a->func == HALE_FUNC_MIN)
         return op_is_less(a);
-    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && !op_is_less(a);
+    return only_rises(a) && !op_is_less(a);
 }
 
 /* Rule 2 is allowed for this kind. */
@@ -299,7 +321,7 @@ static inline bool clears_at_once(const struct sub *a)
 {
     if (a->func == HALE_FUNC_MIN)
         return !op_is_less(a);
-    return (a->func == HALE_FUNC_MAX || a->func == HALE_FUNC_COUNT) && op_is_less(a);
+    return only_rises(a) && op_is_less(a);
 }
 
 /* Shows slots lo..hi-1 and the time that they cover. */
@@ -312,6 +334,18 @@ void thresholds_verdict_refresh(struct sub *a);
 /* Reports the verdict if it is news and need not wait. */
 void thresholds_verdict(struct thresholds_engine *e, struct sub *a, struct verdict *v,
                         const struct moment *m);
+
+/* --- rate.c: counters ------------------------------------------------------------------ */
+/* Makes room for the series: nothing is allocated when its samples come. HALE_E_LIMIT,
+ * HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc thresholds_rate_join(struct sub *a, uint64_t id);
+void thresholds_rate_sample(struct thresholds_engine *e, struct sub *a, uint64_t id,
+                            int64_t time_ms, double value, const struct moment *m);
+void thresholds_rate_free(struct counters *c);
+/* window.c: an increase spread evenly over (from_ms, to_ms]. */
+void thresholds_window_increase(struct thresholds_engine *e, struct sub *a,
+                                int64_t from_ms, int64_t to_ms, double increase,
+                                const struct moment *m);
 
 /* --- silence.c: kinds and policies that need no sample to decide ----------------------- */
 void thresholds_absent_sample(struct thresholds_engine *e, struct sub *a,

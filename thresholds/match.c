@@ -292,10 +292,12 @@ static enum hale_rc bind(struct thresholds_engine *e, struct thresholds_series *
     uint32_t n = 0;
     for (size_t i = 0; i < e->n_found; i++) {
         struct sub *a = join(e, &e->found[i], s->gen, view, now_ms);
-        if (a != NULL) {
-            a->refs++;
-            subs[n++] = a;
-        }
+        if (a == NULL)
+            continue;
+        a->refs++;
+        subs[n++] = a;
+        if (a->func == HALE_FUNC_RATE && thresholds_rate_join(a, s->id) != HALE_OK)
+            e->stats.refused_series++; /* not counted in this group */
     }
     let_go(e, s);
     s->n = n;

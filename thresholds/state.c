@@ -72,6 +72,15 @@ static void put_sub(struct hale_buf *b, const struct sub *a)
         if (a->slots[k].n > 0)
             put_double(b, a->slots[k].acc);
     }
+    if (a->func != HALE_FUNC_RATE)
+        return;
+    uint32_t n = a->counters != NULL ? a->counters->n : 0;
+    put(b, n, 2);
+    for (uint32_t i = 0; i < n; i++) {
+        put(b, a->counters->v[i].id, 8);
+        put(b, (uint64_t)a->counters->v[i].ms, 8);
+        put_double(b, a->counters->v[i].value);
+    }
 }
 
 struct saver {
@@ -294,6 +303,24 @@ static bool get_slots(struct cursor *c, struct sub *a)
     return !c->bad;
 }
 
+static bool get_counters(struct cursor *c, struct sub *a)
+{
+    if (a->func != HALE_FUNC_RATE)
+        return true;
+    unsigned n = (unsigned)get(c, 2);
+    for (unsigned i = 0; i < n && !c->bad; i++) {
+        struct counter one = {.id = get(c, 8)};
+        one.ms = get_time(c, THRESHOLDS_TIME_MAX_MS);
+        one.value = get_double(c);
+        /* By id, each once: so each comes to stand behind the others. */
+        if (c->bad || isinf(one.value) || (i > 0 && a->counters->v[i - 1].id >= one.id) ||
+            thresholds_rate_join(a, one.id) != HALE_OK)
+            return false;
+        a->counters->v[i] = one;
+    }
+    return !c->bad;
+}
+
 /* The rest of a record after its definition is known. NULL: not a record. */
 static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct def *def)
 {
@@ -346,7 +373,8 @@ static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct
     thresholds_verdict_refresh(a);
     bool last = a->func == HALE_FUNC_LAST;
     bool fine = a->n_last <= (last ? a->n_slots : 0) &&
-                (!last || (a->n_last > 0) == (a->last_ms != NO_TIME)) && get_slots(c, a);
+                (!last || (a->n_last > 0) == (a->last_ms != NO_TIME)) &&
+                get_slots(c, a) && get_counters(c, a);
     if (!fine) {
         thresholds_sub_free(a);
         return NULL;

@@ -116,6 +116,7 @@ void thresholds_sub_free(struct sub *a)
     if (a == NULL)
         return;
     free(a->group);
+    thresholds_rate_free(a->counters);
     free(a);
 }
 

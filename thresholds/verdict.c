@@ -45,7 +45,8 @@ void thresholds_verdict_refresh(struct sub *a)
         a->level = (uint8_t)(x->n_levels + 1);
     a->op = (uint8_t)x->op;
     int64_t after_s;
-    a->slow = x->n_levels > 0 || x->for_s > 0 || x->clear_for_s > 0 ||
+    a->slow = a->func == HALE_FUNC_RATE || x->n_levels > 0 || x->for_s > 0 ||
+              x->clear_for_s > 0 ||
               (a->func == HALE_FUNC_LAST &&
                thresholds_verdict_missing(a, &after_s) != HALE_MISSING_KEEP);
     a->threshold = threshold_of(a, x, 1);

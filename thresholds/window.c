@@ -340,6 +340,36 @@ void thresholds_window_sample(struct thresholds_engine *e, struct sub *a, int64_
     }
 }
 
+void thresholds_window_increase(struct thresholds_engine *e, struct sub *a,
+                                int64_t from_ms, int64_t to_ms, double increase,
+                                const struct moment *m)
+{
+    if (a->asleep) {
+        wake(e, a, m->at_ms);
+        thresholds_schedule(e, a);
+    }
+    int64_t width_ms = (int64_t)a->width_s * 1000;
+    int64_t start_ms = window_start_s(a) * 1000;
+    if (to_ms <= start_ms) {
+        e->stats.late++;
+        return;
+    }
+    int64_t i = from_ms > start_ms ? (from_ms - start_ms) / width_ms : 0;
+    for (; i < a->n_slots && start_ms + i * width_ms < to_ms; i++) {
+        int64_t lo = start_ms + i * width_ms, hi = lo + width_ms;
+        double part = (double)((hi < to_ms ? hi : to_ms) - (lo > from_ms ? lo : from_ms));
+        struct slot *s = slot_at(a, (unsigned)i);
+        s->acc += increase * part / (double)(to_ms - from_ms);
+        s->n += s->n < UINT32_MAX;
+        if (hi / 1000 > a->data_end_s)
+            a->data_end_s = hi / 1000;
+    }
+    struct verdict v = {.missing = false};
+    if (decide(a, false, &v))
+        thresholds_verdict(e, a, &v, m);
+    a->changed = false;
+}
+
 /* No tick can change or report anything before the next sample. */
 static bool settled(struct sub *a)
 {

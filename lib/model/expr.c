@@ -20,8 +20,8 @@ const char *const hale_level_words[] = {"low", "medium", "high", "critical", NUL
 
 const char *hale_func_text(enum hale_func f)
 {
-    static const char *const texts[] = {"MAX",   "MIN",  "AVG",   "SUM",
-                                        "COUNT", "LAST", "ABSENT"};
+    static const char *const texts[] = {"MAX",   "MIN",  "AVG",    "SUM",
+                                        "COUNT", "LAST", "ABSENT", "RATE"};
     HALE_ASSERT((size_t)f < sizeof(texts) / sizeof(texts[0]));
     return texts[f];
 }

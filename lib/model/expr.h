@@ -24,7 +24,8 @@ enum hale_func {
     HALE_FUNC_SUM,
     HALE_FUNC_COUNT,
     HALE_FUNC_LAST,
-    HALE_FUNC_ABSENT /* no operator: `op` is >=, `threshold` the period */
+    HALE_FUNC_ABSENT, /* no operator: `op` is >=, `threshold` the period */
+    HALE_FUNC_RATE    /* of a counter: its increase per second, resets handled */
 };
 enum hale_op { HALE_OP_LT, HALE_OP_LTE, HALE_OP_GT, HALE_OP_GTE };
 enum hale_state {

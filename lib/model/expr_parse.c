@@ -20,7 +20,7 @@ static struct hale_node *parse_or(struct parser *p); /* NULL: failed, p->err is 
 static const char *const functions[] = {
     [HALE_FUNC_MAX] = "max",       [HALE_FUNC_MIN] = "min",     [HALE_FUNC_AVG] = "avg",
     [HALE_FUNC_SUM] = "sum",       [HALE_FUNC_COUNT] = "count", [HALE_FUNC_LAST] = "last",
-    [HALE_FUNC_ABSENT] = "absent",
+    [HALE_FUNC_ABSENT] = "absent", [HALE_FUNC_RATE] = "rate",
 };
 
 static bool find_function(struct hale_str word, enum hale_func *out)
@@ -182,10 +182,10 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
     if (!s->bare && lex_is_not(p, start))
         return fail_operator(p, word, start);
     if (!s->bare && !find_function(word, &s->func))
-        return lex_fail(
-            p, start, HALE_E_INVAL,
-            "unknown function '%.*s'; known: max, min, avg, sum, count, last, absent",
-            lex_shown(word), word.p);
+        return lex_fail(p, start, HALE_E_INVAL,
+                        "unknown function '%.*s'; known: max, min, avg, sum, count, "
+                        "last, rate, absent",
+                        lex_shown(word), word.p);
     if (s->bare)
         s->name = word;
     if (s->bare ? !parse_dims(p, s) : !parse_call(p, s))
@@ -196,6 +196,8 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
         s->threshold = s->period_s;
         return true;
     }
+    if (!s->bare && s->func == HALE_FUNC_RATE)
+        lex_extension(p, start, "there is no function 'rate'");
     lex_skip(p);
     if (!parse_operator(p, &s->op))
         return fail_operator(p, s->bare ? word : (struct hale_str){NULL, 0}, start);

@@ -108,13 +108,23 @@ static bool take_whole_word(struct parser *p, const char *word)
     return false;
 }
 
+/* 0: not a unit */
+static unsigned unit_seconds(int c)
+{
+    switch (c) {
+    case 's':
+    case 'S': return 1;
+    case 'm':
+    case 'M': return 60;
+    case 'h':
+    case 'H': return 3600;
+    default: return 0;
+    }
+}
+
 /* digits [ "s" | "m" | "h" ], 1 s to a day */
 static bool parse_duration(struct parser *p, unsigned *out)
 {
-    static const struct {
-        char unit;
-        unsigned seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
     lex_skip(p);
     size_t start = p->pos;
     struct hale_str digits = lex_digits(p);
@@ -124,13 +134,10 @@ static bool parse_duration(struct parser *p, unsigned *out)
                         "a duration is expected after 'for', as in 30s or 5m, found %s",
                         lex_here(p, start));
     bool fits = hale_str_u64(digits, &n) == HALE_OK && n <= HALE_EXPR_MAX_PERIOD_S;
-    for (size_t i = 0; fits && i < sizeof(units) / sizeof(units[0]); i++) {
-        if (tolower(lex_peek(p)) == units[i].unit) {
-            n *= units[i].seconds;
-            p->pos++;
-            break;
-        }
-    }
+    unsigned unit = unit_seconds(lex_peek(p));
+    p->pos += unit > 0 ? 1 : 0;
+    if (fits && unit > 0)
+        n *= unit;
     if (lex_name_char(p) > 0)
         return lex_fail(p, start, HALE_E_INVAL,
                         "a duration is whole seconds, or a number with s, m or h");

@@ -17,6 +17,7 @@
 struct sample {
     int64_t ms;
     double value;
+    int64_t from_ms, to_ms; /* rate: what the value, an increase, is spread over */
 };
 
 struct model {
@@ -25,7 +26,9 @@ struct model {
     int64_t late_wait_ms, delay_s, phase_s;
     enum hale_missing policy;
     int64_t missing_after_s;
-    int64_t arrived_ms; /* of the newest sample: last, absent */
+    int64_t arrived_ms;    /* of the newest sample: last, absent */
+    struct sample counter; /* rate: the newest sample */
+    bool counts;
     int64_t view_end_s, created_end_s;
     struct sample taken[SAMPLES];
     unsigned n;
@@ -89,12 +92,31 @@ static int64_t slot_start(const struct model *m, unsigned i)
     return m->view_end_s + ((int64_t)i - (int64_t)m->x->times) * (int64_t)m->x->period_s;
 }
 
+static bool model_rate(const struct model *m, int64_t from_ms, int64_t to_ms, double *out)
+{
+    unsigned n = 0;
+    double sum = 0;
+    for (unsigned i = 0; i < m->n; i++) {
+        const struct sample *s = &m->taken[i];
+        int64_t lo = s->from_ms > from_ms ? s->from_ms : from_ms;
+        int64_t hi = s->to_ms < to_ms ? s->to_ms : to_ms;
+        if (lo >= hi)
+            continue;
+        n++;
+        sum += s->value * (double)(hi - lo) / (double)(s->to_ms - s->from_ms);
+    }
+    *out = sum / m->x->period_s;
+    return n > 0;
+}
+
 /* False: empty. */
 static bool model_value(const struct model *m, unsigned slot, double *out)
 {
     int64_t from = slot_start(m, slot), to = from + m->x->period_s;
     unsigned n = 0;
     double sum = 0, min = INFINITY, max = -INFINITY;
+    if (m->x->func == HALE_FUNC_RATE)
+        return model_rate(m, from * 1000, to * 1000, out);
     for (unsigned i = 0; i < m->n; i++) {
         int64_t at_s = floor_div(m->taken[i].ms, 1000);
         if (at_s < from || at_s >= to)
@@ -110,6 +132,7 @@ static bool model_value(const struct model *m, unsigned slot, double *out)
     case HALE_FUNC_AVG: *out = sum / n; break;
     case HALE_FUNC_SUM: *out = sum; break;
     case HALE_FUNC_COUNT: *out = n; break;
+    case HALE_FUNC_RATE:
     case HALE_FUNC_LAST:
     case HALE_FUNC_ABSENT: break;
     }
@@ -204,7 +227,8 @@ static void model_report(struct model *m, enum hale_state state, int64_t at_ms, 
 static bool model_immediate(struct model *m, int64_t at_ms, bool tick)
 {
     bool less = m->x->op == HALE_OP_LT || m->x->op == HALE_OP_LTE;
-    bool rises = m->x->func == HALE_FUNC_MAX || m->x->func == HALE_FUNC_COUNT;
+    bool rises = m->x->func == HALE_FUNC_MAX || m->x->func == HALE_FUNC_COUNT ||
+                 m->x->func == HALE_FUNC_RATE;
     bool rule1 = (rises && !less) || (m->x->func == HALE_FUNC_MIN && less);
     bool rule2 = (rises && less) || (m->x->func == HALE_FUNC_MIN && !less);
     double v[2000];
@@ -315,9 +339,27 @@ static void model_last(struct model *m, int64_t time_ms, double value, int64_t n
         time_ms = now_ms;
     if (m->n > 0 && time_ms < m->taken[m->n - 1].ms)
         return;
-    m->taken[m->n++] = (struct sample){time_ms, value};
+    m->taken[m->n++] = (struct sample){.ms = time_ms, .value = value};
     m->arrived_ms = now_ms;
     model_last_decide(m, now_ms, false);
+}
+
+static void model_counter(struct model *m, int64_t time_ms, double value, int64_t now_ms)
+{
+    struct sample before = m->counter;
+    if (m->counts && time_ms <= before.ms)
+        return;
+    m->counter = (struct sample){.ms = time_ms, .value = value};
+    if (!m->counts) {
+        m->counts = true;
+        return;
+    }
+    if (time_ms <= slot_start(m, 0) * 1000)
+        return;
+    m->taken[m->n++] =
+        (struct sample){time_ms - 1, value < before.value ? value : value - before.value,
+                        before.ms, time_ms};
+    (void)model_immediate(m, now_ms, false);
 }
 
 static void model_sample(struct model *m, int64_t time_ms, double value, int64_t now_ms)
@@ -331,10 +373,14 @@ static void model_sample(struct model *m, int64_t time_ms, double value, int64_t
         model_last(m, time_ms, value, now_ms);
         return;
     }
+    if (m->x->func == HALE_FUNC_RATE) {
+        model_counter(m, time_ms < now_ms ? time_ms : now_ms, value, now_ms);
+        return;
+    }
     int64_t at_s = floor_div(time_ms, 1000);
     if (at_s < slot_start(m, 0) || at_s >= slot_start(m, model_slots(m)))
         return;
-    m->taken[m->n++] = (struct sample){time_ms, value};
+    m->taken[m->n++] = (struct sample){.ms = time_ms, .value = value};
     int64_t stamp_s = floor_div(time_ms, 1000);
     bool closing = m->monasca && stamp_s > m->view_end_s + m->delay_s;
     if (!model_immediate(m, now_ms, false) && closing)
@@ -362,7 +408,8 @@ static int64_t model_closes(const struct model *m, int64_t after_ms)
 static bool decides_at_once(const struct model *m)
 {
     return m->x->func == HALE_FUNC_LAST || m->x->func == HALE_FUNC_MAX ||
-           m->x->func == HALE_FUNC_MIN || m->x->func == HALE_FUNC_COUNT;
+           m->x->func == HALE_FUNC_MIN || m->x->func == HALE_FUNC_COUNT ||
+           m->x->func == HALE_FUNC_RATE;
 }
 
 /* When the silence since the newest arrival has lasted long enough. */
@@ -442,12 +489,14 @@ static void random_expression(char *dst, size_t size, bool monasca)
         return;
     }
     const char *func = funcs[dice(6)];
+    if (!monasca && dice(6) == 0)
+        func = "rate";
     const char *deterministic = dice(3) == 0 ? ", deterministic" : "";
     unsigned period = periods[dice(6)];
     if (!monasca && dice(2) == 0)
         period = odd[dice(10)];
     const char *op = ops[dice(4)];
-    unsigned threshold = dice(12);
+    unsigned threshold = func[0] == 'r' ? dice(2) : dice(12);
     size_t n = (size_t)snprintf(dst, size, "%s(x%s, %u) %s %u", func, deterministic,
                                 period, op, threshold);
     int step = op[0] == '<' ? -1 : 1;

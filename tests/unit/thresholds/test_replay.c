@@ -49,8 +49,8 @@ static void expression_of(char *dst, size_t size, bool monasca)
             continue;
         }
         snprintf(one[i], sizeof(one[i]), "%s(%c%s%s, %u) > %u%s times %u%s",
-                 funcs[dice(6)], "xy"[dice(2)], dims[dice(5)],
-                 dice(3) == 0 ? ", deterministic" : "",
+                 !monasca && dice(6) == 0 ? "rate" : funcs[dice(6)], "xy"[dice(2)],
+                 dims[dice(5)], dice(3) == 0 ? ", deterministic" : "",
                  dice(3) == 0               ? 120
                  : !monasca && dice(3) == 0 ? 15
                                             : 60,

@@ -233,7 +233,7 @@ static void test_vectors(void **state)
     (void)state;
     struct dirent **names = NULL;
     int n = scandir(HALE_TEST_DIR "/vectors/thresholds", &names, is_vector, alphasort);
-    assert_true(n >= 65);
+    assert_true(n >= 68);
     for (int i = 0; i < n; i++) {
         char path[1024];
         snprintf(path, sizeof(path), "%s/vectors/thresholds/%s", HALE_TEST_DIR,
