@@ -390,17 +390,14 @@ unsigned thresholds_engine_forget(struct thresholds_engine *e,
 /* --- one sample --------------------------------------------------------------------- */
 
 static inline void give(struct thresholds_engine *e, struct sub *a, uint64_t id,
-                        int64_t time_ms, double value, int64_t now_ms,
-                        int64_t accepted_us)
+                        int64_t time_ms, double value, const struct moment *m)
 {
     if (a->dead)
         return;
-    if (a->func != HALE_FUNC_RATE) {
-        thresholds_window_sample(e, a, time_ms, value, now_ms, accepted_us);
-        return;
-    }
-    const struct moment m = {.at_ms = now_ms, .accepted_us = accepted_us};
-    thresholds_rate_sample(e, a, id, time_ms, value, &m);
+    if (a->func == HALE_FUNC_RATE)
+        thresholds_rate_sample(e, a, id, time_ms, value, m);
+    else
+        thresholds_window_sample(e, a, time_ms, value, m->at_ms, m->accepted_us);
 }
 
 void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_series *s,
@@ -416,12 +413,13 @@ void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_ser
         *(time_ms > 0 ? &e->stats.future : &e->stats.late) += 1;
         return;
     }
+    const struct moment m = {.at_ms = now_ms, .accepted_us = accepted_us};
     if (s->n == 1) {
-        give(e, s->one, s->id, time_ms, value, now_ms, accepted_us);
+        give(e, s->one, s->id, time_ms, value, &m);
         return;
     }
     for (uint32_t i = 0; s->n > 1 && i < s->n; i++)
-        give(e, s->many[i], s->id, time_ms, value, now_ms, accepted_us);
+        give(e, s->many[i], s->id, time_ms, value, &m);
 }
 
 /* Two look-aheads hide the memory latency of series and sub-alarms that are spread over
