@@ -94,6 +94,7 @@ void cor_alarm_unlink(struct correlator_engine *e, struct cor_alarm *a)
         a->node = NULL;
     } else {
         cor_fault_uncleared(e, a);
+        cor_expiry_set(e, a, 0);
         hale_buf_reset(&e->scratch);
         cor_fault_key(a->fault->tenant, a->fault->type, a->fault->dims, &e->scratch);
         if (e->scratch.failed)

@@ -94,18 +94,18 @@ void correlator_engine_free(struct correlator_engine *e)
         return;
     HALE_CHECK(e, MAGIC);
     cor_free_gone(e);
-    size_t it = 0;
+    size_t it = 0, def_it = 0;
     void *v;
     while (e->alarms != NULL && (v = hale_map_next(e->alarms, &it, NULL)) != NULL)
         cor_alarm_free(v);
-    it = 0;
-    while (e->defs != NULL && (v = hale_map_next(e->defs, &it, NULL)) != NULL)
+    while (e->defs != NULL && (v = hale_map_next(e->defs, &def_it, NULL)) != NULL)
         cor_def_free(v);
     cor_loading_free(e);
     hale_map_free(e->defs);
     hale_map_free(e->unreadable);
     hale_map_free(e->alarms);
     hale_map_free(e->faults);
+    hale_timers_free(e->expiries);
     hale_buf_fini(&e->scratch);
     e->magic = 0;
     free(e);

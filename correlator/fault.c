@@ -151,6 +151,26 @@ static struct cor_fault *fault_new(struct correlator_engine *e,
     return f;
 }
 
+/* Of several senders of one alert the one that lasts longest counts. */
+static int64_t expiry_of(const struct cor_alarm *a, const struct hale_event *ev)
+{
+    int64_t now = cor_expiry_of(a);
+    if (ev->clear || ev->expires_ms == 0)
+        return 0;
+    return now > ev->expires_ms ? now : ev->expires_ms;
+}
+
+/* A repeat that is not logged still says that the fault is there. */
+static void extend(struct correlator_engine *e, struct cor_alarm *a,
+                   const struct hale_event *ev)
+{
+    int64_t to = expiry_of(a, ev);
+    if (to == cor_expiry_of(a))
+        return;
+    cor_expiry_set(e, a, to);
+    cor_alarm_dirty(e, a);
+}
+
 /* What this event changed: reason, evidence, severity. */
 static void take_event(struct correlator_engine *e, struct cor_alarm *a,
                        const struct hale_event *ev)
@@ -168,6 +188,7 @@ static void take_event(struct correlator_engine *e, struct cor_alarm *a,
         a->fault->severity = ev->severity;
     a->fault->details_hash = details_hash(e, ev);
     a->fault->changed_ms = ev->time_ms;
+    cor_expiry_set(e, a, expiry_of(a, ev));
     a->updated_ms = cor_now_ms(e);
     a->manual = false;
 }
@@ -220,6 +241,7 @@ static void refresh(struct correlator_engine *e, struct cor_alarm *a,
     bool severity = ev->severity != f->severity;
     if (!severity && details_hash(e, ev) == f->details_hash) {
         e->stats.events_repeated++;
+        extend(e, a, ev);
         return;
     }
     if (e->in->entry_ms - f->ration_ms >= RATION_WINDOW_MS ||
@@ -229,6 +251,7 @@ static void refresh(struct correlator_engine *e, struct cor_alarm *a,
     }
     if (!severity && f->ration_used >= RATION_MAX) {
         e->stats.events_rationed++;
+        extend(e, a, ev);
         return;
     }
     f->ration_used++;

@@ -240,7 +240,9 @@ static enum hale_rc take_event(struct correlator_feed *f, struct hale_str json,
     if (rc != HALE_OK)
         return rc;
     correlator_meters_add(CORRELATOR_RECORDS_EVENT, 1);
-    rc = correlator_engine_event(f->engine, &ev, in);
+    rc = correlator_engine_expire(f->engine, in->entry_ms, in);
+    if (rc == HALE_OK)
+        rc = correlator_engine_event(f->engine, &ev, in);
     hale_event_fini(&ev);
     return rc;
 }
@@ -270,6 +272,7 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
         f->n_control++;
     else if (f->n_control >= FEED_READ_COUNT)
         return 0; /* control has more: it goes first, the rest is read again */
+    f->n_events += stream == FEED_STREAM_EVENTS;
     const struct correlator_input in = {.entry_id = hale_stream_id_text(id, text),
                                         .entry_ms = (int64_t)id.ms,
                                         .now_us = hale_clock_wall_us()};
@@ -307,7 +310,7 @@ static void lose(struct correlator_feed *f, int64_t now, const char *what,
         /* The answer to the XREAD under way belongs to positions that are void now. */
         hale_redis_free(f->reader);
         f->reader = hale_redis_new(f->conf->redis, REPLY_TIMEOUT_MS);
-        f->reading = false;
+        f->reading = f->clock_asked = false;
         if (f->reader == NULL) {
             hale_error("event=out_of_memory");
             hale_daemon_stop(f->daemon);
@@ -332,41 +335,92 @@ static void try_load(struct correlator_feed *f, int64_t now)
 
 /* --- reading ------------------------------------------------------------------------- */
 
+/* After a read that left nothing of the events behind: every entry up to the clock's time was
+ * handled, so what has not been repeated by then was not repeated in time. */
+static enum hale_rc expire(struct correlator_feed *f)
+{
+    const struct correlator_input in = {
+        .entry_id = "0-0", .entry_ms = f->clock_ms, .now_us = hale_clock_wall_us()};
+    if (f->n_events >= FEED_READ_COUNT || f->n_control >= FEED_READ_COUNT)
+        return HALE_OK;
+    return correlator_engine_expire(f->engine, f->clock_ms, &in);
+}
+
 static void take_batch(struct correlator_feed *f, const struct hale_reply *reply,
                        int64_t now)
 {
-    f->n_control = f->n_asked = 0;
+    f->n_control = f->n_asked = f->n_events = 0;
     f->failed = false;
-    if (hale_reply_is_nil(reply))
+    if (hale_reply_is_nil(reply) &&
+        correlator_engine_next_expiry(f->engine) > f->clock_ms)
         return;
     if (hale_reply_is_error(reply)) {
         lose(f, now, "read", hale_reply_str(reply).p);
         return;
     }
-    int stopped = hale_reply_entries(reply, f->n_streams, f->keys, take_entry, f);
-    enum hale_rc rc = stopped != 0 || f->failed ? HALE_E_IO : correlator_feed_commit(f);
+    int stopped = hale_reply_is_nil(reply)
+                      ? 0
+                      : hale_reply_entries(reply, f->n_streams, f->keys, take_entry, f);
+    enum hale_rc rc = stopped != 0 || f->failed ? HALE_E_IO : expire(f);
+    if (rc == HALE_OK)
+        rc = f->failed ? HALE_E_IO : correlator_feed_commit(f);
     if (rc != HALE_OK)
         lose(f, now, "write", hale_redis_error(f->writer));
 }
 
+/* A read ends when the next alarm may expire; the one after that does not wait, so that the time
+ * asked before it is the time of its end. -1: do not wait. */
+static int64_t block_ms(const struct correlator_feed *f, int64_t next_expiry_ms,
+                        int64_t now)
+{
+    if (next_expiry_ms == INT64_MAX)
+        return BLOCK_MS;
+    if (f->clock_ahead_ms == 0 || next_expiry_ms - f->clock_ahead_ms <= now)
+        return -1;
+    int64_t left = next_expiry_ms - f->clock_ahead_ms - now;
+    return left < BLOCK_MS ? left : BLOCK_MS;
+}
+
 static void start_read(struct correlator_feed *f, int64_t now)
 {
-    enum hale_rc rc = hale_redis_xread(f->reader, f->n_streams, f->keys, f->done,
-                                       FEED_READ_COUNT, BLOCK_MS);
+    int64_t next_expiry_ms = correlator_engine_next_expiry(f->engine);
+    enum hale_rc rc = HALE_OK;
+    f->reading = true;
+    f->clock_ms = 0;
+    f->clock_asked = next_expiry_ms != INT64_MAX;
+    if (f->clock_asked)
+        rc = HALE_REDIS(f->reader, HALE_STR("TIME"));
+    if (rc == HALE_OK)
+        rc = hale_redis_xread(f->reader, f->n_streams, f->keys, f->done, FEED_READ_COUNT,
+                              block_ms(f, next_expiry_ms, now));
     if (rc == HALE_OK)
         rc = hale_redis_flush(f->reader);
     if (rc != HALE_OK) {
         lose(f, now, "read", hale_redis_error(f->reader));
         return;
     }
-    f->reading = true;
     f->read_sent_mono_ms = now;
+}
+
+static void take_clock(struct correlator_feed *f, const struct hale_reply *reply,
+                       int64_t now)
+{
+    f->clock_asked = false;
+    f->clock_ms = hale_reply_int(hale_reply_at(reply, 0)) * 1000 +
+                  hale_reply_int(hale_reply_at(reply, 1)) / 1000;
+    f->clock_ahead_ms = f->clock_ms - now;
 }
 
 static void finish_read(struct correlator_feed *f, int64_t now)
 {
     struct hale_reply *reply = NULL;
     enum hale_rc rc = hale_redis_try_reply(f->reader, &reply);
+    if (rc == HALE_OK && f->clock_asked) {
+        take_clock(f, reply, now);
+        hale_reply_free(reply);
+        reply = NULL;
+        rc = hale_redis_try_reply(f->reader, &reply);
+    }
     if (rc == HALE_E_NOTFOUND &&
         now - f->read_sent_mono_ms <= BLOCK_MS + REPLY_TIMEOUT_MS)
         return;

@@ -41,11 +41,15 @@ struct correlator_feed {
 
     bool reading; /* an XREAD is under way */
     int64_t read_sent_mono_ms;
+    /* Redis' clock, which makes the ids of the streams: asked before a read while alarms expire. */
+    bool clock_asked;       /* its answer comes before that to the XREAD */
+    int64_t clock_ms;       /* as of before this read; 0: was not asked */
+    int64_t clock_ahead_ms; /* of our monotonic clock, at the last answer; 0: not known */
     int64_t next_try_mono_ms, next_beat_mono_ms, next_trim_mono_ms;
     bool failed; /* this batch: stop, load anew */
 
     /* the batch */
-    unsigned n_control;
+    unsigned n_control, n_events;
     char asked[FEED_ASKED_MAX][HALE_UUID_TEXT]; /* definitions looked up in this batch */
     unsigned n_asked;
     struct {

@@ -37,6 +37,7 @@ enum engine_meter {
     RATIONED,
     OLD,
     CLEAR_IDLE,
+    EXPIRED,
     EVICTED,
     UNKNOWN_ALARM,
     ENGINE_METERS
@@ -62,6 +63,8 @@ static struct hale_counter engine_meters[ENGINE_METERS] = {
     [OLD] = K("ignored", "why=\"event_old\"", "Records without effect, by reason"),
     [CLEAR_IDLE] =
         K("ignored", "why=\"event_clear_idle\"", "Records without effect, by reason"),
+    [EXPIRED] =
+        C("alarms_expired", "Event alarms cleared because no repeat came in time"),
     [EVICTED] = C("alarms_evicted", "Cleared event alarms removed to make room"),
     [UNKNOWN_ALARM] =
         K("ignored", "why=\"unknown_alarm\"", "Records without effect, by reason"),
@@ -122,6 +125,7 @@ static void list(const struct correlator_stats *s, uint64_t out[ENGINE_METERS])
     out[RATIONED] = s->events_rationed;
     out[OLD] = s->events_old;
     out[CLEAR_IDLE] = s->events_clear_idle;
+    out[EXPIRED] = s->events_expired;
     out[EVICTED] = s->evicted;
     out[UNKNOWN_ALARM] = s->unknown_alarm;
 }

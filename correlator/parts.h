@@ -2,7 +2,7 @@
 #ifndef CORRELATOR_PARTS_H
 #define CORRELATOR_PARTS_H
 /*
- * parts - the engine's inside, shared by engine.c, join.c, fault.c, record.c and rows.c only.
+ * parts - the engine's inside, shared by engine.c, join.c, fault.c, expiry.c, record.c and rows.c.
  *
  *   definition 1--n node 1--0..1 alarm        node: one group of the definition
  *   node 1--n sub (own)                       sub-alarms with exactly this group
@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "base/timers.h"
 #include "correlator/engine.h"
 
 #define COR_KEYS_MAX        64    /* match_by keys of one definition: bits of a mask */
@@ -91,6 +92,7 @@ struct cor_fault {
     uint64_t details_hash;
     char *evidence;                  /* JSON of the last change's event */
     int64_t changed_ms;              /* event time of the last change */
+    struct hale_timer expiry;        /* armed while the last event was one that expires */
     int64_t ration_ms;               /* stream time at which the ration window began */
     int64_t ration_used;             /* refreshes logged in it */
     struct cor_alarm *older, *newer; /* engine.cleared, while OK */
@@ -121,9 +123,10 @@ struct correlator_engine {
     struct correlator_limits limits;
     struct correlator_sink sink;
     struct correlator_stats stats;
-    struct hale_map *defs;   /* id -> struct cor_def */
-    struct hale_map *alarms; /* id -> struct cor_alarm */
-    struct hale_map *faults; /* tenant, type, dimensions -> struct cor_alarm */
+    struct hale_map *defs;        /* id -> struct cor_def */
+    struct hale_map *alarms;      /* id -> struct cor_alarm */
+    struct hale_map *faults;      /* tenant, type, dimensions -> struct cor_alarm */
+    struct hale_timers *expiries; /* of faults, by stream time in ms; NULL: none yet */
     size_t n_joined;
     size_t dirty_bytes; /* estimate of what flush writes */
     struct cor_sub *dirty_subs;
@@ -227,6 +230,11 @@ void cor_fault_uncleared(struct correlator_engine *e, struct cor_alarm *a);
 void cor_fault_cleared(struct correlator_engine *e, struct cor_alarm *a);
 /* Makes room for one alarm. False when there is none to take it from. */
 bool cor_fault_evict(struct correlator_engine *e);
+
+/* --- expiry.c --- */
+/* at_ms 0: it does not expire. The caller marks the alarm dirty. */
+void cor_expiry_set(struct correlator_engine *e, struct cor_alarm *a, int64_t at_ms);
+int64_t cor_expiry_of(const struct cor_alarm *a); /* 0: none */
 
 /* --- rows.c --- */
 void cor_loading_free(struct correlator_engine *e);

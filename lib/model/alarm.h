@@ -58,7 +58,7 @@ void hale_sub_record_fini(struct hale_sub_record *r);
 /*
  * fault event: collector -> correlator, stream hale_keys_events.
  *   {"v":1,"tenant":s,"type":s,"time_ms":n,"severity":"CRITICAL","status":"raise"|"clear",
- *    "dimensions":{k:v},"details":{...},"accepted_us":n}
+ *    "dimensions":{k:v},"details":{...},"expires_ms":n,"accepted_us":n}
  * The alarm it raises is identified by (tenant, type, dimensions).
  */
 struct hale_event {
@@ -69,6 +69,7 @@ struct hale_event {
     bool clear;
     json_t *dimensions; /* object string -> string */
     json_t *details;    /* object, free form */
+    int64_t expires_ms; /* raise: clears by itself at this time of the stream; 0: never */
     int64_t accepted_us;
 };
 HALE_MUST_CHECK enum hale_rc hale_event_encode(const struct hale_event *e,
@@ -122,7 +123,7 @@ void hale_alarm_fini(struct hale_alarm *a);
  * or link changed, or an event alarm was refreshed. deleted: alarm is the last record.
  * evidence: metric alarms {"definition_version":n,"expression":s,"subs":[{"sub":n,
  *   "expression":text,"state":s,"values":[],"window":{"start_ms","end_ms"},"group":{}}]};
- *   event alarms {"event":{type,time_ms,status,details}}.
+ *   event alarms {"event":{type,time_ms,status,details}}, status raise, clear or expired.
  * Stamps in wall microseconds: accepted_us (sample or event accepted by the collector; 0 when a
  * timer decided), decided_us (thresholds; for events = accepted_us), logged_us (correlator).
  */

@@ -20,6 +20,8 @@ enum hale_rc hale_event_encode(const struct hale_event *e, struct hale_buf *out)
     hale_json_out_str(&o, "status", statuses[e->clear]);
     hale_json_out_json(&o, "dimensions", e->dimensions, "{}");
     hale_json_out_json(&o, "details", e->details, "{}");
+    if (e->expires_ms != 0)
+        hale_json_out_i64(&o, "expires_ms", e->expires_ms);
     hale_json_out_i64(&o, "accepted_us", e->accepted_us);
     return hale_json_out_close(&o);
 }
@@ -41,6 +43,7 @@ enum hale_rc hale_event_decode(struct hale_str json, struct hale_event *out)
     out->clear = hale_json_in_choice(&in, "status", statuses) == 1;
     hale_json_in_string_map(&in, "dimensions", must, &out->dimensions);
     hale_json_in_object(&in, "details", may, &out->details);
+    hale_json_in_i64(&in, "expires_ms", may, 0, INT64_MAX, &out->expires_ms);
     hale_json_in_i64(&in, "accepted_us", may, INT64_MIN, INT64_MAX, &out->accepted_us);
     json_decref(root);
     if (in.rc != HALE_OK)

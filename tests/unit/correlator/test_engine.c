@@ -74,6 +74,7 @@ static uint64_t stat_named(const struct correlator_stats *s, const char *name)
                {"events_rationed", s->events_rationed},
                {"events_old", s->events_old},
                {"events_clear_idle", s->events_clear_idle},
+               {"events_expired", s->events_expired},
                {"evicted", s->evicted},
                {"unknown_alarm", s->unknown_alarm},
                {"subs", s->subs},
@@ -101,6 +102,8 @@ static enum hale_rc play_input(struct world *w, const json_t *step)
         return world_event(w, v);
     if ((v = json_object_get(step, "control")) != NULL)
         return world_control(w, v);
+    if (json_object_get(step, "idle") != NULL)
+        return world_idle(w);
     if (json_object_get(step, "restart") != NULL)
         world_restart(w);
     return HALE_OK;
