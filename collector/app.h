@@ -33,6 +33,7 @@ struct collector_files;
 struct collector {
     const struct collector_config *conf;
     struct hale_daemon *daemon;
+    int64_t started_ms;
     struct hale_http_tls *tls; /* the first certificates, until the server has them */
     struct hale_http_server *server; /* NULL: not started */
     struct collector_tokens *tokens;

@@ -7,19 +7,7 @@
  * OPNFV Doctor's monitors. Bytes in, encoded records (model/alarm.h) out. Threads:
  * stateless.
  */
-#include <stdint.h>
-
-#include "base/buf.h"
-#include "base/rc.h"
-
-#define COLLECTOR_EVENTS_MAX       1000
-#define COLLECTOR_EVENTS_MAX_BYTES (1u << 20)
-
-struct collector_event_list {
-    size_t n;
-    struct hale_buf *v; /* one encoded fault event each */
-};
-void collector_event_list_fini(struct collector_event_list *l);
+#include "collector/event_list.h"
 
 /* HALE_E_INVAL: not JSON (err->col = 1: 400) or breaks a rule (err->col = 0: 422). All or
  * nothing; on failure *out is empty. */

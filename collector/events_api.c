@@ -3,14 +3,17 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/queue.h"
+#include "collector/alert_form.h"
 #include "collector/event_form.h"
 #include "collector/request.h"
 #include "collector/stats.h"
+#include "collector/ves_form.h"
 #include "store/keys.h"
 
 #define QUEUE_MAX 1024
@@ -22,9 +25,14 @@ struct collector_events {
     pthread_t thread;
 };
 
+/* How the sender wants to be answered. */
+enum form { FORM_HALE, FORM_ALERTS, FORM_VES };
+
 struct job {
     struct hale_http_req *req;
+    enum form form;
     struct collector_event_list list;
+    char *why; /* FORM_ALERTS: why one of them was refused; NULL: all fit */
 };
 
 static void job_free(void *p)
@@ -32,23 +40,66 @@ static void job_free(void *p)
     struct job *j = p;
 
     collector_event_list_fini(&j->list);
+    free(j->why);
     free(j);
 }
 
-static void answer(struct job *j, bool stored)
+static void reply_ves_error(struct hale_http_req *req, unsigned status, const char *why)
 {
     struct hale_buf b;
 
-    if (stored) {
-        collector_count(EVENTS, j->list.n);
-        hale_counter_observe_us(COLLECTOR_STAT(EVENT_LATENCY),
-                                hale_clock_wall_us() - hale_http_started_us(j->req));
+    if (status == 503)
+        hale_http_add_header(req, "Retry-After", "1");
+    hale_buf_init(&b, 4096);
+    collector_ves_error_body(&b, status == 503, why);
+    collector_reply_buf(req, status, COLLECTOR_JSON, &b);
+    hale_buf_fini(&b);
+}
+
+/* An Alertmanager's error is a JSON string. */
+static void reply_alerts_error(struct hale_http_req *req, const char *why)
+{
+    struct hale_buf b;
+
+    hale_buf_init(&b, 4096);
+    hale_buf_add_json(&b, hale_str_from(why));
+    collector_reply_buf(req, 400, COLLECTOR_JSON, &b);
+    hale_buf_fini(&b);
+}
+
+static void reply_busy(struct hale_http_req *req, enum form form, const char *why)
+{
+    if (form == FORM_VES)
+        reply_ves_error(req, 503, why);
+    else
+        collector_reply_busy(req, 1, why);
+}
+
+static void reply_stored(struct job *j)
+{
+    struct hale_buf b;
+
+    if (j->form == FORM_ALERTS && j->why != NULL) {
+        reply_alerts_error(j->req, j->why);
+    } else if (j->form != FORM_HALE) {
+        collector_reply_none(j->req, j->form == FORM_VES ? 202 : 200);
+    } else {
         hale_buf_init(&b, 64);
         hale_buf_printf(&b, "{\"accepted\":%zu}", j->list.n);
         collector_reply_buf(j->req, 200, COLLECTOR_JSON, &b);
         hale_buf_fini(&b);
+    }
+}
+
+static void answer(struct job *j, bool stored)
+{
+    if (stored) {
+        collector_count(EVENTS, j->list.n);
+        hale_counter_observe_us(COLLECTOR_STAT(EVENT_LATENCY),
+                                hale_clock_wall_us() - hale_http_started_us(j->req));
+        reply_stored(j);
     } else {
-        collector_reply_busy(j->req, 1, "the store did not confirm; send again");
+        reply_busy(j->req, j->form, "the store did not confirm; send again");
     }
     job_free(j);
 }
@@ -129,33 +180,131 @@ void collector_events_stop(struct collector_events *e)
     free(e);
 }
 
+/* --- requests ------------------------------------------------------------------------ */
+
+static struct job *job_new(struct hale_http_req *req, enum form form)
+{
+    struct job *j = calloc(1, sizeof(*j));
+
+    if (j == NULL) {
+        reply_busy(req, form, "out of memory");
+        return NULL;
+    }
+    j->req = req;
+    j->form = form;
+    return j;
+}
+
+/* Takes j. */
+static void refuse(struct job *j, enum hale_rc rc, const struct hale_err *err)
+{
+    collector_count(EVENTS_REFUSED, 1);
+    if (rc == HALE_E_NOMEM)
+        reply_busy(j->req, j->form, err->text);
+    else if (j->form == FORM_VES)
+        reply_ves_error(j->req, 400, err->text);
+    else if (j->form == FORM_ALERTS)
+        reply_alerts_error(j->req, err->text);
+    else if (err->col > 0)
+        collector_reply_error(j->req, 400, "Bad request", "%s", err->text);
+    else
+        collector_reply_invalid(j->req, err);
+    job_free(j);
+}
+
+/* Hands j to the writer. */
+static void submit(struct collector *c, struct job *j)
+{
+    if (j->list.n == 0) {
+        reply_stored(j);
+        job_free(j);
+    } else if (hale_queue_push(c->events->queue, j) != HALE_OK) {
+        collector_count(OVERLOAD, 1);
+        reply_busy(j->req, j->form, "too many events wait for the store");
+        job_free(j);
+    }
+}
+
 void collector_events_post(struct collector *c, struct hale_redis *redis,
                            struct hale_http_req *req)
 {
     struct hale_err err;
-    struct job *j = calloc(1, sizeof(*j));
+    struct job *j = job_new(req, FORM_HALE);
 
     (void)redis;
-    if (j == NULL) {
-        collector_reply_busy(req, 1, "out of memory");
+    if (j == NULL)
         return;
-    }
-    j->req = req;
     enum hale_rc rc =
         collector_event_form_read(hale_http_body(req), collector_request_of(req)->tenant,
                                   hale_clock_wall_us(), &j->list, &err);
-    if (rc != HALE_OK) {
-        collector_count(EVENTS_REFUSED, 1);
-        if (rc == HALE_E_NOMEM)
-            collector_reply_busy(req, 1, err.text);
-        else if (err.col > 0)
-            collector_reply_error(req, 400, "Bad request", "%s", err.text);
-        else
-            collector_reply_invalid(req, &err);
-        job_free(j);
-    } else if (hale_queue_push(c->events->queue, j) != HALE_OK) {
-        collector_count(OVERLOAD, 1);
-        collector_reply_busy(req, 1, "too many events wait for the store");
-        job_free(j);
+    if (rc != HALE_OK)
+        refuse(j, rc, &err);
+    else
+        submit(c, j);
+}
+
+void collector_events_alerts_post(struct collector *c, struct hale_redis *redis,
+                                  struct hale_http_req *req)
+{
+    struct hale_err err;
+    struct collector_alerts alerts;
+    struct job *j = job_new(req, FORM_ALERTS);
+
+    (void)redis;
+    if (j == NULL)
+        return;
+    enum hale_rc rc =
+        collector_alert_form_read(hale_http_body(req), collector_request_of(req)->tenant,
+                                  hale_clock_wall_us(), &alerts, &err);
+    if (rc == HALE_OK && alerts.refused > 0) {
+        char quoted[400];
+        collector_count(ALERTS_REFUSED, alerts.refused);
+        hale_warn("event=alerts_refused n=%zu reason=%s", alerts.refused,
+                  hale_log_quote(alerts.why, quoted, sizeof(quoted)));
+        j->why = strdup(alerts.why);
+        if (j->why == NULL) {
+            collector_alerts_fini(&alerts);
+            rc = hale_err_set(&err, HALE_E_NOMEM, "out of memory");
+        }
     }
+    if (rc != HALE_OK) {
+        refuse(j, rc, &err);
+        return;
+    }
+    j->list = alerts.events;
+    submit(c, j);
+}
+
+static void ves_post(struct collector *c, struct hale_http_req *req, bool batch)
+{
+    struct hale_err err;
+    struct collector_ves ves;
+    struct job *j = job_new(req, FORM_VES);
+
+    if (j == NULL)
+        return;
+    enum hale_rc rc = collector_ves_form_read(hale_http_body(req), batch,
+                                              collector_request_of(req)->tenant,
+                                              hale_clock_wall_us(), &ves, &err);
+    if (rc != HALE_OK) {
+        refuse(j, rc, &err);
+        return;
+    }
+    collector_count(HEARTBEATS, ves.heartbeats);
+    j->list = ves.events;
+    submit(c, j);
+}
+
+void collector_events_ves_post(struct collector *c, struct hale_redis *redis,
+                               struct hale_http_req *req)
+{
+    (void)redis;
+    ves_post(c, req, false);
+}
+
+void collector_events_ves_batch_post(struct collector *c, struct hale_redis *redis,
+                                     struct hale_http_req *req)
+{
+    (void)redis;
+    ves_post(c, req, true);
 }

@@ -136,7 +136,7 @@ static void finish(struct collector *c)
 
 static int run(struct hale_daemon *d, void *conf)
 {
-    struct collector c = {.conf = conf, .daemon = d};
+    struct collector c = {.conf = conf, .daemon = d, .started_ms = hale_clock_wall_ms()};
     struct hale_err err = {0};
     int code = 0;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The collector's routes: the one place that knows them all. */
 #include "collector/alarms_api.h"
+#include "collector/alerts_api.h"
 #include "collector/definitions_api.h"
 #include "collector/events_api.h"
 #include "collector/history_api.h"
@@ -65,8 +66,14 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v2.0/alarms/{id}/state-history",       READ,  QUERY, collector_alarm_history_get},
     {"POST",   "/v1/events",                            FEED,  NET,   collector_events_post},
     {"PUT",    "/v1/events",                            FEED,  NET,   collector_events_post},
+    {"POST",   "/v1/event",                             FEED,  NET,   collector_events_post},
     {"POST",   "/events",                               FEED,  NET,   collector_events_post},
     {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
+    {"POST",   "/api/v2/alerts",                        FEED,  NET,   collector_events_alerts_post},
+    {"GET",    "/api/v2/alerts",                        READ,  QUERY, collector_alerts_get},
+    {"GET",    "/api/v2/status",                        READ,  QUERY, collector_alerts_status_get},
+    {"POST",   "/eventListener/v7",                     FEED,  NET,   collector_events_ves_post},
+    {"POST",   "/eventListener/v7/eventBatch",          FEED,  NET,   collector_events_ves_batch_post},
     {"POST",   "/write",                                FEED,  TAKES, collector_ingest_influx_post},
     {"POST",   "/api/v2/write",                         FEED,  TAKES, collector_ingest_influx_post},
     {"POST",   "/collectd",                             FEED,  TAKES, collector_ingest_collectd_post},

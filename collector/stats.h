@@ -72,6 +72,10 @@
       "Fault events acknowledged: they are in the Redis stream")                         \
     X(EVENTS_REFUSED, COUNTER, "hale_collector_event_requests_refused_total", NULL,      \
       "Event requests that broke a rule")                                                \
+    X(ALERTS_REFUSED, COUNTER, "hale_collector_alerts_refused_total", NULL,              \
+      "Alerts of Prometheus' form that do not fit; the others of their requests count")  \
+    X(HEARTBEATS, COUNTER, "hale_collector_ves_heartbeats_total", NULL,                  \
+      "Heartbeats of VES senders: accepted and ignored")                                 \
     X(STORE_SAMPLES, COUNTER, "hale_collector_stored_samples_total", NULL,               \
       "Samples taken from the stream by the store")                                      \
     X(STORE_BAD, COUNTER, "hale_collector_store_bad_entries_total", NULL,                \

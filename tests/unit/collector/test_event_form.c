@@ -40,6 +40,26 @@ static void accepts(void **state)
          "{\"hostname\":\"h\",\"status\":\"down\"}},{\"type\":\"u\",\"dimensions\":{"
          "\"a\":\"b\"}}]}",
          2, "t", 1, HALE_SEV_CRITICAL, true, "hostname", "h"},
+        /* as Doctor's sample monitor sends it: no zone, no severity */
+        {"[{\"time\":\"2018-03-20T10:11:12.123456\",\"type\":\"compute.host.down\","
+         "\"details\":{\"hostname\":\"compute-1\",\"status\":\"down\",\"monitor\":"
+         "\"monitor_sample\",\"monitor_event_id\":\"monitor_sample_event1\"}}]",
+         1, "compute.host.down", 1521540672123, HALE_SEV_CRITICAL, false, "hostname",
+         "compute-1"},
+        /* as its specification has it, and the way back */
+        {"{\"event\":{\"time\":\"2018-03-20T10:11:12Z\",\"type\":\"compute.host.down\","
+         "\"details\":{\"hostname\":\"c\",\"source\":\"s\",\"cause\":\"link\","
+         "\"severity\":"
+         "\"info\",\"status\":\"up\",\"monitor_id\":\"m\",\"monitor_event_id\":\"1\","
+         "\"relatedTo\":[\"x\"]}}}",
+         1, "compute.host.down", 1521540672000, HALE_SEV_LOW, true, "hostname", "c"},
+        /* X.733's clear; a status that is given counts more */
+        {"{\"type\":\"t\",\"time\":1,\"severity\":\"CLEARED\",\"dimensions\":{\"k\":"
+         "\"v\"}}",
+         1, "t", 1, HALE_SEV_LOW, true, "k", "v"},
+        {"{\"type\":\"t\",\"time\":1,\"severity\":\"cleared\",\"status\":\"down\","
+         "\"dimensions\":{\"k\":\"v\"}}",
+         1, "t", 1, HALE_SEV_LOW, false, "k", "v"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {

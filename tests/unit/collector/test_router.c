@@ -78,7 +78,8 @@ static void roles(void **state)
             bool reads =
                 get || r->place == COLLECTOR_ON_QUERY; /* POST of a query's form */
             assert_true(((r->roles & COLLECTOR_READER) != 0) == reads);
-            bool feed = strstr(r->path, "events") != NULL ||
+            bool feed = strstr(r->path, "event") != NULL ||
+                        (strcmp(r->path, "/api/v2/alerts") == 0 && !get) ||
                         strcmp(r->path, "/query") == 0 || /* senders ask, too */
                         (r->place == COLLECTOR_ON_INTAKE && !get);
             assert_true(((r->roles & COLLECTOR_AGENT) != 0) == feed);
@@ -88,6 +89,7 @@ static void roles(void **state)
     assert_true(collector_router_is_api("/v1/x") && collector_router_is_api("/events"));
     assert_true(collector_router_is_api("/write") &&
                 collector_router_is_api("/api/v2/write"));
+    assert_true(collector_router_is_api("/eventListener/v7"));
     assert_false(collector_router_is_api("/v1x") || collector_router_is_api("/"));
 }
 
