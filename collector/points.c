@@ -125,15 +125,44 @@ static int by_time(const void *a, const void *b)
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
+/* Where ascending order ends from the point after `from` on. */
+static size_t run_end(const struct collector_points *p, size_t from)
+{
+    size_t i = from + 1;
+
+    while (i < p->n &&
+           (p->v[i - 1].time_ms < p->v[i].time_ms ||
+            (p->v[i - 1].time_ms == p->v[i].time_ms && p->v[i - 1].seq < p->v[i].seq)))
+        i++;
+    return i;
+}
+
+/* Two ascending runs, which is what raw samples and the archive's rows are. False: no memory. */
+static bool merge(struct collector_points *p, size_t second)
+{
+    struct collector_point *v = malloc(p->cap * sizeof(*v));
+    size_t a = 0;
+    size_t b = second;
+
+    if (v == NULL)
+        return false;
+    for (size_t i = 0; i < p->n; i++) {
+        bool left = b == p->n || (a < second && by_time(&p->v[a], &p->v[b]) < 0);
+        v[i] = left ? p->v[a++] : p->v[b++];
+    }
+    free(p->v);
+    p->v = v;
+    return true;
+}
+
 void collector_points_sort(struct collector_points *p)
 {
-    for (size_t i = 1; i < p->n; i++) {
-        if (p->v[i - 1].time_ms > p->v[i].time_ms ||
-            (p->v[i - 1].time_ms == p->v[i].time_ms && p->v[i - 1].seq > p->v[i].seq)) {
-            qsort(p->v, p->n, sizeof(p->v[0]), by_time);
-            return;
-        }
-    }
+    size_t second = run_end(p, 0);
+
+    if (second >= p->n)
+        return;
+    if (run_end(p, second) < p->n || !merge(p, second))
+        qsort(p->v, p->n, sizeof(p->v[0]), by_time);
 }
 
 void collector_points_settle(struct collector_points *p)

@@ -161,10 +161,19 @@ static bool add_short_double(struct hale_buf *b, double d)
         int64_t m = llrint(d * (double)power[k]);
         if ((double)m / (double)power[k] != d)
             continue;
-        int64_t magnitude = m < 0 ? -m : m;
-        const char *sign = signbit(d) ? "-" : "";
-        hale_buf_printf(b, "%s%lld.%0*lld", sign, (long long)(magnitude / power[k]),
-                        k > 0 ? (int)k : 1, (long long)(magnitude % power[k]));
+        char text[32];
+        char *p = text + sizeof(text);
+        int64_t left = k > 0 ? (m < 0 ? -m : m) : (m < 0 ? -m : m) * 10;
+        unsigned decimals = k > 0 ? k : 1;
+        for (unsigned i = 0; i <= decimals || left > 0; i++) {
+            if (i == decimals)
+                *--p = '.';
+            *--p = (char)('0' + left % 10);
+            left /= 10;
+        }
+        if (signbit(d))
+            *--p = '-';
+        hale_buf_add(b, p, (size_t)(text + sizeof(text) - p));
         return true;
     }
     return false;

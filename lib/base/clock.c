@@ -88,19 +88,31 @@ static int64_t clamp_ms(int64_t wall_ms)
     return wall_ms > last ? last : wall_ms;
 }
 
+static char *put_digits(char *end, int value, int n)
+{
+    for (int i = n; i-- > 0; value /= 10)
+        end[i] = (char)('0' + value % 10);
+    return end + n;
+}
+
 static const char *format_iso(int64_t wall_ms, char *dst, int with_ms)
 {
     wall_ms = clamp_ms(wall_ms);
     int64_t days = floor_div(wall_ms, DAY_MS);
     int ms = (int)(wall_ms - days * DAY_MS);
     struct civil c = civil_from_days(days);
-    int n = snprintf(dst, HALE_CLOCK_ISO_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", c.year,
-                     c.month, c.day, ms / 3600000, ms / 60000 % 60, ms / 1000 % 60);
-    HALE_ASSERT(n == 19);
-    if (with_ms)
-        (void)snprintf(dst + n, HALE_CLOCK_ISO_MAX - 19, ".%03dZ", ms % 1000);
-    else
-        (void)snprintf(dst + n, HALE_CLOCK_ISO_MAX - 19, "Z");
+    const int part[] = {c.month, c.day, ms / 3600000, ms / 60000 % 60, ms / 1000 % 60};
+    char *p = put_digits(dst, c.year, 4);
+    for (unsigned i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+        *p++ = "--T::"[i];
+        p = put_digits(p, part[i], 2);
+    }
+    if (with_ms) {
+        *p++ = '.';
+        p = put_digits(p, ms % 1000, 3);
+    }
+    *p++ = 'Z';
+    *p = '\0';
     return dst;
 }
 

@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Latency of the dashboards' queries while the collector ingests: prints a table, judges nothing.
+"""Latency of the dashboards' queries while the collector ingests, and of its start: prints tables, judges
+nothing.
 
-  bench_query.py [--series 100000] [--rate 250000] [--rounds 200] [--hosts 100]
+  bench_query.py [queries] [--series 100000] [--rate 250000] [--rounds 200] [--hosts 100]
+  bench_query.py start [--series 100000]
 
-First every series is sent once, then one metric of `hosts` hosts gets the last hour second by second and
-the 23 hours before minute by minute (sent late, so those lie in the hot store's late chunks, not in the
-archive). Then bench_load sends --rate samples/s to all series in the background (0: no load), and each
-query is asked --rounds times, one after the other over one connection; times are from the first byte sent
-to the last byte read. Uses build/release or $HALE_BUILD_DIR.
+Before the collector starts, bench_collector_store writes what it would have after a day: every series'
+last two hours every ten seconds in Redis, and of the first `hosts` hosts a day of the 20 series of one
+device, in the archive's files. queries: then bench_load sends --rate samples/s to all series in the
+background (0: no load), and each query is asked --rounds times, one after the other over one connection;
+times are from the first byte sent to the last byte read. start: seconds until the collector is ready after
+SIGTERM and after kill -9, and until Redis is, whose file has the same. Uses build/release or
+$HALE_BUILD_DIR.
 """
 import argparse
 import http.client
@@ -25,8 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("HALE_BUILD_DIR", str(ROOT / "build" / "release"))
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 
-from conftest import BUILD, Redis, Stack, wait_for  # noqa: E402
-from whole import counter, cpu_seconds, percentile  # noqa: E402
+from conftest import BUILD, Redis, Stack  # noqa: E402
+from whole import cpu_seconds, percentile  # noqa: E402
 
 METRIC = "bench.metric_00"
 HOUR_MS = 3600000
@@ -42,20 +46,34 @@ def iso(ms):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(ms / 1000))
 
 
-def fill(stack, hosts, now):
-    """An hour of seconds and a day of minutes; returns the samples sent."""
-    times = list(range(now - 24 * HOUR_MS, now - HOUR_MS, 60000))
-    times += list(range(now - HOUR_MS, now, 1000))
-    sent = 0
-    for host in range(hosts):
-        d = dims(host)
-        for first in range(0, len(times), 5000):
-            part = [{"name": METRIC, "dimensions": d, "timestamp": t, "value": t % 977 / 7}
-                    for t in times[first:first + 5000]]
-            answer = stack.http("POST", "/v2.0/metrics", part, role="agent")
-            assert answer.status == 204, answer
-            sent += len(part)
-    return sent
+def filled(options):
+    """A stack whose collector has started on a day of data."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="hale-bench-"))
+    stack = Stack(directory, Redis(directory / "r").start())
+    # Started once so that its configuration is there, and ended before it has anything.
+    daemon = stack.start("collector", {"max_body": "64m", "redis_memory_max": "8g"})
+    stack.token("agent"), stack.token("read-only")
+    stack.stop("collector")
+    stack.redis.flush()
+    start = time.time()
+    done = subprocess.run([str(BUILD / "tests" / "bench" / "bench_collector_store"), "--config",
+                           str(daemon.conf_path), "--tenant", "default", "--series",
+                           str(options.series), "--hosts", str(options.hosts)],
+                          check=True, stdout=subprocess.PIPE)
+    report = json.loads(done.stdout)
+    print("%d series, %d chunks and a day of archive of %d hosts, written in %.0f s (%.0f s of CPU)"
+          % (options.series, report["chunks"], options.hosts, time.time() - start,
+             report["cpu_seconds"]), flush=True)
+    return stack
+
+
+def ready(stack):
+    """Starts the collector; returns the seconds until it is healthy."""
+    daemon = stack.daemons["collector"]
+    start = time.perf_counter()
+    daemon.start()
+    daemon.wait_healthy(300)
+    return time.perf_counter() - start
 
 
 class Client:
@@ -93,6 +111,8 @@ def queries(now, hosts):
             (f"{hosts} series by group, day, statistics 3600 s", "/statistics",
              dict(name=METRIC, dimensions=many, start_time=day, statistics="avg", period=3600,
                   group_by="hostname")),
+            (f"{hosts} series by themselves, hour, raw", "/measurements",
+             dict(name=METRIC, dimensions=many, start_time=hour, group_by="*", limit=100000)),
             ("metric names", "/names", {}),
             ("dimension names", "/dimensions/names", {}),
             ("values of hostname", "/dimensions/names/values", dict(dimension_name="hostname")),
@@ -101,49 +121,45 @@ def queries(now, hosts):
             ("metrics of a host", "",
              dict(dimensions="hostname:" + dims(0)["hostname"]))):
         yield title, metrics + path + ("?" + urllib.parse.urlencode(params) if params else "")
+    for title, query, seconds in (
+            ("PromQL: avg of %d series, hour, step 60 s" % hosts, 'avg(%s{device="dev0"})', 3600),
+            ("PromQL: rate by host, hour, step 60 s", 'sum by (service) (rate(%s{device="dev0"}[5m]))', 3600),
+            ("PromQL: avg of %d series, day, step 300 s" % hosts, 'avg(%s{device="dev0"})', 86400)):
+        yield title, "/api/v1/query_range?" + urllib.parse.urlencode(
+            {"query": query % METRIC, "start": (now / 1000 - seconds), "end": now / 1000,
+             "step": 60 if seconds == 3600 else 300})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", type=int, default=100000)
-    parser.add_argument("--rate", type=int, default=250000, help="samples/s meanwhile; 0: none")
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--hosts", type=int, default=100)
-    options = parser.parse_args()
-    options.hosts = min(options.hosts, options.series // 100)
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="hale-bench-"))
-    stack = Stack(directory, Redis(directory / "r").start())
-    stack.start("collector", {"max_body": "64m", "redis_memory_max": "8g"})
-    load = [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(stack.address[1]),
-            "--token", stack.token("agent"), "--series", str(options.series), "--batch", "1000"]
-    start = time.time()
-    while json.loads(stack.http("GET", "/v1/status").body)["series"] < options.series:
-        subprocess.run(load + ["--seconds", "1", "--rate", str(options.series)], check=True,
-                       stdout=subprocess.DEVNULL)
-    now = int(time.time() * 1000) // 1000 * 1000
-    before = counter(stack, "collector", "hale_collector_stored_samples_total")
-    sent = fill(stack, options.hosts, now)
-    wait_for(lambda: counter(stack, "collector", "hale_collector_stored_samples_total") >=
-             before + sent, 120, "the store has all", 0.1)
-    print("%d series, %d samples of %d hosts, filled in %.0f s; load %d samples/s"
-          % (options.series, sent, options.hosts, time.time() - start, options.rate))
+def load(stack, options, *more):
+    return [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(stack.address[1]), "--token",
+            stack.token("agent"), "--series", str(options.series), "--batch", "1000", *more]
+
+
+def measure_queries(options):
+    stack = filled(options)
+    print("ready after %.2f s; load %d samples/s" % (ready(stack), options.rate), flush=True)
     background = None
     if options.rate > 0:
-        background = subprocess.Popen(load + ["--seconds", "100000", "--rate", str(options.rate)],
-                                      stdout=subprocess.DEVNULL)
+        background = subprocess.Popen(load(stack, options, "--seconds", "100000", "--rate",
+                                           str(options.rate)), stdout=subprocess.DEVNULL)
     pid = stack.daemons["collector"].process.pid
+    redis = stack.redis.process.pid
     client = Client(stack)
-    print("%-50s %8s %8s %8s %8s %10s" % ("query", "p50 ms", "p99 ms", "max ms", "CPU ms", "bytes"))
+    now = int(time.time()) * 1000
+    print("%-50s %8s %8s %8s %8s %8s %10s" % ("query", "p50 ms", "p99 ms", "max ms", "CPU ms",
+                                              "Redis ms", "bytes"))
     try:
         for title, path in queries(now, options.hosts):
             client.ask(path)
-            used = cpu_seconds(pid)
+            used, of_redis = cpu_seconds(pid), cpu_seconds(redis)
             got = [client.ask(path) for _ in range(options.rounds)]
             used = (cpu_seconds(pid) - used) * 1000 / options.rounds
+            of_redis = (cpu_seconds(redis) - of_redis) * 1000 / options.rounds
             times = [ms for ms, _ in got]
-            print("%-50s %8.2f %8.2f %8.2f %8s %10d"
+            print("%-50s %8.2f %8.2f %8.2f %8s %8s %10d"
                   % (title, percentile(times, 50), percentile(times, 99), max(times),
-                     "%.2f" % used if background is None else "-", len(got[-1][1])), flush=True)
+                     "%.2f" % used if background is None else "-",
+                     "%.2f" % of_redis if background is None else "-", len(got[-1][1])), flush=True)
     finally:
         if background is not None:
             background.terminate()
@@ -151,6 +167,59 @@ def main():
         for problem in stack.finish():
             print(problem, file=sys.stderr)
         stack.redis.stop()
+
+
+def measure_start(options):
+    stack = filled(options)
+    try:
+        print("first start                  %8.2f s" % ready(stack), flush=True)
+        subprocess.run(load(stack, options, "--seconds", "3", "--rate", str(options.series)), check=True,
+                       stdout=subprocess.DEVNULL)
+        stack.stop("collector")
+        print("after SIGTERM                %8.2f s" % ready(stack), flush=True)
+        subprocess.run(load(stack, options, "--seconds", "3", "--rate", str(options.series)), check=True,
+                       stdout=subprocess.DEVNULL)
+        stack.kill9("collector")
+        print("after kill -9                %8.2f s" % ready(stack), flush=True)
+        stack.stop("collector")
+        memory = int(dict(line.split(":", 1) for line in
+                          stack.redis.cmd("INFO", "memory").decode().split("\r\n")
+                          if ":" in line)["used_memory"])
+        stack.redis.kill9()
+        start = time.perf_counter()
+        restart_redis(stack.redis)
+        print("Redis itself after kill -9   %8.2f s (%.0f MB)" % (time.perf_counter() - start,
+                                                                  memory / 1e6), flush=True)
+    finally:
+        for problem in stack.finish():
+            print(problem, file=sys.stderr)
+        stack.redis.stop()
+
+
+def restart_redis(redis):
+    """As Redis.start, with more patience than its tests need."""
+    import conftest
+    original = conftest.wait_for
+    conftest.wait_for = lambda condition, seconds, what, every=0.02: original(condition, 300, what, every)
+    try:
+        redis.start()
+    finally:
+        conftest.wait_for = original
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", choices=("queries", "start"), default="queries")
+    parser.add_argument("--series", type=int, default=100000)
+    parser.add_argument("--rate", type=int, default=250000, help="samples/s meanwhile; 0: none")
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--hosts", type=int, default=100)
+    options = parser.parse_args()
+    options.hosts = min(options.hosts, options.series // 100)
+    if options.what == "start":
+        measure_start(options)
+    else:
+        measure_queries(options)
 
 
 if __name__ == "__main__":
