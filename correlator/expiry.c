@@ -107,6 +107,21 @@ static int by_time_and_id(const void *x, const void *y)
     return strcmp(a->a->id, b->a->id);
 }
 
+/* Arms what is due anew, so that it is popped in that order. */
+static void order_due(struct correlator_engine *e, int64_t stream_ms)
+{
+    size_t n = 0, max = hale_timers_count(e->expiries);
+    struct due *list = cor_got(e, calloc(max, sizeof(*list)));
+    const struct hale_timer *t;
+    while (list != NULL && (t = hale_timers_pop(e->expiries, stream_ms)) != NULL)
+        list[n++] = (struct due){t->at, t->owner};
+    if (n > 1)
+        qsort(list, n, sizeof(*list), by_time_and_id);
+    for (size_t i = 0; i < n; i++)
+        cor_expiry_set(e, list[i].a, list[i].at_ms);
+    free(list);
+}
+
 enum hale_rc correlator_engine_expire(struct correlator_engine *e, int64_t stream_ms,
                                       const struct correlator_input *in)
 {
@@ -116,15 +131,12 @@ enum hale_rc correlator_engine_expire(struct correlator_engine *e, int64_t strea
     e->in = in;
     e->accepted_us = 0;
     e->decided_us = in->now_us;
-    size_t n = 0, max = hale_timers_count(e->expiries);
-    struct due *list = cor_got(e, calloc(max, sizeof(*list)));
+    order_due(e, stream_ms);
+    /* One by one: at a checkpoint the rows of the others must still have their time. */
     const struct hale_timer *t;
-    while (list != NULL && (t = hale_timers_pop(e->expiries, stream_ms)) != NULL)
-        list[n++] = (struct due){t->at, t->owner};
-    if (n > 0)
-        qsort(list, n, sizeof(*list), by_time_and_id);
-    for (size_t i = 0; i < n && !e->nomem; i++)
-        expire(e, list[i].a, list[i].at_ms);
-    free(list);
+    while (!e->nomem && (t = hale_timers_pop(e->expiries, stream_ms)) != NULL) {
+        expire(e, t->owner, t->at);
+        cor_checkpoint(e);
+    }
     return e->nomem ? HALE_E_NOMEM : HALE_OK;
 }

@@ -123,9 +123,14 @@ static char *evidence_of(struct correlator_engine *e, const struct hale_event *e
     return cor_got(e, text);
 }
 
+/* What makes a repeat a change. Of an alert only the annotations: where it comes from and since when
+ * differ between the two Prometheus of a pair, which would be a change with each repeat. */
 static uint64_t details_hash(struct correlator_engine *e, const struct hale_event *ev)
 {
-    char *text = ev->details != NULL ? cor_json_text(ev->details) : strdup("");
+    const json_t *alert =
+        ev->expires_ms > 0 ? json_object_get(ev->details, "annotations") : NULL;
+    const json_t *told = alert != NULL ? alert : ev->details;
+    char *text = told != NULL ? cor_json_text(told) : strdup("");
     uint64_t hash = text != NULL ? hale_id_hash64(text, strlen(text)) : 0;
     cor_got(e, text);
     free(text);

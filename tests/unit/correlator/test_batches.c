@@ -55,6 +55,8 @@ static void give(struct world *w, const json_t *step)
         rc = world_event(w, v);
     else if ((v = json_object_get(step, "control")) != NULL)
         rc = world_control(w, v);
+    else if (json_object_get(step, "idle") != NULL)
+        rc = world_idle(w);
     assert_int_equal(rc, HALE_OK);
 }
 
@@ -272,6 +274,17 @@ static json_t *random_control(uint64_t *rng, size_t nth)
     }
 }
 
+/* Two thirds of them end by themselves, at some time of the history. */
+static json_t *random_event(uint64_t *rng)
+{
+    static const char *const hosts[] = {"h1", "h2", "h3"};
+    int ends = rnd_of(rng, 3) > 0 ? 1000000 + (int)rnd_of(rng, 400) : 0;
+    return json_pack("{s:{s:s,s:{s:i},s:s,s:i,s:{s:s}}}", "event", "status",
+                     rnd_of(rng, 3) > 0 ? "raise" : "clear", "details", "n",
+                     (int)rnd_of(rng, 3), "severity", rnd_of(rng, 2) ? "LOW" : "HIGH",
+                     "expires_ms", ends, "dimensions", "host", hosts[rnd_of(rng, 3)]);
+}
+
 static json_t *random_step(uint64_t *rng, size_t logged)
 {
     uint64_t pick = rnd_of(rng, 200);
@@ -279,12 +292,11 @@ static json_t *random_step(uint64_t *rng, size_t logged)
         return parse("{\"undefine\":\"d\"}");
     if (pick < 4)
         return definition(rng);
-    if (pick < 12)
-        return json_pack("{s:{s:s,s:{s:i},s:s}}", "event", "status",
-                         rnd_of(rng, 2) ? "raise" : "clear", "details", "n",
-                         (int)rnd_of(rng, 3), "severity",
-                         rnd_of(rng, 2) ? "LOW" : "HIGH");
-    if (pick < 18 && logged > 0)
+    if (pick < 30)
+        return random_event(rng);
+    if (pick < 34)
+        return parse("{\"idle\":true}");
+    if (pick < 40 && logged > 0)
         return random_control(rng, 1 + rnd_of(rng, logged));
     return random_sub(rng);
 }
