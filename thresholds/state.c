@@ -321,6 +321,14 @@ static bool get_counters(struct cursor *c, struct sub *a)
     return !c->bad;
 }
 
+/* No data ends behind the slots there are (fewer than before with a shorter late_wait): else
+ * the window would seem to have data, and close period after period, until that time. */
+static int64_t data_end_within(const struct sub *a, int64_t data_end_s)
+{
+    int64_t end_s = window_start_s(a) + (int64_t)a->n_slots * a->width_s;
+    return no_window(a) || data_end_s < end_s ? data_end_s : end_s;
+}
+
 /* The rest of a record after its definition is known. NULL: not a record. */
 static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct def *def)
 {
@@ -359,7 +367,7 @@ static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct
     a->born = head.born;
     a->recheck_ms = head.recheck_ms;
     a->view_end_s = head.view_end_s;
-    a->data_end_s = head.data_end_s;
+    a->data_end_s = data_end_within(a, head.data_end_s);
     a->last_ms = head.last_ms;
     a->empty = head.empty;
     a->n_last = head.n_last;
