@@ -57,14 +57,12 @@ struct sub {
     struct sub *bucket_prev, *bucket_next;
     struct counters *counters; /* rate, else NULL; owned */
     uint64_t uid;              /* order of creation: order of events within one tick */
-    uint64_t key;              /* hash of (definition, index, group) */
     uint64_t born;             /* generation */
     int64_t recheck_ms;        /* evaluate at this tick too; NO_TIME: no */
     int64_t
         data_end_s; /* hale: end of the newest slot that ever held a sample; last: second of
                          * the newest arrival, if on_missing wants it */
     int64_t pend_ms; /* when the state that waits was decided first */
-    char *group;     /* n_group times: u16 key length, u16 value length, key, value */
     uint32_t refs;   /* series that point here */
     uint32_t place;  /* index in engine.subs */
     uint32_t empty;  /* monasca: evaluations that met no value, in a row */
@@ -80,17 +78,26 @@ struct sub {
     bool reported, deterministic, monasca;
     bool changed; /* operator or threshold changed: look at every slot once */
     bool slow; /* has levels or delays: look at every slot always; last: or on_missing */
+    bool clears;      /* has a clear threshold: `threshold` depends on the state */
     uint16_t times;   /* view slots */
     uint16_t n_slots; /* view and future slots; last: ring of values */
     uint16_t head;    /* index of the oldest slot; last: of the oldest value */
     uint16_t n_last;  /* last: values in the ring */
+    uint8_t policy;   /* enum hale_missing as it holds here, never DEFAULT */
     uint32_t width_s;
-    double threshold;   /* in ALARM the clear threshold, if there is one */
-    int64_t view_end_s; /* end of the view; last: not used */
+    uint32_t missing_after_s; /* without data; then the policy decides */
+    double threshold;         /* in ALARM the clear threshold, if there is one */
+    int64_t view_end_s;       /* end of the view; last: not used */
     int64_t
         last_ms; /* last: time of the newest sample, absent: its arrival, NO_TIME: none */
-    struct slot slots[];
+    struct slot slots[]; /* n_slots, then the bytes of the group: sub_group */
 };
+
+/* n_group times: u16 key length, u16 value length, key, value. */
+static inline struct hale_str sub_group(const struct sub *a)
+{
+    return (struct hale_str){(const char *)(a->slots + a->n_slots), a->group_len};
+}
 
 struct thresholds_series {
     uint64_t id;
@@ -327,8 +334,6 @@ static inline bool clears_at_once(const struct sub *a)
 /* Shows slots lo..hi-1 and the time that they cover. */
 void thresholds_verdict_slots(const struct sub *a, struct verdict *v, unsigned lo,
                               unsigned hi);
-/* on_missing as it holds for this sub-alarm, never DEFAULT; seconds without data after which. */
-enum hale_missing thresholds_verdict_missing(const struct sub *a, int64_t *after_s);
 /* Operator, threshold and what depends on state and level, from the definition of now. */
 void thresholds_verdict_refresh(struct sub *a);
 /* Reports the verdict if it is news and need not wait. */

@@ -66,21 +66,19 @@ void thresholds_absent_renew(struct sub *a, const struct sub *old, int64_t now_m
 void thresholds_last_watch(struct thresholds_engine *e, struct sub *a,
                            const struct moment *m)
 {
-    int64_t after_s;
-    if (thresholds_verdict_missing(a, &after_s) == HALE_MISSING_KEEP)
+    if (a->policy == HALE_MISSING_KEEP)
         return;
     a->data_end_s = floor_s(m->at_ms + 999); /* rounded up: never too early */
-    wake_at(e, a, (a->data_end_s + after_s) * 1000, m->by_tick);
+    wake_at(e, a, (a->data_end_s + a->missing_after_s) * 1000, m->by_tick);
 }
 
 bool thresholds_last_silent(struct thresholds_engine *e, struct sub *a,
                             const struct moment *m)
 {
-    int64_t after_s;
-    enum hale_missing policy = thresholds_verdict_missing(a, &after_s);
+    enum hale_missing policy = (enum hale_missing)a->policy;
     if (policy == HALE_MISSING_KEEP)
         return false;
-    int64_t due_ms = (a->data_end_s + after_s) * 1000;
+    int64_t due_ms = (a->data_end_s + a->missing_after_s) * 1000;
     if (m->at_ms < due_ms) {
         wake_at(e, a, due_ms, m->by_tick);
         return false;

@@ -64,7 +64,7 @@ static void put_sub(struct hale_buf *b, const struct sub *a)
     put(b, a->n_last, 2);
     put(b, a->n_group, 2);
     put(b, a->group_len, 2);
-    hale_buf_add(b, a->group, a->group_len);
+    hale_buf_add_str(b, sub_group(a));
     put(b, a->n_slots, 2);
     for (unsigned i = 0; i < a->n_slots; i++) {
         unsigned k = (a->head + i) % a->n_slots;

@@ -24,7 +24,7 @@ void thresholds_group_add(struct hale_buf *out, const struct hale_dim *d)
 
 unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims)
 {
-    const char *p = a->group;
+    const char *p = sub_group(a).p;
     for (unsigned i = 0; i < a->n_group; i++) {
         unsigned char len[4];
         memcpy(len, p, sizeof(len));
@@ -39,6 +39,7 @@ unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims)
 
 /* --- table -------------------------------------------------------------------------- */
 
+/* Hash of what a sub-alarm is; key in engine.sub_by_key. */
 static uint64_t key_of(const struct def *def, unsigned index, struct hale_str group)
 {
     return hale_id_hash64_seed(group.p, group.len, def->uid * HALE_EXPR_MAX_SUBS + index);
@@ -49,8 +50,7 @@ struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct 
 {
     struct sub *a = hale_u64map_get(e->sub_by_key, key_of(def, index, group));
     for (; a != NULL; a = a->key_next) {
-        if (a->def == def && a->index == index &&
-            hale_str_eq((struct hale_str){a->group, a->group_len}, group))
+        if (a->def == def && a->index == index && hale_str_eq(sub_group(a), group))
             return a;
     }
     return NULL;
@@ -83,21 +83,15 @@ struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *
     bool monasca = def->d->semantics == HALE_SEMANTICS_MONASCA;
     unsigned n_slots = slots_of(e, x, monasca);
     HALE_ASSERT(n_slots <= UINT16_MAX && group.len <= UINT16_MAX);
-    struct sub *a = calloc(1, sizeof(*a) + n_slots * sizeof(struct slot));
-    char *bytes = malloc(group.len > 0 ? group.len : 1);
-    if (a == NULL || bytes == NULL) {
-        free(a);
-        free(bytes);
+    struct sub *a = calloc(1, sizeof(*a) + n_slots * sizeof(struct slot) + group.len);
+    if (a == NULL)
         return NULL;
-    }
     if (group.len > 0)
-        memcpy(bytes, group.p, group.len);
+        memcpy(a->slots + n_slots, group.p, group.len);
     a->def = def;
     a->index = (uint8_t)index;
-    a->group = bytes;
     a->group_len = (uint16_t)group.len;
     a->n_group = (uint16_t)n_group;
-    a->key = key_of(def, index, group);
     a->func = (uint8_t)x->func;
     a->deterministic = x->deterministic;
     a->monasca = monasca;
@@ -115,7 +109,6 @@ void thresholds_sub_free(struct sub *a)
 {
     if (a == NULL)
         return;
-    free(a->group);
     thresholds_rate_free(a->counters);
     free(a);
 }
@@ -173,8 +166,9 @@ enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e, struct sub *a,
     enum hale_rc rc = find_place(e, &place);
     if (rc != HALE_OK)
         return rc;
-    a->key_next = hale_u64map_get(e->sub_by_key, a->key);
-    rc = hale_u64map_put(e->sub_by_key, a->key, a);
+    uint64_t key = key_of(a->def, a->index, sub_group(a));
+    a->key_next = hale_u64map_get(e->sub_by_key, key);
+    rc = hale_u64map_put(e->sub_by_key, key, a);
     if (rc != HALE_OK) {
         if (any && place < e->n_places)
             e->free_places[e->n_free++] = (uint32_t)place;
@@ -220,7 +214,8 @@ void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a)
     e->subs[a->place] = NULL;
     e->free_places[e->n_free++] = a->place;
 
-    struct sub *first = hale_u64map_take(e->sub_by_key, a->key);
+    uint64_t key = key_of(a->def, a->index, sub_group(a));
+    struct sub *first = hale_u64map_take(e->sub_by_key, key);
     HALE_ASSERT(first != NULL);
     if (first == a) {
         first = a->key_next;
@@ -232,7 +227,7 @@ void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a)
     }
     /* The slot just taken is there again: put cannot fail. */
     if (first != NULL)
-        HALE_ASSERT(hale_u64map_put(e->sub_by_key, a->key, first) == HALE_OK);
+        HALE_ASSERT(hale_u64map_put(e->sub_by_key, key, first) == HALE_OK);
 
     if (a->def_prev != NULL)
         a->def_prev->def_next = a->def_next;
@@ -261,7 +256,7 @@ void thresholds_sub_release(struct thresholds_engine *e, struct sub *a)
 
 void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t now_ms)
 {
-    struct hale_str group = {old->group, old->group_len};
+    struct hale_str group = sub_group(old);
     struct sub *a = thresholds_sub_alloc(e, old->def, old->index, group, old->n_group);
     if (a == NULL) {
         thresholds_sub_kill(e, old);

@@ -27,11 +27,9 @@ static double threshold_of(const struct sub *a, const struct hale_subexpr *x, un
     return l == 1 ? x->clear : own - (x->threshold - x->clear);
 }
 
-enum hale_missing thresholds_verdict_missing(const struct sub *a, int64_t *after_s)
+static enum hale_missing policy_of(const struct sub *a)
 {
     const struct hale_definition *d = a->def->d;
-    *after_s =
-        d->missing_after_s > 0 ? d->missing_after_s : (int64_t)a->width_s * a->times * 2;
     bool keeps = a->func == HALE_FUNC_LAST;
     if (d->on_missing != HALE_MISSING_DEFAULT && !(keeps && a->deterministic))
         return d->on_missing;
@@ -44,11 +42,14 @@ void thresholds_verdict_refresh(struct sub *a)
     if (a->level > x->n_levels + 1)
         a->level = (uint8_t)(x->n_levels + 1);
     a->op = (uint8_t)x->op;
-    int64_t after_s;
+    int64_t after_s = a->def->d->missing_after_s;
+    a->policy = (uint8_t)policy_of(a);
+    a->missing_after_s =
+        (uint32_t)(after_s > 0 ? after_s : (int64_t)a->width_s * a->times * 2);
     a->slow = a->func == HALE_FUNC_RATE || x->n_levels > 0 || x->for_s > 0 ||
               x->clear_for_s > 0 ||
-              (a->func == HALE_FUNC_LAST &&
-               thresholds_verdict_missing(a, &after_s) != HALE_MISSING_KEEP);
+              (a->func == HALE_FUNC_LAST && a->policy != HALE_MISSING_KEEP);
+    a->clears = x->has_clear;
     a->threshold = threshold_of(a, x, 1);
 }
 
@@ -136,7 +137,8 @@ static void report(struct thresholds_engine *e, struct sub *a, const struct verd
     a->state = (uint8_t)v->state;
     a->level = v->level;
     a->reported = true;
-    thresholds_verdict_refresh(a);
+    if (a->clears)
+        thresholds_verdict_refresh(a);
     *sub_dirty_flag(e, a) = 1;
     e->stats.transitions++;
 

@@ -232,8 +232,8 @@ static bool close_view(struct sub *a, struct verdict *v)
         v->state = HALE_STATE_OK;
         return true;
     }
-    int64_t after_s;
-    enum hale_missing policy = thresholds_verdict_missing(a, &after_s);
+    int64_t after_s = a->missing_after_s;
+    enum hale_missing policy = (enum hale_missing)a->policy;
     v->state = policy == HALE_MISSING_OK      ? HALE_STATE_OK
                : policy == HALE_MISSING_ALARM ? HALE_STATE_ALARM
                                               : HALE_STATE_UNDETERMINED;
@@ -378,21 +378,18 @@ static bool settled(struct sub *a)
         [HALE_MISSING_OK] = HALE_STATE_OK,
         [HALE_MISSING_ALARM] = HALE_STATE_ALARM,
     };
-    int64_t after_s;
-    enum hale_missing policy =
-        a->deterministic ? HALE_MISSING_OK : thresholds_verdict_missing(a, &after_s);
     if (a->changed || a->pend != 0)
         return false;
-    if (policy != HALE_MISSING_KEEP && (!a->reported || a->state != ends[policy]))
-        return false;
-    if (a->monasca && !a->deterministic &&
-        (int64_t)a->empty * 60 < (int64_t)a->width_s * a->times * 2)
-        return false;
-    for (unsigned i = 0; i < a->n_slots; i++) {
+    for (unsigned i = 0; i < a->n_slots; i++) { /* first: mostly there is data */
         if (a->slots[i].n > 0)
             return false;
     }
-    return true;
+    enum hale_missing policy =
+        a->deterministic ? HALE_MISSING_OK : (enum hale_missing)a->policy;
+    if (policy != HALE_MISSING_KEEP && (!a->reported || a->state != ends[policy]))
+        return false;
+    return !a->monasca || a->deterministic ||
+           (int64_t)a->empty * 60 >= (int64_t)a->width_s * a->times * 2;
 }
 
 void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t at_ms)

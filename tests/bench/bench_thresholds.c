@@ -6,6 +6,7 @@
  *   100,000). bench_thresholds [definitions [series [million samples]]]
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +145,11 @@ static int measure(const char *function, unsigned n_definitions, unsigned n_seri
     printf("--- %s, %u definitions, %u series\n", function, n_definitions, n_series);
     for (unsigned i = 0; i < n_definitions; i++)
         define(e, i, function);
+    size_t before_bytes = mallinfo2().uordblks;
     introduce_all(e, n_definitions, n_series, ids);
+    printf(
+        "memory             %8.0f bytes per series with one sub-alarm, tables included\n",
+        (double)(mallinfo2().uordblks - before_bytes) / n_series);
     for (int round = 0; round < 3; round++) {
         double cost = feed(e, ids, n_series, millions);
         printf("on arrival         %8.4f CPU-s/M samples\n", cost);
