@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 #define COMPACT_MIN 4096
 #define BUCKETS_MAX 4000000
 
@@ -77,6 +79,7 @@ void collector_buckets_settle(struct collector_buckets *b)
 
     if (b->n == b->settled)
         return;
+    HALE_ASSERT(b->v != NULL);
     qsort(b->v, b->n, sizeof(b->v[0]), by_start);
     for (size_t i = 0; i < b->n; i++) {
         if (n > 0 && b->v[n - 1].start_s == b->v[i].start_s)

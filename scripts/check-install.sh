@@ -53,7 +53,7 @@ done
 secrets=$tmp/etc
 mkdir -p "$secrets"
 echo token >"$secrets/agent.token"
-for secret in $(grep -ohE '/etc/hale/[a-z0-9_.-]+(token|secret)\b' "$at"/share/doc/hale/examples/*.yaml | sort -u); do
+for secret in $(grep -ohE '/etc/hale/[a-z0-9_.-]+(token|secret|password)\b' "$at"/share/doc/hale/examples/*.yaml | sort -u); do
     echo secret >"$secrets/${secret##*/}"
 done
 cp "$at/share/doc/hale/examples/policies.yaml" "$secrets/"
