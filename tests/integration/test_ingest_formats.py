@@ -447,16 +447,21 @@ def test_collectd_delivers(door, tmp_path):
         'plugin_load: plugin "write_http" successfully loaded', ""), log
     # values that we made, exactly
     rows = csv_rows(d, "table-probe", "gauge-first")
-    got = series_of(door, 2 * len(rows), name="table.gauge")
+    # What waited in collectd's queue at its end is lost for all its writers alike: a row may have
+    # its first value only.
+    second = csv_rows(d, "table-probe", "gauge-second")
+    got = series_of(door, len(rows) + len(second), name="table.gauge")
     here = (("hostname", "collectd.example"), ("plugin_instance", "probe"))
     assert got == {("table.gauge", *here, ("type_instance", "first")):
                    [(iso(r[0]), 1.25) for r in rows],
                    ("table.gauge", *here, ("type_instance", "second")):
-                   [(iso(r[0]), -3e-3) for r in csv_rows(d, "table-probe", "gauge-second")]}
+                   [(iso(r[0]), -3e-3) for r in second]}
     # a rate exists from the second reading on; before, collectd says null
     rows = csv_rows(d, "table-probe", "if_octets-first")
+    second = csv_rows(d, "table-probe", "if_octets-second")
     for source in ("rx", "tx"):
-        got = series_of(door, 2 * (len(rows) - 1), name=f"table.if_octets.{source}")
+        got = series_of(door, len(rows) - 1 + max(0, len(second) - 1),
+                        name=f"table.if_octets.{source}")
         assert [v for _, v in got[(f"table.if_octets.{source}", *here,
                                    ("type_instance", "first"))]] == [0.0] * (len(rows) - 1)
     assert rejected(door, "collectd", "stale") >= 4
@@ -467,7 +472,7 @@ def test_collectd_delivers(door, tmp_path):
         assert got == {(f"load.load.{source}", ("hostname", "collectd.example")):
                        [(iso(r[0]), pytest.approx(r[i + 1], abs=1e-6)) for r in rows]}
     rows = csv_rows(d, "memory", "memory-free")
-    got = series_of(door, len(rows), name="memory.memory")
+    got = series_of(door, len(csv_rows(d, "memory", "memory-*")), name="memory.memory")
     assert got[("memory.memory", ("hostname", "collectd.example"), ("type_instance", "free"))] == \
         [(iso(r[0]), r[1]) for r in rows]
 
