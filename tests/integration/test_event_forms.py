@@ -279,6 +279,32 @@ def test_a_real_prometheus(stack, tmp_path):
         p.stop()
 
 
+def test_amtool(stack, tmp_path):
+    """Alertmanager's own client adds an alert, reads it back and ends it."""
+    if shutil.which("amtool") is None:
+        pytest.skip("Debian's prometheus-alertmanager is not installed")
+    house(stack)
+
+    def amtool(role, *args):
+        file = tmp_path / (role + ".yml")
+        file.write_text("authorization: {type: Bearer, credentials: %s}\n" % stack.token(role))
+        done = subprocess.run(["amtool", "--alertmanager.url", stack.url, "--http.config.file", str(file),
+                               *args], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    amtool("agent", "alert", "add", "alertname=NodeDown", "node=a", "severity=error",
+           "--annotation=summary=gone")
+    wait_alarms(stack, {("NodeDown", "a", "error"): "ALARM"})
+    row = records(stack)[0]
+    assert row["severity"] == "HIGH" and 290000 < row["expires_ms"] - now_ms() <= 300000
+    found = json.loads(amtool("read-only", "alert", "query", "-o", "json"))
+    assert [a["labels"] for a in found] == [{"alertname": "NodeDown", "node": "a", "severity": "error"}]
+    amtool("agent", "alert", "add", "alertname=NodeDown", "node=a", "severity=error",
+           "--start=" + iso(now_ms() - 5000), "--end=" + iso(now_ms() - 1000))
+    wait_alarms(stack, {("NodeDown", "a", "error"): "OK"})
+
+
 # --- VES 7 ------------------------------------------------------------------------------------------
 
 def ves(severity="MAJOR", at=None, domain="fault", source="vfw-1", **fault):

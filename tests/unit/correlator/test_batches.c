@@ -213,6 +213,36 @@ static void test_killed_while_a_series_joins(void **state)
     json_decref(join);
 }
 
+/* Two alarms end in one input, and neither was written before: at the checkpoint between them the
+ * second one's row must still say when it ends. */
+static void test_killed_between_two_that_expire(void **state)
+{
+    static const char *const raises[] = {
+        "{\"dimensions\":{\"host\":\"h1\"},\"expires_ms\":1000010}",
+        "{\"dimensions\":{\"host\":\"h2\"},\"expires_ms\":1000011}"};
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    for (unsigned i = 0; i < 2; i++) {
+        json_t *event = parse(raises[i]);
+        assert_int_equal(world_event(&w, event), HALE_OK);
+        json_decref(event);
+    }
+    w.ms = 1000100;
+    w.cut_at = 1;
+    assert_int_equal(world_idle(&w), HALE_OK);
+    assert_non_null(w.cut[0]);
+    world_restart_at_cut(&w);
+    assert_int_equal(json_array_size(w.log), 5);
+    assert_int_equal(correlator_engine_next_expiry(w.e), 1000011);
+    assert_int_equal(world_idle(&w), HALE_OK);
+    assert_int_equal(json_array_size(w.log), 6);
+    assert_int_equal(correlator_engine_next_expiry(w.e), INT64_MAX);
+    assert_int_equal(correlator_engine_stats(w.e)->by_state[HALE_STATE_OK], 2);
+    world_fini(&w);
+}
+
 /* --- random histories ---------------------------------------------------------------- */
 
 /* Any of the two keys, two values each; sub 0 often without. */
@@ -331,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_cases),
         cmocka_unit_test(test_killed_while_a_series_joins),
+        cmocka_unit_test(test_killed_between_two_that_expire),
         cmocka_unit_test(test_random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
