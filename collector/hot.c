@@ -12,6 +12,7 @@
 
 #define AHEAD           32          /* look-ups whose cache misses overlap */
 #define PRESSING_BYTES  (16u << 20) /* of one tail */
+#define CHUNK_BYTES     1024        /* a guess before any was read */
 #define ROUND_BYTES_MAX ((size_t)64 << 20)
 
 struct collector_hot *collector_hot_new(struct collector *c, int64_t now_ms)
@@ -22,6 +23,7 @@ struct collector_hot *collector_hot_new(struct collector *c, int64_t now_ms)
     h->n_shards = (unsigned)c->conf->shards;
     h->retention_ms = c->conf->hot_retention_ms;
     h->started_ms = now_ms;
+    h->chunk_bytes = CHUNK_BYTES;
     h->round_bytes = (size_t)c->conf->hot_memory / 4;
     if (h->round_bytes > ROUND_BYTES_MAX)
         h->round_bytes = ROUND_BYTES_MAX;

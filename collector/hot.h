@@ -111,6 +111,9 @@ HALE_MUST_CHECK enum hale_rc collector_hot_fetch_ask(struct collector_hot_fetch 
 HALE_MUST_CHECK enum hale_rc collector_hot_fetch_take(struct collector_hot_fetch *f,
                                                       struct hale_redis *redis,
                                                       size_t *bytes_out);
+/* What a chunk takes, by what queries have seen: quick to grow, slow to shrink. */
+size_t collector_hot_chunk_bytes(const struct collector_hot *h);
+void collector_hot_chunk_bytes_seen(struct collector_hot *h, size_t bytes);
 /* Adds the samples to out in order of arrival. */
 void collector_hot_fetch_decode(const struct collector_hot_fetch *f,
                                 struct collector_points *out);

@@ -134,6 +134,19 @@ size_t collector_hot_fetch_unanswered(const struct collector_hot_fetch *f)
     return f->asked > answered ? f->asked - answered : 0;
 }
 
+size_t collector_hot_chunk_bytes(const struct collector_hot *h)
+{
+    return atomic_load_explicit(&h->chunk_bytes, memory_order_relaxed);
+}
+
+void collector_hot_chunk_bytes_seen(struct collector_hot *h, size_t bytes)
+{
+    size_t guess = collector_hot_chunk_bytes(h);
+
+    guess = bytes > guess ? bytes : guess - (guess - bytes) / 8;
+    atomic_store_explicit(&h->chunk_bytes, guess, memory_order_relaxed);
+}
+
 enum hale_rc collector_hot_fetch_ask(struct collector_hot_fetch *f,
                                      struct hale_redis *redis)
 {

@@ -27,6 +27,7 @@ struct collector_hot {
     pthread_mutex_t lock;
     struct collector_tails *tails; /* guarded by lock */
     _Atomic size_t bytes;
+    _Atomic size_t chunk_bytes; /* a guess */
     unsigned n_shards;
     int64_t retention_ms;
     int64_t started_ms; /* wall: late samples of before are not known */

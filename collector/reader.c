@@ -12,9 +12,9 @@
 
 #define AHEAD_MS     (32LL * 86400000) /* samples further in the future have expired */
 #define ROUND_SERIES 1024              /* under way at most */
-#define FIRST_GUESS  8192              /* bytes of a chunk, before any was seen */
-#define FIRST_ROUND  (COLLECTOR_READ_ROUND_BYTES / 16)
-#define KEY_BYTES    64 /* what a reply costs besides */
+#define FIRST_ROUND  (COLLECTOR_READ_ROUND_BYTES / 4)
+#define KEYS_MAX     4096 /* without an answer */
+#define KEY_BYTES    64   /* what a reply costs besides */
 
 /* --- archive ---------------------------------------------------------------------------- */
 
@@ -164,7 +164,8 @@ struct collector_reading {
     int64_t now_ms;
     size_t begun;       /* series [next, begun) are under way */
     size_t round_bytes; /* of a round, growing: not all series may be wanted */
-    size_t keys, bytes; /* answered in all: what a chunk takes */
+    size_t guess;       /* bytes of a chunk */
+    size_t keys, bytes; /* answered in all */
     struct under_way way[];
 };
 
@@ -185,8 +186,7 @@ collector_reading_new(struct collector *c, struct hale_redis *redis,
     r->range = *range;
     r->now_ms = now_ms;
     r->round_bytes = FIRST_ROUND;
-    r->keys = 1;
-    r->bytes = FIRST_GUESS;
+    r->guess = collector_hot_chunk_bytes(c->hot);
     return r;
 }
 
@@ -199,6 +199,8 @@ void collector_reading_free(struct collector_reading *r)
 {
     if (r == NULL)
         return;
+    if (r->keys > 0)
+        collector_hot_chunk_bytes_seen(r->c->hot, r->bytes / r->keys);
     for (size_t i = r->next; i < r->begun; i++)
         collector_hot_fetch_fini(&way_of(r, i)->fetch);
     free(r);
@@ -232,7 +234,8 @@ struct round_trip {
 
 static bool has_room(const struct collector_reading *r, const struct round_trip *t)
 {
-    return t->bytes + t->keys * (r->bytes / r->keys + KEY_BYTES) < r->round_bytes;
+    return t->bytes + t->keys * (r->guess + KEY_BYTES) < r->round_bytes &&
+           t->keys < KEYS_MAX;
 }
 
 /* Queues questions as far as their answers are expected to fit; the next series whole in any case,
@@ -273,6 +276,7 @@ static enum hale_rc take_answer(struct collector_reading *r, struct round_trip *
     t->bytes += bytes;
     r->keys += keys;
     r->bytes += bytes;
+    r->guess = r->bytes / r->keys;
     return rc;
 }
 
