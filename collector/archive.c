@@ -184,8 +184,8 @@ bool collector_archive_layout(struct collector_archive *a,
 }
 
 enum hale_rc collector_archive_fetch(struct collector_archive *a,
-                                     const struct collector_series *s, int64_t start_s,
-                                     int64_t end_s, int64_t step_s,
+                                     const struct collector_series *s,
+                                     const struct collector_archive_range *r,
                                      struct hale_rrd_rows *out)
 {
     char path[PATH_MAX];
@@ -198,8 +198,8 @@ enum hale_rc collector_archive_fetch(struct collector_archive *a,
     const struct hale_rrd_layout l = collector_slots_layout(a->slots, s->shard, p.layout);
     collector_archive_path(a, s->shard, &p, false, path);
     (void)pthread_mutex_lock(collector_archive_stripe(a, &p));
-    enum hale_rc rc =
-        hale_rrd_group_fetch(path, &l, p.slot, start_s, end_s, step_s, out, &err);
+    enum hale_rc rc = (r->sums ? hale_rrd_group_fetch_sums : hale_rrd_group_fetch)(
+        path, &l, p.slot, r->start_s, r->end_s, r->step_s, out, &err);
     (void)pthread_mutex_unlock(collector_archive_stripe(a, &p));
     if (rc != HALE_OK && rc != HALE_E_NOTFOUND)
         hale_warn("event=archive_unreadable path=%s detail=\"%s\"", path, err.text);

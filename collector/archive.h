@@ -39,12 +39,16 @@ int64_t collector_archive_step(struct collector_archive *a, struct hale_redis *r
 
 /* All samples before it that were in time are in files. */
 int64_t collector_archive_end_ms(const struct collector_archive *a, unsigned shard);
+struct collector_archive_range {
+    int64_t start_s, end_s; /* [start, end) */
+    int64_t step_s;         /* of a tier */
+    bool sums;              /* without extremes, which is faster */
+};
 /* Rows as hale_rrd_group_fetch gives them. HALE_E_NOTFOUND: nothing is archived. */
-HALE_MUST_CHECK enum hale_rc collector_archive_fetch(struct collector_archive *a,
-                                                     const struct collector_series *s,
-                                                     int64_t start_s, int64_t end_s,
-                                                     int64_t step_s,
-                                                     struct hale_rrd_rows *out);
+HALE_MUST_CHECK enum hale_rc
+collector_archive_fetch(struct collector_archive *a, const struct collector_series *s,
+                        const struct collector_archive_range *r,
+                        struct hale_rrd_rows *out);
 /* The tiers the series' files have. False: it has none. */
 bool collector_archive_layout(struct collector_archive *a,
                               const struct collector_series *s,

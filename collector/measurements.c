@@ -34,7 +34,7 @@ static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
     struct collector_query *q = p->q;
     const struct collector_element *e = &q->elements[i];
     size_t left = p->left;
-    struct collector_range range = {0, q->sel.end_ms, 1};
+    struct collector_range range = {0, q->sel.end_ms, 1, true};
     struct collector_points one;
 
     if (!collector_query_start(q, i, &range.start_ms))

@@ -205,7 +205,7 @@ static bool same_span(const struct collector_promql_span *a,
                       const struct collector_promql_span *b)
 {
     return a->from_ms == b->from_ms && a->to_ms == b->to_ms &&
-           a->window_ms == b->window_ms;
+           a->window_ms == b->window_ms && a->what == b->what;
 }
 
 /* Goes on with the reading under way if it gives this series next, or else begins one. A series by
@@ -217,6 +217,7 @@ static enum hale_rc read_one(struct collector_promql_store *s, void *const *seri
         .start_ms = span->from_ms,
         .end_ms = span->to_ms + 1,
         .step_s = step_of(span->window_ms),
+        .sums = span->what == COLLECTOR_PROMQL_AVERAGE,
     };
 
     if (s->n_ahead == 0 || s->ahead != series || !same_span(&s->span, span)) {

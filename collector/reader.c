@@ -23,6 +23,7 @@ struct fill {
     const struct collector_series *s;
     struct hale_rrd_layout layout;
     int64_t cut_s; /* raw samples begin here: no row may reach over it */
+    bool sums;
     struct collector_points *out;
 };
 
@@ -89,8 +90,9 @@ static enum hale_rc fill_tier(struct fill *f, int64_t from_s, int64_t to_s, unsi
 
     if (from_s >= to_s)
         return HALE_OK;
-    rc = collector_archive_fetch(f->c->archive, f->s, from_s, to_s,
-                                 f->layout.tiers[tier].step_s, &rows);
+    const struct collector_archive_range r = {from_s, to_s, f->layout.tiers[tier].step_s,
+                                              f->sums};
+    rc = collector_archive_fetch(f->c->archive, f->s, &r, &rows);
     if (rc == HALE_E_NOTFOUND)
         return HALE_OK;
     if (rc != HALE_OK)
@@ -119,7 +121,7 @@ static enum hale_rc add_archive(struct collector *c, const struct collector_seri
                                 const struct collector_range *r, int64_t cut_ms,
                                 struct collector_points *out)
 {
-    struct fill f = {.c = c, .s = s, .cut_s = cut_ms / 1000, .out = out};
+    struct fill f = {.c = c, .s = s, .cut_s = cut_ms / 1000, .sums = r->sums, .out = out};
     int64_t end_ms = r->end_ms < cut_ms ? r->end_ms : cut_ms;
     int64_t from_ms = r->start_ms > 0 ? r->start_ms : 0;
 

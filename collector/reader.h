@@ -24,6 +24,7 @@
 struct collector_range {
     int64_t start_ms, end_ms; /* [start, end) */
     int64_t step_s; /* rows of this step, or of a divisor of it, will do; >= 1 */
+    bool sums;      /* minima and maxima of rows are not looked at and not read */
 };
 struct collector_reading;
 /* The list must stay until _free. now_ms: the wall clock. NULL: no memory. */

@@ -50,11 +50,19 @@ static enum hale_rc read_params(struct hale_http_req *req, struct page *p,
     return rc;
 }
 
+static bool extremes(const struct page *p)
+{
+    for (unsigned f = 0; f < p->n_funcs; f++)
+        if (p->funcs[f] == FUNC_MIN || p->funcs[f] == FUNC_MAX)
+            return true;
+    return false;
+}
+
 static enum hale_rc read_element(struct collector *c, struct hale_redis *redis,
                                  struct page *p, size_t i, struct collector_buckets *out)
 {
     const struct collector_element *e = &p->q->elements[i];
-    struct collector_range range = {0, p->q->sel.end_ms, p->period_s};
+    struct collector_range range = {0, p->q->sel.end_ms, p->period_s, !extremes(p)};
     struct collector_points points;
 
     if (!collector_query_start(p->q, i, &range.start_ms))

@@ -68,6 +68,11 @@ HALE_MUST_CHECK enum hale_rc
 hale_rrd_group_fetch(const char *path, const struct hale_rrd_layout *l, unsigned slot,
                      int64_t start_s, int64_t end_s, int64_t step_s,
                      struct hale_rrd_rows *out, struct hale_err *err);
+/* The same without extremes: half of the reading. min and max are 0. */
+HALE_MUST_CHECK enum hale_rc
+hale_rrd_group_fetch_sums(const char *path, const struct hale_rrd_layout *l,
+                          unsigned slot, int64_t start_s, int64_t end_s, int64_t step_s,
+                          struct hale_rrd_rows *out, struct hale_err *err);
 /* End of the last step held, seconds. HALE_E_NOTFOUND. */
 HALE_MUST_CHECK enum hale_rc hale_rrd_group_last(const char *path, int64_t *out_s,
                                                  struct hale_err *err);

@@ -102,7 +102,7 @@ static enum hale_rc read_slot(const struct hale_rrd_file *f, unsigned slot, unsi
     return rc;
 }
 
-static enum hale_rc read_rows(const struct hale_rrd_file files[HALE_RRD_KINDS],
+static enum hale_rc read_rows(const struct hale_rrd_file *files, unsigned kinds,
                               unsigned slot, unsigned tier, struct hale_rrd_rows *out,
                               struct hale_err *err)
 {
@@ -113,7 +113,7 @@ static enum hale_rc read_rows(const struct hale_rrd_file files[HALE_RRD_KINDS],
         free(buffer);
         return hale_err_at(err, HALE_E_NOMEM, files[0].path, 0, 0, "out of memory");
     }
-    for (unsigned k = 0; k < HALE_RRD_KINDS && rc == HALE_OK; k++)
+    for (unsigned k = 0; k < kinds && rc == HALE_OK; k++)
         rc = read_slot(&files[k], slot, tier, out, buffer, err);
     for (size_t i = 0; rc == HALE_OK && i < out->n; i++)
         if (out->cells[i].n == 0)
@@ -150,26 +150,31 @@ static enum hale_rc open_all(struct hale_rrd_file files[HALE_RRD_KINDS], const c
     return rc;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the parameters are rrd_group.h's contract */
-enum hale_rc hale_rrd_group_fetch(const char *path, const struct hale_rrd_layout *l,
-                                  unsigned slot, int64_t start_s, int64_t end_s,
-                                  int64_t step_s, struct hale_rrd_rows *out,
-                                  struct hale_err *err)
+struct wanted {
+    unsigned kinds; /* the first of the three: sums come first */
+    unsigned slot;
+    int64_t start_s, end_s, step_s;
+};
+
+static enum hale_rc fetch(const char *path, const struct hale_rrd_layout *l,
+                          const struct wanted *w, struct hale_rrd_rows *out,
+                          struct hale_err *err)
 {
     struct hale_rrd_file files[HALE_RRD_KINDS];
     *out = (struct hale_rrd_rows){.n = 0};
     enum hale_rc rc = hale_rrd_layout_check(l, err);
-    if (rc == HALE_OK && (slot >= l->slots || start_s < 0 || end_s <= start_s))
+    if (rc == HALE_OK &&
+        (w->slot >= l->slots || w->start_s < 0 || w->end_s <= w->start_s))
         rc = hale_err_at(err, HALE_E_INVAL, path, 0, 0,
-                         "no slot %u of %u, or the span is empty", slot, l->slots);
+                         "no slot %u of %u, or the span is empty", w->slot, l->slots);
     if (rc != HALE_OK)
         return rc;
     rc = open_all(files, path, l, err);
     if (rc == HALE_OK) {
-        struct span span = choose(files, start_s, step_s);
-        clip(&span, l->tiers[span.tier].step_s, start_s, end_s, out);
+        struct span span = choose(files, w->start_s, w->step_s);
+        clip(&span, l->tiers[span.tier].step_s, w->start_s, w->end_s, out);
         if (out->n > 0)
-            rc = read_rows(files, slot, span.tier, out, err);
+            rc = read_rows(files, w->kinds, w->slot, span.tier, out, err);
     }
     for (unsigned k = 0; k < HALE_RRD_KINDS; k++)
         hale_rrd_file_close(&files[k]);
@@ -178,6 +183,26 @@ enum hale_rc hale_rrd_group_fetch(const char *path, const struct hale_rrd_layout
         *out = (struct hale_rrd_rows){.n = 0};
     }
     return rc;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the parameters are rrd_group.h's contract */
+enum hale_rc hale_rrd_group_fetch(const char *path, const struct hale_rrd_layout *l,
+                                  unsigned slot, int64_t start_s, int64_t end_s,
+                                  int64_t step_s, struct hale_rrd_rows *out,
+                                  struct hale_err *err)
+{
+    const struct wanted w = {HALE_RRD_KINDS, slot, start_s, end_s, step_s};
+    return fetch(path, l, &w, out, err);
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the parameters are rrd_group.h's contract */
+enum hale_rc hale_rrd_group_fetch_sums(const char *path, const struct hale_rrd_layout *l,
+                                       unsigned slot, int64_t start_s, int64_t end_s,
+                                       int64_t step_s, struct hale_rrd_rows *out,
+                                       struct hale_err *err)
+{
+    const struct wanted w = {HALE_RRD_KIND_SUM + 1, slot, start_s, end_s, step_s};
+    return fetch(path, l, &w, out, err);
 }
 
 static enum hale_rc last_of(const char *path, int64_t *out_s, struct hale_err *err)

@@ -261,7 +261,7 @@ static size_t compare(struct world *w, unsigned series, int64_t start_ms, int64_
 {
     struct collector_points p;
     struct collector_buckets b;
-    const struct collector_range r = {start_ms, end_ms, period_s};
+    const struct collector_range r = {start_ms, end_ms, period_s, roll(2) == 0};
     size_t k = 0;
 
     collector_points_init(&p, 1000000);
@@ -303,7 +303,8 @@ static size_t compare(struct world *w, unsigned series, int64_t start_ms, int64_
         assert_true(b.v[k].weight == want.n);
         /* Coarse rows keep sums as averages over steps: rounding, nothing more. */
         assert_true(fabs(b.v[k].sum - want.sum) <= 1e-9 * want.n);
-        assert_true(b.v[k].min == want.min && b.v[k].max == want.max);
+        assert_true((r.sums && p.step_s > 0) ||
+                    (b.v[k].min == want.min && b.v[k].max == want.max));
         k++;
     }
     if (series != 20)

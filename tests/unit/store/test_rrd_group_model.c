@@ -174,7 +174,7 @@ static void compare(const struct model *m, unsigned slot, int64_t start_s, int64
                     int64_t step_s)
 {
     struct hale_err err;
-    struct hale_rrd_rows got;
+    struct hale_rrd_rows got, sums;
     unsigned t = model_choose(m, start_s, step_s);
     int64_t step = m->l.tiers[t].step_s;
     int64_t from = ring_begin(m, t);
@@ -188,6 +188,16 @@ static void compare(const struct model *m, unsigned slot, int64_t start_s, int64
     if (hale_rrd_group_fetch(path, &m->l, slot, start_s, end_s, step_s, &got, &err) !=
         HALE_OK)
         fail_msg("%s: %s", err.source, err.text);
+    if (hale_rrd_group_fetch_sums(path, &m->l, slot, start_s, end_s, step_s, &sums,
+                                  &err) != HALE_OK)
+        fail_msg("%s: %s", err.source, err.text);
+    assert_true(sums.step_s == got.step_s && sums.n == got.n &&
+                sums.start_s == got.start_s);
+    for (size_t i = 0; i < got.n; i++)
+        assert_true(sums.cells[i].n == got.cells[i].n &&
+                    sums.cells[i].sum == got.cells[i].sum && sums.cells[i].min == 0 &&
+                    sums.cells[i].max == 0);
+    free(sums.cells);
     assert_int_equal(got.step_s, step);
     assert_int_equal(got.n, to > from ? (to - from) / step : 0);
     if (got.n > 0)
