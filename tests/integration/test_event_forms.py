@@ -113,6 +113,12 @@ def test_alerts_raise_repeat_and_clear(stack):
     assert last["evidence"]["event"]["status"] == "clear" and last["alarm"]["reason"].startswith(
         "Fault event HostDown cleared")
 
+    # An alert may have no label but its name; its alarm is like any other.
+    post_alerts(stack, {"labels": {"alertname": "Watchdog"}})
+    wait_for(lambda: alarms(stack).get(("Watchdog",)) == "ALARM", 10, "the alarm without dimensions")
+    post_alerts(stack, {"labels": {"alertname": "Watchdog"}, "endsAt": iso(now_ms() - 1)})
+    wait_for(lambda: alarms(stack).get(("Watchdog",)) == "OK", 10, "its end")
+
     # Read back as an Alertmanager's client does.
     got = stack.http("GET", "/api/v2/alerts?active=true&silenced=true&inhibited=true", role="read-only")
     assert got.status == 200 and len(got.json) == 1
