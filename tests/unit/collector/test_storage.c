@@ -486,8 +486,8 @@ static void failing_disk(void **state)
     FILE *f = fopen(path, "w"); /* where the directory would be */
     assert_non_null(f);
     assert_int_equal(fclose(f), 0);
-    while (w.now_ms < begin_ms + 5 * HOUR_MS) {
-        w.now_ms += 2 * MINUTE_MS;
+    while (w.now_ms < begin_ms + 13 * HOUR_MS) {
+        w.now_ms += 4 * MINUTE_MS;
         send_some(&w);
         read_stream(&w);
         flush(&w, false);
@@ -496,6 +496,8 @@ static void failing_disk(void **state)
     assert_true(collector_archive_end_ms(w.c.archive, 0) < begin_ms);
     expire(&w);
     assert_true(compare_some(&w, begin_ms, 20) > 0); /* the raw samples are still there */
+    for (unsigned s = 0; s < SERIES; s++) /* more chunks than one question has */
+        (void)compare(&w, s, begin_ms, w.now_ms, 3600);
     assert_int_equal(remove(path), 0);
     for (unsigned i = 0; i < 10; i++) {
         w.now_ms += 10000;
