@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "model/definition.h"
 
-enum key_kind { KEY_TEXT, KEY_BOOL, KEY_LIST };
+enum key_kind { KEY_TEXT, KEY_BOOL, KEY_LIST, KEY_SECONDS };
 static const struct {
     const char *name;
     enum key_kind kind;
@@ -17,6 +17,7 @@ static const struct {
     {"semantics", KEY_TEXT},     {"actions_enabled", KEY_BOOL},
     {"match_by", KEY_LIST},      {"ok_actions", KEY_LIST},
     {"alarm_actions", KEY_LIST}, {"undetermined_actions", KEY_LIST},
+    {"on_missing", KEY_TEXT},    {"missing_after", KEY_SECONDS},
 };
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -39,12 +40,29 @@ static enum hale_rc read_bool(const struct hale_yaml_node *n, json_t **out,
     return HALE_OK;
 }
 
+/* A number of seconds, or a duration like 3m. */
+static enum hale_rc read_seconds(const struct hale_yaml_node *n, json_t **out,
+                                 struct hale_err *err)
+{
+    struct hale_str text = hale_yaml_text(n);
+    int64_t s, ms;
+    if (hale_str_i64(text, &s) != HALE_OK) {
+        if (hale_str_duration_ms(text, &ms) != HALE_OK || ms % 1000 != 0)
+            return hale_yaml_error(n, err, "whole seconds are wanted here, as 90 or 3m");
+        s = ms / 1000;
+    }
+    *out = json_integer(s);
+    return *out != NULL ? HALE_OK : hale_err_set(err, HALE_E_NOMEM, "out of memory");
+}
+
 static enum hale_rc read_value(const struct hale_yaml_node *n, enum key_kind kind,
                                json_t **out, struct hale_err *err)
 {
     enum hale_yaml_kind is = hale_yaml_kind(n);
     if (kind == KEY_BOOL)
         return read_bool(n, out, err);
+    if (kind == KEY_SECONDS)
+        return read_seconds(n, out, err);
     if (kind == KEY_TEXT) {
         if (is != HALE_YAML_SCALAR)
             return hale_yaml_error(n, err, "a text is wanted here");

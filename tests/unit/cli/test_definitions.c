@@ -47,6 +47,28 @@ static void test_good(void **state)
     json_decref(all);
 }
 
+static void test_missing_data(void **state)
+{
+    json_t *all = NULL;
+    struct hale_err err = {0};
+    (void)state;
+    assert_int_equal(read_text("alarm_definitions:\n"
+                               "- name: a\n"
+                               "  expression: avg(x) > 1\n"
+                               "  on_missing: alarm\n"
+                               "  missing_after: 3m\n"
+                               "- name: b\n"
+                               "  expression: avg(x) > 1\n"
+                               "  missing_after: 90\n",
+                               &all, &err),
+                     HALE_OK);
+    const json_t *a = json_array_get(all, 0), *b = json_array_get(all, 1);
+    assert_string_equal(json_string_value(json_object_get(a, "on_missing")), "alarm");
+    assert_int_equal(json_integer_value(json_object_get(a, "missing_after")), 180);
+    assert_int_equal(json_integer_value(json_object_get(b, "missing_after")), 90);
+    json_decref(all);
+}
+
 static void test_bad(void **state)
 {
 #define TOP "alarm_definitions:\n"
@@ -67,6 +89,12 @@ static void test_bad(void **state)
          "d.yaml:2: name must be a string that is not empty"},
         {OK "  severty: LOW\n",
          "d.yaml:4: unknown key 'severty' - did you mean 'severity'?"},
+        {OK "  on_missing: maybe\n",
+         "d.yaml:4: on_missing must be keep, undetermined, ok or alarm"},
+        {OK "  missing_after: soon\n",
+         "d.yaml:4: whole seconds are wanted here, as 90 or 3m"},
+        {OK "  missing_after: 0\n",
+         "d.yaml:4: missing_after must be whole seconds from 1 to 2592000"},
         {OK "  zebra: 1\n", "d.yaml:4: unknown key 'zebra'"},
         {OK "  severity: SEVERE\n",
          "d.yaml:4: severity must be one of LOW, MEDIUM, HIGH, CRITICAL"},
@@ -82,7 +110,7 @@ static void test_bad(void **state)
          "missing before the operator, which stands outside"},
         {OK "- name: b\n  expression: avrg(x) > 1\n",
          "d.yaml:5: parser failed on expression 'avrg(x) > 1' at column 1: unknown "
-         "function 'avrg'; known: max, min, avg, sum, count, last"},
+         "function 'avrg'; known: max, min, avg, sum, count, last, rate, absent"},
         {OK "- name: a\n  expression: avg(y) > 1\n",
          "d.yaml:4: the name 'a' stands twice in this file"},
     };
@@ -112,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_missing_data),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_missing_file),
     };
