@@ -231,7 +231,7 @@ static bool model_immediate(struct model *m, int64_t at_ms, bool tick)
                  m->x->func == HALE_FUNC_RATE;
     bool rule1 = (rises && !less) || (m->x->func == HALE_FUNC_MIN && less);
     bool rule2 = (rises && less) || (m->x->func == HALE_FUNC_MIN && !less);
-    double v[2000];
+    double v[2000] = {0};
     for (unsigned level = m->x->n_levels + 1; rule1 && level > 0; level--) {
         unsigned n = 0;
         for (unsigned i = 0; i < model_slots(m); i++) {
@@ -278,7 +278,7 @@ static bool silent_for_long(const struct model *m)
 
 static void model_rule3(struct model *m, int64_t at_ms, bool tick)
 {
-    double v[2000];
+    double v[2000] = {0};
     unsigned n = 0;
     for (unsigned i = 0; i < m->x->times; i++) {
         if (!model_value(m, i, &v[n]))
@@ -317,7 +317,7 @@ static void model_slide(struct model *m, int64_t now_s)
 static void model_last_decide(struct model *m, int64_t at_ms, bool tick)
 {
     unsigned need = m->x->times, run = 0;
-    double v[2000];
+    double v[2000] = {0};
     while (run < need && run < m->n && holds(m, m->taken[m->n - 1 - run].value))
         run++;
     if (run == 0) {
