@@ -19,6 +19,7 @@ import http.client
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,10 @@ def filled(options):
     done = subprocess.run([str(BUILD / "tests" / "bench" / "bench_collector_store"), "--config",
                            str(daemon.conf_path), "--tenant", "default", "--series",
                            str(options.series), "--hosts", str(options.hosts)],
-                          check=True, stdout=subprocess.PIPE)
+                          stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        stack.redis.stop()
+        sys.exit("bench_collector_store ended with %d" % done.returncode)
     stack.redis.cmd("CONFIG", "SET", "appendfsync", "always")
     report = json.loads(done.stdout)
     print("%d series, %d chunks and a day of archive of %d hosts, written in %.0f s (%.0f s of CPU)"
@@ -170,6 +174,7 @@ def measure_queries(options):
         for problem in stack.finish():
             print(problem, file=sys.stderr)
         stack.redis.stop()
+        shutil.rmtree(stack.dir, ignore_errors=True)
 
 
 def measure_start(options):
@@ -197,6 +202,7 @@ def measure_start(options):
         for problem in stack.finish():
             print(problem, file=sys.stderr)
         stack.redis.stop()
+        shutil.rmtree(stack.dir, ignore_errors=True)
 
 
 def restart_redis(redis):
