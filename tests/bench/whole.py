@@ -5,8 +5,6 @@
   whole.py faults    kill -9 of a VNFC: to the heal request at the VNFM, to the alarm cleared (30 faults
                      seen by a 1 s check and the traffic source, 30 seen through a fault event)
   whole.py events    a fault event's POST to the subscriber's and to the VNFM's socket
-  whole.py ingest    sustained samples/s from socket to archive with all daemons on, CPU seconds per
-                     million samples of each daemon, memory per series
 
 Uses build/release (cmake --preset release && cmake --build --preset release) or $HALE_BUILD_DIR.
 """
@@ -149,61 +147,6 @@ def events(stack, options):
     finish(stack)
 
 
-def ingest(stack, options):
-    for name in ("collector", "thresholds", "correlator"):
-        stack.start(name)
-    policies = stack.dir / "policies.yaml"
-    policies.write_text("policies: []\n")
-    stack.start("actuator", {"policies": str(policies)})
-    for i in range(20):  # alarming is on: 20 definitions over all series, one alarm per host
-        answer = stack.http("POST", "/v2.0/alarm-definitions", {
-            "name": f"bench-{i}", "expression": f"avg(bench.metric_{i:02d}) > 2000",
-            "match_by": ["hostname"]})
-        assert answer.status == 201, answer
-    pids = {n: d.process.pid for n, d in stack.daemons.items()}
-    pids["redis-server"] = stack.redis.process.pid
-    load = [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(stack.address[1]),
-            "--token", stack.token("agent"), "--series", str(options.series), "--batch", "1000",
-            "--connections", str(options.connections), "--format", options.format]
-    idle = {n: rss_mb(p) for n, p in pids.items()}
-    # One-off costs first: every series is seen and has its archive file (created lazily).
-    first = time.time()
-    files = 0
-    while files < options.series and time.time() < first + 300:
-        subprocess.run(load + ["--seconds", "5", "--rate", str(options.series)], check=True,
-                       stdout=subprocess.DEVNULL)
-        files = sum(1 for _ in stack.state.rglob("*.rrd"))
-    print("warm-up: %d archive files after %.0f s; collector %.1f CPU-s"
-          % (files, time.time() - first, cpu_seconds(pids["collector"])))
-    before = {n: cpu_seconds(p) for n, p in pids.items()}
-    seen = counter(stack, "thresholds", "hale_thresholds_samples_total")
-    out = json.loads(subprocess.run(load + ["--seconds", str(options.seconds), "--rate",
-                                            str(options.rate)], check=True, capture_output=True,
-                                    text=True).stdout)
-    wanted = seen + out["acked"]
-    start = time.time()
-    wait_for(lambda: counter(stack, "thresholds", "hale_thresholds_samples_total") >= wanted, 120,
-             "thresholds caught up", 0.1)
-    caught_up = time.time() - start
-    settle = time.time() + 10  # hot store flush and archive
-    wait_for(lambda: time.time() > settle, 30, "settled", 0.5)
-    millions = out["acked"] / 1e6
-    print("%s, series %d, %d connections, offered %s samples/s"
-          % (options.format, options.series, options.connections,
-             options.rate or "as fast as taken"))
-    print(json.dumps(out))
-    print("thresholds caught up %.2f s after the last answer" % caught_up)
-    total = 0.0
-    for name, pid in pids.items():
-        used = cpu_seconds(pid) - before[name]
-        total += used
-        print("%-14s %7.3f CPU-s per million samples   RSS %6.1f MB   %7.0f bytes per series"
-              % (name, used / millions, rss_mb(pid),
-                 (rss_mb(pid) - idle[name]) * 1048576 / options.series))
-    print("%-14s %7.3f CPU-s per million samples" % ("all", total / millions))
-    finish(stack)
-
-
 def fresh():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="hale-bench-"))
     return Stack(directory, Redis(directory / "r").start())
@@ -218,15 +161,10 @@ def finish(stack):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["faults", "events", "ingest"])
+    parser.add_argument("what", choices=["faults", "events"])
     parser.add_argument("--n", type=int, default=30, help="faults (default 30), events / 10")
-    parser.add_argument("--series", type=int, default=10000)
-    parser.add_argument("--connections", type=int, default=4)
-    parser.add_argument("--format", choices=["json", "influx", "remote-write"], default="json")
-    parser.add_argument("--rate", type=int, default=200000, help="samples/s; 0 = as fast as taken")
-    parser.add_argument("--seconds", type=int, default=20)
     options = parser.parse_args()
-    {"faults": faults, "events": events, "ingest": ingest}[options.what](fresh(), options)
+    {"faults": faults, "events": events}[options.what](fresh(), options)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ingest of Hale and of its peers, one after the other on the same data by the same sender:
 
-  peers.py [--series 10000] [--rate 0] [--seconds 20] [--only hale-json,hale-influx,...]
+  ingest.py [--series 10000] [--rate 0] [--seconds 20] [--only hale-json,hale-influx,...]
 
 Rows: hale-json, hale-influx, hale-remote-write (every daemon on, 20 definitions over all series, archive
 on), influxdb (Debian's 1.6, line protocol), prometheus (Debian's, remote write receiver); both with their
 defaults. Printed per row: samples/s acknowledged, CPU seconds per million samples of all its processes
-together (with 5 s of settling after the last sample), resident memory, batch latency.
+together (with 5 s of settling after the last sample), resident memory, batch latency. Hale's samples are
+counted again where they belong, in the collector's store and in thresholds: none may be missing.
 The sender's own CPU is printed apart. Debian: influxdb, prometheus."""
 import argparse
 import json
@@ -76,6 +77,9 @@ def hale(row, options):
         for daemon, name in (("collector", "hale_collector_stored_samples_total"),
                              ("thresholds", "hale_thresholds_samples_total")):
             wait_for(lambda: counter(stack, daemon, name) >= n, 120, f"{n} samples in {daemon}", 0.2)
+        alarms = options.series // 100 * 20  # one for each definition and host, made once
+        wait_for(lambda: counter(stack, "collector", "hale_collector_alarms") >= alarms, 120,
+                 "all alarms", 0.2)
     measure(row, stack.address[1], pids, options, stack.token("agent"), arrived)
     finish(stack)
 
