@@ -61,7 +61,7 @@ def hale(row, options):
     stack = fresh()
     policies = stack.dir / "policies.yaml"
     policies.write_text("policies: []\n")
-    stack.start("collector", {"redis_memory_max": "8g"})
+    stack.start("collector", {"redis_memory_max": "8g", "hot_flush": "60s"})  # its default
     for name in ("thresholds", "correlator"):
         stack.start(name)
     stack.start("actuator", {"policies": str(policies)})
