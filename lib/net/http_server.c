@@ -355,6 +355,17 @@ static void on_connection(void *cls, struct MHD_Connection *conn, void **ctx,
                         c->peer, sizeof(c->peer));
 }
 
+/* While the server stops, clients are turned away. Not by MHD_quiesce_daemon: it takes the listener
+ * out of the epoll set in the caller's thread while libmicrohttpd's own does the same, and the one
+ * that comes second ends the process. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *addr, socklen_t len)
+{
+    struct hale_http_server *s = cls;
+    (void)addr;
+    (void)len;
+    return atomic_load(&s->stopping) ? MHD_NO : MHD_YES;
+}
+
 static void on_mhd_log(void *cls, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 static void on_mhd_log(void *cls, const char *fmt, va_list ap)
@@ -381,7 +392,7 @@ static struct MHD_Daemon *start_mhd(struct hale_http_server *s, bool v6)
          hale_http_tls_nothing()},
         {MHD_OPTION_END, 0, NULL}};
     return MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+        flags, 0, on_accept, s, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_uri, s,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
@@ -449,6 +460,8 @@ enum hale_rc hale_http_server_start(const struct hale_http_server_options *o,
         if (s->mhd == NULL)
             rc = hale_err_set(err, HALE_E_IO, "cannot start the HTTP server on %s",
                               o->listen);
+        else
+            s->listen_fd = -1; /* MHD_stop_daemon closes it */
     }
     if (rc != HALE_OK) {
         s->tls = NULL; /* stays the caller's */
@@ -512,8 +525,6 @@ void hale_http_server_stop(struct hale_http_server *s)
     HALE_CHECK(s, HALE_HTTP_SERVER_MAGIC);
     int64_t now = hale_clock_mono_ms();
     atomic_store(&s->stopping, true);
-    (void)MHD_quiesce_daemon(s->mhd);
-    (void)shutdown(s->listen_fd, SHUT_RDWR); /* new clients are refused at once */
     hale_http_streams_stop(s);
     pthread_mutex_lock(&s->lock);
     wait_down_to(s, UINT32_MAX, 0, now + STOP_KEPT_MS);
