@@ -84,8 +84,11 @@ static void row(const char *name, int fields, double seconds)
         double start = cpu_seconds();
         double used = 0;
         double lines = 0;
-        for (; used < seconds; used = cpu_seconds() - start, lines += LINES)
+        while (used < seconds) {
             (void)parse(hale_buf_str(&body));
+            used = cpu_seconds() - start;
+            lines += LINES;
+        }
         rates[r] = lines / used / 1e6;
     }
     qsort(rates, ROUNDS, sizeof(rates[0]), by_value);

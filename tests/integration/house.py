@@ -227,7 +227,10 @@ class Poster(threading.Thread):
                 if nxt and page["elements"]:
                     path = "/" + nxt[0].split("://", 1)[1].split("/", 1)[1]
             return out
-        got = found()
+        # 2xx says that a sample is on disk; it is read some milliseconds later.
+        got, end = found(), time.monotonic() + 30
+        while any(t not in got for t in self.acked) and time.monotonic() < end:
+            got = found()
         missing = [t for t in self.acked if t not in got]
         assert not missing, f"{len(missing)} of {len(self.acked)} acknowledged samples lost"
         wrong = [t for t in self.acked if got[t] != t % 1000]
