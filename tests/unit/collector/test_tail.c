@@ -68,7 +68,7 @@ static void blocks(void **state)
     assert_true(collector_tail_peek(t, &at, &b));
     assert_int_equal(count(&b, -2), 2);
     collector_tail_trim(t); /* not empty: stays */
-    assert_non_null(t);
+    HALE_ASSERT(t != NULL);
     assert_true(t->len > 0);
     collector_tail_consume(t, t->len);
     add(t, -1, false, -3);
