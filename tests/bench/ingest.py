@@ -27,21 +27,22 @@ FORMATS = {"hale-json": "json", "hale-influx": "influx", "hale-remote-write": "r
            "influxdb": "influx", "prometheus": "remote-write"}
 
 
-def load(port, row, options, seconds, token):
+def load(port, row, options, seconds, rate, token):
     command = [str(BUILD / "tests" / "bench" / "bench_load"), "--port", str(port), "--token", token,
                "--format", FORMATS[row], "--series", str(options.series), "--batch", "1000",
-               "--connections", str(options.connections), "--rate", str(options.rate),
+               "--connections", str(options.connections), "--rate", str(rate),
                "--seconds", str(seconds)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def measure(row, port, pids, options, token="none", arrived=None):
     """arrived(n): waits until n samples are where they belong."""
-    acked = load(port, row, options, options.warm, token)["acked"]  # every series is known
+    # Every series is known, at a sample a second, and its alarms have settled if warm is long enough.
+    acked = load(port, row, options, options.warm, options.series, token)["acked"]
     if arrived is not None:
         arrived(acked)
     before = {n: cpu_seconds(p) for n, p in pids.items()}
-    out = load(port, row, options, options.seconds, token)
+    out = load(port, row, options, options.seconds, options.rate, token)
     if arrived is not None:
         arrived(acked + out["acked"])
     settle = time.monotonic() + 5
@@ -136,7 +137,7 @@ def main():
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--rate", type=int, default=0, help="samples/s; 0 = as fast as taken")
     parser.add_argument("--seconds", type=int, default=20)
-    parser.add_argument("--warm", type=int, default=5, help="seconds of load before the measurement")
+    parser.add_argument("--warm", type=int, default=5, help="seconds of light load before; 100 lets the alarms settle")
     parser.add_argument("--only", default=",".join(FORMATS))
     options = parser.parse_args()
     print("%d series, %s samples/s offered, %d connections, %d s"
