@@ -257,7 +257,7 @@ static enum hale_rc take_control(struct correlator_feed *f, struct hale_str json
     correlator_meters_add(CORRELATOR_RECORDS_CONTROL, 1);
     if (c.op == HALE_CONTROL_DEFINITION)
         rc = correlator_feed_definition(f, c.id, in);
-    else if (c.op != HALE_CONTROL_METHOD) /* those are the actuator's */
+    else if (c.op == HALE_CONTROL_ALARM_DELETE || c.op == HALE_CONTROL_ALARM_PATCH)
         rc = correlator_engine_control(f->engine, &c, in);
     hale_control_fini(&c);
     return rc;

@@ -376,6 +376,7 @@ void cor_emit(struct correlator_engine *e, struct cor_alarm *a, enum hale_log_ki
     struct hale_log_record r = {.kind = kind,
                                 .time_ms = cor_now_ms(e),
                                 .old_state = old_state,
+                                .announce = kind == HALE_ALARM_TRANSITION,
                                 .accepted_us = e->accepted_us,
                                 .decided_us = e->decided_us,
                                 .logged_us = e->in->now_us};

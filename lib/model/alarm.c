@@ -45,6 +45,8 @@ enum hale_rc hale_alarm_encode(const struct hale_alarm *a, struct hale_buf *out)
     hale_json_out_json(&o, "sub_alarms", a->sub_alarms, "[]");
     hale_json_out_str_or_null(&o, "lifecycle_state", a->lifecycle_state);
     hale_json_out_str_or_null(&o, "link", a->link);
+    if (json_object_size(a->life) > 0)
+        hale_json_out_json(&o, "life", a->life, "{}");
     hale_json_out_i64(&o, "created_ms", a->created_ms);
     hale_json_out_i64(&o, "updated_ms", a->updated_ms);
     hale_json_out_i64(&o, "state_updated_ms", a->state_updated_ms);
@@ -85,6 +87,7 @@ enum hale_rc hale_alarm_from_json(json_t *object, struct hale_alarm *out)
     hale_json_in_array(&in, "sub_alarms", may, &a.sub_alarms);
     hale_json_in_str_or_null(&in, "lifecycle_state", &a.lifecycle_state);
     hale_json_in_str_or_null(&in, "link", &a.link);
+    hale_json_in_object(&in, "life", may, &a.life);
     hale_json_in_i64(&in, "created_ms", must, INT64_MIN, INT64_MAX, &a.created_ms);
     hale_json_in_i64(&in, "updated_ms", must, INT64_MIN, INT64_MAX, &a.updated_ms);
     hale_json_in_i64(&in, "state_updated_ms", must, INT64_MIN, INT64_MAX,
@@ -122,5 +125,6 @@ void hale_alarm_fini(struct hale_alarm *a)
     json_decref(a->group);
     json_decref(a->metrics);
     json_decref(a->sub_alarms);
+    json_decref(a->life);
     memset(a, 0, sizeof(*a));
 }

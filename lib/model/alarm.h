@@ -83,13 +83,27 @@ void hale_event_fini(struct hale_event *e);
  *   {"v":1,"id":uuid,"tenant":s,"source":"metric"|"event","definition_id":s,
  *    "definition_name":s,"description":s,"severity":s,"actions_enabled":b,"group":{},
  *    "metrics":[{"name","dimensions"}],"state":s,"reason":s,"sub_alarms":[...],
- *    "lifecycle_state":s|null,"link":s|null,"created_ms":n,"updated_ms":n,
+ *    "lifecycle_state":s|null,"link":s|null,"life":{...}?,"created_ms":n,"updated_ms":n,
  *    "state_updated_ms":n,"seq":n}
  * Event alarms: definition_id = "event:" + type, definition_name = type, group = the event's
  * dimensions, metrics = [{"name": type, "dimensions": dimensions}], sub_alarms = [].
  * sub_alarms (Monasca's shape): [{"sub_alarm_expression":{"function","metric_name","dimensions",
  *   "operator","threshold","period","periods","deterministic"},"sub_alarm_state",
  *   "current_values":[]}]
+ * life: what people and other alarms have done to it; a key that has its default is absent:
+ *   "phase":"pending"|"clearing"          waits: the state is not yet what it is about to be
+ *   "announced":state                     the state that those outside were told last (default OK)
+ *   "suppressed_by":[{"kind":"cause"|"hold"|"silence"|"maintenance"|"shelve"|"flap"|"storm",
+ *                     "id":s,"since_ms":n,"until_ms":n?,"text":s?}]
+ *                                         why nobody is told; id: of the cause's alarm, of the
+ *                                         silence, of the window; until_ms absent: as long as that
+ *   "ack":{"by":s,"at_ms":n,"text":s,"until_ms":n?}, "owner":s, "comments":[{"by","at_ms","text"}],
+ *   "shelved":{"by":s,"at_ms":n,"until_ms":n,"text":s}
+ *   "flap":{"score":x,"since_ms":n?}      since_ms: while it is flapping
+ *   "entity":{"type":s,"id":s}            that it is about, in the topology
+ *   "causes":[alarm id], "root_entity":{"type","id"}   kept after the cause has cleared, until the
+ *                                         next onset of this alarm
+ *   "root_cause":true, "symptoms":n       it explains n others
  * seq: the alarm log's sequence number of the last change.
  */
 struct hale_alarm {
@@ -104,6 +118,7 @@ struct hale_alarm {
     char *reason;
     json_t *sub_alarms;
     char *lifecycle_state, *link; /* NULL = null */
+    json_t *life;                 /* object; NULL or empty: nothing */
     int64_t created_ms, updated_ms, state_updated_ms;
     int64_t seq;
 };
@@ -117,10 +132,19 @@ void hale_alarm_fini(struct hale_alarm *a);
  * alarm log record: correlator -> everybody, stream hale_keys_alarmlog. The stream entry's id is
  * "<seq>-0": seq counts 1, 2, 3 ... without gaps, so writing a record twice is refused by Redis.
  *   {"v":1,"seq":n,"kind":"created"|"transition"|"updated"|"deleted","time_ms":n,
- *    "old_state":s,"alarm":{the alarm record after the change},"evidence":{...},
+ *    "old_state":s,"announce":b,"op":s?,"by":s?,
+ *    "alarm":{the alarm record after the change},"evidence":{...},
  *    "accepted_us":n,"decided_us":n,"logged_us":n}
  * created is not a transition (Monasca): old_state = state. updated: severity, metrics, lifecycle
- * or link changed, or an event alarm was refreshed. deleted: alarm is the last record.
+ * or link changed, an event alarm was refreshed, or something of life changed. deleted: alarm is
+ * the last record.
+ * announce: those outside (subscribers, methods, policies) are to be told the alarm's state now;
+ *   absent: as kind is transition. A transition of a suppressed alarm has false; when the
+ *   suppression ends and the state is still another than was announced, an updated record has true;
+ *   whoever was told of the ALARM is told of its end, suppressed or not.
+ * op: what was done, for updated records: "ack", "unack", "assign", "comment", "shelve", "unshelve",
+ *   "silence", "maintenance", "cause", "hold", "flap", "storm" (added or ended: see life).
+ * by: who, as the API knew them; absent: Hale itself.
  * evidence: metric alarms {"definition_version":n,"expression":s,"subs":[{"sub":n,
  *   "expression":text,"state":s,"values":[],"window":{"start_ms","end_ms"},"group":{}}]};
  *   event alarms {"event":{type,time_ms,status,details}}, status raise, clear or expired.
@@ -138,6 +162,8 @@ struct hale_log_record {
     enum hale_log_kind kind;
     int64_t time_ms;
     enum hale_state old_state;
+    bool announce;
+    char *op, *by; /* NULL: none */
     struct hale_alarm alarm;
     json_t *evidence;
     int64_t accepted_us, decided_us, logged_us;
@@ -154,19 +180,41 @@ void hale_log_record_fini(struct hale_log_record *r);
  *   {"v":1,"op":"alarm-delete","id":uuid,"definition_id":s,"group":{}}
  *   {"v":1,"op":"alarm-patch","id":uuid,"state":s?,"lifecycle_state":s?,"link":s?}
  *   {"v":1,"op":"method","id":uuid}         a notification method: for the actuator only
+ *   {"v":1,"op":"alarm-op","id":uuid,"action":"ack"|"unack"|"assign"|"comment"|"shelve"|"unshelve",
+ *    "by":s,"at_ms":n,"text":s?,"owner":s?,"until_ms":n?}
+ *   {"v":1,"op":"silence","id":uuid}        created, changed or expired: read the hash
+ *   {"v":1,"op":"maintenance","id":uuid}    the same for maintenance windows
  */
 enum hale_control_op {
     HALE_CONTROL_DEFINITION,
     HALE_CONTROL_ALARM_DELETE,
     HALE_CONTROL_ALARM_PATCH,
-    HALE_CONTROL_METHOD
+    HALE_CONTROL_METHOD,
+    HALE_CONTROL_ALARM_OP,
+    HALE_CONTROL_SILENCE,
+    HALE_CONTROL_MAINTENANCE
 };
+enum hale_alarm_op {
+    HALE_OP_ACK,
+    HALE_OP_UNACK,
+    HALE_OP_ASSIGN,
+    HALE_OP_COMMENT,
+    HALE_OP_SHELVE,
+    HALE_OP_UNSHELVE
+};
+const char *hale_alarm_op_text(enum hale_alarm_op op); /* "ack" ... */
+/* HALE_E_INVAL: none of them. */
+HALE_MUST_CHECK enum hale_rc hale_alarm_op_parse(struct hale_str text,
+                                                 enum hale_alarm_op *out);
 struct hale_control {
     enum hale_control_op op;
     char *id;
     char *definition_id;                  /* alarm-delete, else NULL */
     json_t *group;                        /* alarm-delete, else NULL */
     char *state, *lifecycle_state, *link; /* alarm-patch; NULL = keep */
+    enum hale_alarm_op action;            /* alarm-op, and the following */
+    char *by, *text, *owner;              /* by: required; the others NULL: none */
+    int64_t at_ms, until_ms;              /* until_ms 0: no end */
 };
 HALE_MUST_CHECK enum hale_rc hale_control_encode(const struct hale_control *c,
                                                  struct hale_buf *out);

@@ -25,6 +25,12 @@ enum hale_rc hale_log_record_encode(const struct hale_log_record *r, struct hale
     hale_json_out_str(&o, "kind", kinds[r->kind]);
     hale_json_out_i64(&o, "time_ms", r->time_ms);
     hale_json_out_str(&o, "old_state", hale_state_text(r->old_state));
+    if (r->announce != (r->kind == HALE_ALARM_TRANSITION))
+        hale_json_out_bool(&o, "announce", r->announce);
+    if (r->op != NULL)
+        hale_json_out_str(&o, "op", r->op);
+    if (r->by != NULL)
+        hale_json_out_str(&o, "by", r->by);
     hale_json_out_key(&o, "alarm");
     enum hale_rc rc = hale_alarm_encode(&r->alarm, out);
     hale_json_out_json(&o, "evidence", r->evidence, "{}");
@@ -49,6 +55,10 @@ enum hale_rc hale_log_record_decode(struct hale_str json, struct hale_log_record
     hale_json_in_i64(&in, "time_ms", must, INT64_MIN, INT64_MAX, &out->time_ms);
     out->old_state =
         (enum hale_state)hale_json_in_choice(&in, "old_state", hale_state_choices);
+    out->announce = out->kind == HALE_ALARM_TRANSITION;
+    hale_json_in_bool(&in, "announce", may, &out->announce);
+    hale_json_in_str_or_null(&in, "op", &out->op);
+    hale_json_in_str_or_null(&in, "by", &out->by);
     hale_json_in_object(&in, "evidence", may, &out->evidence);
     hale_json_in_i64(&in, "accepted_us", may, INT64_MIN, INT64_MAX, &out->accepted_us);
     hale_json_in_i64(&in, "decided_us", may, INT64_MIN, INT64_MAX, &out->decided_us);
@@ -65,5 +75,7 @@ void hale_log_record_fini(struct hale_log_record *r)
 {
     hale_alarm_fini(&r->alarm);
     json_decref(r->evidence);
+    free(r->op);
+    free(r->by);
     memset(r, 0, sizeof(*r));
 }

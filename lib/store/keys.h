@@ -24,6 +24,10 @@
  * | hale:{m}:methodnames       | hash   | collector  | tenant \0 name -> id                      |
  * | hale:{m}:control           | stream | collector  | field j = control record                  |
  * | hale:{m}:events            | stream | collector  | field j = fault event                     |
+ * | hale:{m}:silences          | hash   | collector  | id -> silence JSON (model/silence.h)      |
+ * | hale:{m}:maintenance       | hash   | collector  | id -> maintenance window JSON (model/maintenance.h) |
+ * | hale:{m}:topology          | stream | collector, actuator | field j = topology update (model/topology.h) |
+ * | hale:{m}:entities          | hash   | correlator | tenant \0 type \0 id -> entity JSON      |
  * | hale:{m}:alarms            | hash   | correlator | id -> alarm JSON                          |
  * | hale:{m}:subs              | hash   | correlator | sub-alarm states                          |
  * | hale:{m}:cor:meta          | hash   | correlator | positions and the last seq                |
@@ -54,6 +58,10 @@
 #define HALE_KEYS_METHODNAMES "hale:{m}:methodnames"
 #define HALE_KEYS_CONTROL     "hale:{m}:control"
 #define HALE_KEYS_EVENTS      "hale:{m}:events"
+#define HALE_KEYS_SILENCES    "hale:{m}:silences"
+#define HALE_KEYS_MAINTENANCE "hale:{m}:maintenance"
+#define HALE_KEYS_TOPOLOGY    "hale:{m}:topology"
+#define HALE_KEYS_ENTITIES    "hale:{m}:entities"
 #define HALE_KEYS_ALARMS      "hale:{m}:alarms"
 #define HALE_KEYS_SUBS        "hale:{m}:subs"
 #define HALE_KEYS_COR_META    "hale:{m}:cor:meta"
