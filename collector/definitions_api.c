@@ -153,24 +153,27 @@ static enum hale_rc read_filter(struct hale_http_req *req, struct filter *f,
     return rc;
 }
 
-static bool sub_has(const struct hale_subexpr *s, const struct collector_dim_filter *f)
+static bool term_has(const struct hale_term *t, const struct collector_dim_filter *f)
 {
-    for (unsigned m = 0; m < s->n_dims; m++) {
-        if (hale_str_eq(s->dims[m].key, f->key))
-            return collector_alternative(f->value, s->dims[m].value);
+    for (unsigned m = 0; m < t->n_dims; m++) {
+        if (hale_str_eq(t->dims[m].key, f->key))
+            return collector_alternative(f->value, t->dims[m].value);
     }
     return false;
 }
 
-/* All of the filter's dimensions are literally in one sub-expression. */
+/* All of the filter's dimensions are literally at one metric. */
 static bool dims_in(const struct collector_dims *f, const struct hale_definition *d)
 {
     for (unsigned i = 0; i < d->expr->n_subs; i++) {
-        unsigned k = 0;
-        while (k < f->n && sub_has(&d->expr->subs[i], &f->v[k]))
-            k++;
-        if (k == f->n)
-            return true;
+        for (unsigned m = 0; m < hale_subexpr_terms(&d->expr->subs[i]); m++) {
+            const struct hale_term t = hale_subexpr_term(&d->expr->subs[i], m);
+            unsigned k = 0;
+            while (k < f->n && term_has(&t, &f->v[k]))
+                k++;
+            if (k == f->n)
+                return true;
+        }
     }
     return f->n == 0;
 }

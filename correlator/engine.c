@@ -153,7 +153,7 @@ static void evaluate(struct correlator_engine *e, struct cor_node *n)
     HALE_ASSERT(d->expr->n_subs <= HALE_EXPR_MAX_SUBS);
     for (unsigned i = 0; i < d->expr->n_subs; i++) {
         const struct cor_sub *s = n->bind[i];
-        if (s == NULL || (!s->reported && d->expr->subs[i].func != HALE_FUNC_LAST))
+        if (s == NULL || (!s->reported && !hale_subexpr_is_last(&d->expr->subs[i])))
             return;
         states[i] = s->state;
     }

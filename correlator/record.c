@@ -105,17 +105,28 @@ static json_t *values_of(struct correlator_engine *e, const struct cor_sub *s)
     return list;
 }
 
+/* Arithmetic has no metric of its own: its text takes the place of the name. */
+static json_t *left_of(struct correlator_engine *e, const struct hale_subexpr *x)
+{
+    struct hale_buf text;
+    hale_buf_init(&text, COR_RECORD_MAX);
+    hale_subexpr_format_left(x, &text);
+    json_t *o = text.failed ? NULL : string_of(e, hale_buf_str(&text));
+    hale_buf_fini(&text);
+    return o;
+}
+
 static json_t *subexpr_json(struct correlator_engine *e, const struct hale_subexpr *x)
 {
     json_t *o = cor_got(e, json_object()), *dims = cor_got(e, json_object());
-    for (unsigned i = 0; i < x->n_dims; i++) {
+    for (unsigned i = 0; x->arith == NULL && i < x->n_dims; i++) {
         char *key = cor_got(e, strndup(x->dims[i].key.p, x->dims[i].key.len));
         if (key != NULL)
             set(e, dims, key, string_of(e, x->dims[i].value));
         free(key);
     }
     set(e, o, "function", string_of(e, hale_str_from(hale_func_text(x->func))));
-    set(e, o, "metric_name", string_of(e, x->name));
+    set(e, o, "metric_name", x->arith != NULL ? left_of(e, x) : string_of(e, x->name));
     set(e, o, "dimensions", dims);
     set(e, o, "operator", string_of(e, hale_str_from(hale_op_text(x->op))));
     set(e, o, "threshold", json_real(x->threshold));

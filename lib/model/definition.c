@@ -545,12 +545,14 @@ static bool same_set(const struct hale_strings *a, const struct hale_strings *b)
 
 static bool same_metric(const struct hale_subexpr *a, const struct hale_subexpr *b)
 {
-    if (!hale_str_eq(a->name, b->name) || a->n_dims != b->n_dims)
+    unsigned n = hale_subexpr_terms(a);
+    if (n != hale_subexpr_terms(b))
         return false;
-    for (unsigned i = 0; i < a->n_dims; i++)
-        if (!hale_str_eq(a->dims[i].key, b->dims[i].key) ||
-            !hale_str_eq(a->dims[i].value, b->dims[i].value))
+    for (unsigned i = 0; i < n; i++) {
+        const struct hale_term x = hale_subexpr_term(a, i), y = hale_subexpr_term(b, i);
+        if (!hale_term_equal(&x, &y))
             return false;
+    }
     return true;
 }
 

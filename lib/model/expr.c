@@ -20,8 +20,8 @@ const char *const hale_level_words[] = {"low", "medium", "high", "critical", NUL
 
 const char *hale_func_text(enum hale_func f)
 {
-    static const char *const texts[] = {"MAX",   "MIN",  "AVG",    "SUM",
-                                        "COUNT", "LAST", "ABSENT", "RATE"};
+    static const char *const texts[] = {"MAX",  "MIN",    "AVG",  "SUM",       "COUNT",
+                                        "LAST", "ABSENT", "RATE", "ARITHMETIC"};
     HALE_ASSERT((size_t)f < sizeof(texts) / sizeof(texts[0]));
     return texts[f];
 }
@@ -135,28 +135,34 @@ bool hale_op_holds(enum hale_op op, double value, double threshold)
     return false;
 }
 
-bool hale_subexpr_matches(const struct hale_subexpr *s, const struct hale_series *series)
+bool hale_term_matches(const struct hale_term *t, const struct hale_series *series)
 {
-    if (!hale_str_eq(s->name, series->name))
+    if (!hale_str_eq(t->name, series->name))
         return false;
     unsigned k = 0; /* both lists are sorted by key */
-    for (unsigned i = 0; i < s->n_dims; i++) {
+    for (unsigned i = 0; i < t->n_dims; i++) {
         int order = -1;
         while (k < series->n_dims &&
-               (order = hale_str_cmp(series->dims[k].key, s->dims[i].key)) < 0)
+               (order = hale_str_cmp(series->dims[k].key, t->dims[i].key)) < 0)
             k++;
-        if (order != 0 || !hale_str_eq(series->dims[k].value, s->dims[i].value))
+        if (order != 0 || !hale_str_eq(series->dims[k].value, t->dims[i].value))
             return false;
         k++;
     }
     return true;
 }
 
+bool hale_subexpr_matches(const struct hale_subexpr *s, const struct hale_series *series)
+{
+    const struct hale_term t = {s->func, s->name, s->n_dims, s->dims};
+    return hale_term_matches(&t, series);
+}
+
 /* ---- text ---- */
 
 /* Shortest digits that read back as d (> 0, finite) into digits; returns the decimal exponent
  * of the first one. */
-static int shortest_digits(double d, char digits[24])
+int shortest_digits(double d, char digits[24])
 {
     char text[40];
     for (int precision = 0; precision <= 16; precision++) {
@@ -199,29 +205,18 @@ static void add_java_double(struct hale_buf *out, double d)
     }
 }
 
+void add_func_name(enum hale_func f, struct hale_buf *out)
+{
+    for (const char *p = hale_func_text(f); *p != '\0'; p++)
+        hale_buf_add_char(out, (char)(*p - 'A' + 'a'));
+}
+
 void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out)
 {
-    for (const char *p = hale_func_text(s->func); *p != '\0'; p++)
-        hale_buf_add_char(out, (char)(*p - 'A' + 'a'));
-    hale_buf_add_char(out, '(');
-    hale_buf_add_str(out, s->name);
-    for (unsigned i = 0; i < s->n_dims; i++) {
-        hale_buf_add_c(out, i == 0 ? "{" : ", ");
-        hale_buf_add_str(out, s->dims[i].key);
-        hale_buf_add_char(out, '=');
-        hale_buf_add_str(out, s->dims[i].value);
-    }
-    if (s->n_dims > 0)
-        hale_buf_add_char(out, '}');
-    if (s->deterministic)
-        hale_buf_add_c(out, ", deterministic");
-    if (s->period_s != 60)
-        hale_buf_printf(out, ", %u", s->period_s);
-    if (s->func == HALE_FUNC_ABSENT) {
-        hale_buf_add_char(out, ')');
+    hale_subexpr_format_left(s, out);
+    if (s->func == HALE_FUNC_ABSENT)
         return;
-    }
-    hale_buf_printf(out, ") %s ", hale_op_symbol(s->op));
+    hale_buf_printf(out, " %s ", hale_op_symbol(s->op));
     add_java_double(out, s->threshold);
     for (unsigned i = 0; i < s->n_levels; i++) {
         hale_buf_printf(out, " %s at ", hale_level_words[s->levels[i].severity]);
@@ -241,8 +236,13 @@ void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out)
         hale_buf_printf(out, " for %us", s->clear_for_s);
 }
 
-/* The tree is one allocation (expr_parse.c). */
+/* The tree is one allocation (expr_parse.c), and one for each comparison with arithmetic. */
 void hale_expr_free(struct hale_expr *e)
 {
+    for (struct hale_arith *a = e != NULL ? e->ariths : NULL, *next; a != NULL;
+         a = next) {
+        next = a->next;
+        free(a);
+    }
     free(e);
 }

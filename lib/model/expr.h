@@ -24,8 +24,9 @@ enum hale_func {
     HALE_FUNC_SUM,
     HALE_FUNC_COUNT,
     HALE_FUNC_LAST,
-    HALE_FUNC_ABSENT, /* no operator: `op` is >=, `threshold` the period */
-    HALE_FUNC_RATE    /* of a counter: its increase per second, resets handled */
+    HALE_FUNC_ABSENT,    /* no operator: `op` is >=, `threshold` the period */
+    HALE_FUNC_RATE,      /* of a counter: its increase per second, resets handled */
+    HALE_FUNC_ARITHMETIC /* `arith` says of what */
 };
 enum hale_op { HALE_OP_LT, HALE_OP_LTE, HALE_OP_GT, HALE_OP_GTE };
 enum hale_state {
@@ -44,6 +45,35 @@ struct hale_level { /* beyond this the alarm is as severe as that */
     double threshold;
 };
 
+/* Arithmetic between metrics: steps in postfix order over a stack. */
+#define HALE_ARITH_MAX_TERMS 8
+#define HALE_ARITH_MAX_STEPS 32
+struct hale_term { /* max, min, avg, sum, count, last or rate of a metric */
+    enum hale_func func;
+    struct hale_str name;
+    unsigned n_dims;
+    struct hale_dim *dims; /* sorted by key, unique */
+};
+enum hale_arith_kind {
+    HALE_ARITH_NUMBER,
+    HALE_ARITH_TERM,
+    HALE_ARITH_ADD,
+    HALE_ARITH_SUBTRACT,
+    HALE_ARITH_MULTIPLY,
+    HALE_ARITH_DIVIDE
+};
+struct hale_arith_step {
+    enum hale_arith_kind kind;
+    unsigned term;
+    double number;
+};
+struct hale_arith {
+    struct hale_arith *next; /* of the expression, which owns it */
+    unsigned n_terms, n_steps;
+    struct hale_term terms[HALE_ARITH_MAX_TERMS];
+    struct hale_arith_step steps[HALE_ARITH_MAX_STEPS];
+};
+
 struct hale_subexpr {
     enum hale_func func;
     enum hale_op op;
@@ -60,7 +90,9 @@ struct hale_subexpr {
     struct hale_level levels[HALE_EXPR_MAX_LEVELS];
     double clear;
     unsigned for_s, clear_for_s;
-    struct hale_str name;
+    unsigned every_s; /* windows of period_s end this often; 0: they follow one another */
+    const struct hale_arith *arith; /* of HALE_FUNC_ARITHMETIC, else NULL */
+    struct hale_str name; /* ARITHMETIC: as are the dimensions, of the first term */
     unsigned n_dims;
     struct hale_dim *dims; /* sorted by key, unique */
 };
@@ -78,6 +110,7 @@ struct hale_expr {
     struct hale_subexpr *subs; /* in order of appearance */
     bool deterministic;        /* every sub-expression is */
     bool levels;               /* some sub-expression has */
+    struct hale_arith *ariths; /* of all subs */
     /* What Monasca's language does not have, first in the text; col 0: nothing. */
     int extension_col;
     char extension[80]; /* reason for `semantics: monasca` to refuse it */
@@ -101,6 +134,19 @@ enum hale_severity hale_expr_severity(const struct hale_expr *e,
                                       const int *sub_severities, enum hale_severity base);
 /* Monasca's text of one sub-expression: "avg(x{a=2, b=1}, 120) > 10.0 times 3". */
 void hale_subexpr_format(const struct hale_subexpr *s, struct hale_buf *out);
+/* Its left side only: "avg(a, 30) / avg(b, 30)". */
+void hale_subexpr_format_left(const struct hale_subexpr *s, struct hale_buf *out);
+/* The metrics it is about: n terms, one unless it is arithmetic. */
+unsigned hale_subexpr_terms(const struct hale_subexpr *s);
+struct hale_term hale_subexpr_term(const struct hale_subexpr *s, unsigned i);
+/* Decided by each sample: last, or arithmetic of nothing but last. */
+bool hale_subexpr_is_last(const struct hale_subexpr *s);
+bool hale_term_equal(const struct hale_term *a, const struct hale_term *b);
+/* Same steps; what the terms are is not compared. */
+bool hale_arith_equal(const struct hale_arith *a, const struct hale_arith *b);
+/* NAN if a step divides by zero or has no finite result. */
+double hale_arith_value(const struct hale_arith *a, const double *terms);
+bool hale_term_matches(const struct hale_term *t, const struct hale_series *series);
 /* Name equal and every dimension of the sub-expression equal in the series. */
 bool hale_subexpr_matches(const struct hale_subexpr *s, const struct hale_series *series);
 bool hale_op_holds(enum hale_op op, double value, double threshold);

@@ -31,6 +31,19 @@
 #define lex_check_text     hale_expr_lex_check_text
 #define lex_extension      hale_expr_lex_extension
 #define parse_tail         hale_expr_parse_tail
+#define parse_number       hale_expr_parse_number
+#define parse_duration     hale_expr_parse_duration
+#define parse_call         hale_expr_parse_call
+#define parse_operator     hale_expr_parse_operator
+#define fail_operator      hale_expr_fail_operator
+#define find_function      hale_expr_find_function
+#define arith_comes        hale_expr_arith_comes
+#define arith_of_one       hale_expr_arith_of_one
+#define parse_arith        hale_expr_parse_arith
+#define burn_comes         hale_expr_burn_comes
+#define parse_burn         hale_expr_parse_burn
+#define add_func_name      hale_expr_add_func_name
+#define shortest_digits    hale_expr_shortest_digits
 #define parse_name         hale_expr_parse_name
 #define parse_dims         hale_expr_parse_dims
 
@@ -40,8 +53,9 @@
 struct parser {
     struct hale_str text;
     size_t pos;
-    unsigned depth; /* open parentheses */
-    bool negated;   /* inside an odd number of NOTs */
+    unsigned depth;           /* open parentheses */
+    struct hale_arith *arith; /* being parsed */
+    bool negated;             /* inside an odd number of NOTs */
     struct hale_expr *expr;
     struct hale_subexpr *subs;
     struct hale_node *nodes;
@@ -91,8 +105,28 @@ void lex_extension(struct parser *p, size_t offset, const char *fmt, ...)
     HALE_PRINTF(3, 4);
 extern const char *const hale_level_words[]; /* by enum hale_severity, then NULL */
 
-/* expr_tail.c: what stands behind the operator. */
+/* expr_tail.c: what stands behind the operator; digits [ "." digits ]; digits [ unit ]. */
 bool parse_tail(struct parser *p, struct hale_subexpr *s);
+bool parse_number(struct parser *p, double *out);
+bool parse_duration(struct parser *p, unsigned max_s, unsigned *out);
+/* expr_parse.c: parentheses of a function with pos at the "("; a comparison operator, and why
+ * there is none. */
+bool parse_call(struct parser *p, struct hale_subexpr *s);
+bool parse_operator(struct parser *p, enum hale_op *out);
+bool fail_operator(struct parser *p, struct hale_str bare, size_t start);
+bool find_function(struct hale_str word, enum hale_func *out);
+/* expr_arith.c: does a left side with arithmetic begin here? The left side into s. One function
+ * call is made arithmetic, for `every`. */
+bool arith_comes(const struct parser *p);
+bool parse_arith(struct parser *p, struct hale_subexpr *s);
+bool arith_of_one(struct parser *p, struct hale_subexpr *s);
+/* expr_burn.c: burn_rate and its comparison, as the comparisons of the long and the short window. */
+bool burn_comes(const struct parser *p);
+bool parse_burn(struct parser *p, struct hale_subexpr *longer,
+                struct hale_subexpr *shorter);
+/* expr.c: a function's name in lower case; the digits of d > 0, see there. */
+void add_func_name(enum hale_func f, struct hale_buf *out);
+int shortest_digits(double d, char digits[24]);
 /* expr_metric.c: a metric name; the dimensions in braces, if any, into s. */
 bool parse_name(struct parser *p, struct hale_str *out);
 bool parse_dims(struct parser *p, struct hale_subexpr *s);

@@ -23,7 +23,7 @@ static const char *const functions[] = {
     [HALE_FUNC_ABSENT] = "absent", [HALE_FUNC_RATE] = "rate",
 };
 
-static bool find_function(struct hale_str word, enum hale_func *out)
+bool find_function(struct hale_str word, enum hale_func *out)
 {
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
         if (hale_str_ieq_c(word, functions[i])) {
@@ -34,6 +34,34 @@ static bool find_function(struct hale_str word, enum hale_func *out)
 }
 
 /* ---- function ---- */
+
+/* "every" digits behind a period */
+static bool parse_every(struct parser *p, struct hale_subexpr *s)
+{
+    lex_skip(p);
+    lex_extension(p, p->pos, "there is no 'every'; windows follow one another");
+    if (s->func == HALE_FUNC_LAST || s->func == HALE_FUNC_ABSENT ||
+        s->func > HALE_FUNC_RATE)
+        return lex_fail(p, p->pos, HALE_E_INVAL,
+                        "'every' is possible with max, min, avg, sum, count and rate");
+    p->pos += strlen("every");
+    lex_skip(p);
+    size_t start = p->pos;
+    uint64_t n;
+    struct hale_str digits = lex_digits(p);
+    if (digits.len == 0)
+        return lex_fail(p, start, HALE_E_INVAL,
+                        "seconds are expected after 'every', found %s",
+                        lex_here(p, start));
+    if (hale_str_u64(digits, &n) != HALE_OK || n == 0 || n > HALE_EXPR_MAX_PERIOD_S ||
+        s->period_s % n != 0)
+        return lex_fail(p, start, HALE_E_INVAL,
+                        "the period must be a multiple of the seconds after 'every', "
+                        "which are at most %d",
+                        HALE_EXPR_MAX_PERIOD_S);
+    s->every_s = (unsigned)n;
+    return true;
+}
 
 static bool parse_period(struct parser *p, struct hale_subexpr *s)
 {
@@ -52,17 +80,18 @@ static bool parse_period(struct parser *p, struct hale_subexpr *s)
     if (lex_peek(p) == '.')
         return lex_fail(p, p->pos, HALE_E_INVAL,
                         "the period must be a whole number of seconds");
-    if (hale_str_u64(digits, &n) != HALE_OK || n > HALE_EXPR_MAX_PERIOD_S)
+    bool stepped = lex_comes(p, p->pos, "every");
+    unsigned max_s = stepped ? HALE_EXPR_MAX_WINDOW_S : HALE_EXPR_MAX_PERIOD_S;
+    if (hale_str_u64(digits, &n) != HALE_OK || n > max_s)
         return lex_fail(p, start, HALE_E_LIMIT,
-                        "the period must not be longer than %d seconds",
-                        HALE_EXPR_MAX_PERIOD_S);
+                        "the period must not be longer than %u seconds", max_s);
     if (n == 0)
         return lex_fail(p, start, HALE_E_INVAL, "the period must not be 0");
     if (n % 60 != 0)
         lex_extension(p, start, "the period must be a multiple of 60 seconds, got %u",
                       (unsigned)n);
     s->period_s = (unsigned)n;
-    return true;
+    return !stepped || parse_every(p, s);
 }
 
 static bool fail_in_function(struct parser *p, size_t open)
@@ -91,7 +120,7 @@ static bool fail_in_function(struct parser *p, size_t open)
 }
 
 /* "(" metric [ "," "deterministic" ] [ "," period ] ")" with pos at the "(" */
-static bool parse_call(struct parser *p, struct hale_subexpr *s)
+bool parse_call(struct parser *p, struct hale_subexpr *s)
 {
     size_t open = p->pos++;
     lex_skip(p);
@@ -118,7 +147,7 @@ static bool parse_call(struct parser *p, struct hale_subexpr *s)
 
 /* ---- comparison ---- */
 
-static bool fail_operator(struct parser *p, struct hale_str bare, size_t start)
+bool fail_operator(struct parser *p, struct hale_str bare, size_t start)
 {
     enum hale_func f;
     int c = lex_peek(p);
@@ -149,7 +178,7 @@ static bool fail_operator(struct parser *p, struct hale_str bare, size_t start)
                     lex_here(p, p->pos));
 }
 
-static bool parse_operator(struct parser *p, enum hale_op *out)
+bool parse_operator(struct parser *p, enum hale_op *out)
 {
     static const struct {
         const char *text;
@@ -198,6 +227,8 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
     }
     if (!s->bare && s->func == HALE_FUNC_RATE)
         lex_extension(p, start, "there is no function 'rate'");
+    if (s->every_s > 0 && !arith_of_one(p, s))
+        return false;
     lex_skip(p);
     if (!parse_operator(p, &s->op))
         return fail_operator(p, s->bare ? word : (struct hale_str){NULL, 0}, start);
@@ -288,24 +319,55 @@ static struct hale_node *parse_not(struct parser *p)
     return new_node(p, (struct hale_node){.kind = HALE_NODE_NOT, .left = inner});
 }
 
-static struct hale_node *parse_term(struct parser *p)
+static struct hale_node *add_sub(struct parser *p, const struct hale_subexpr *sub,
+                                 size_t start)
 {
-    lex_skip(p);
-    if (lex_peek(p) == '(')
-        return parse_parentheses(p);
-    if (not_comes(p))
-        return parse_not(p);
-    struct hale_subexpr sub = {.period_s = 60, .times = 1, .negated = p->negated};
-    size_t start = p->pos;
-    if (!parse_sub(p, &sub))
-        return NULL;
     if (p->n_subs == HALE_EXPR_MAX_SUBS) {
         lex_fail(p, start, HALE_E_LIMIT, "more than %d comparisons", HALE_EXPR_MAX_SUBS);
         return NULL;
     }
     HALE_ASSERT(p->n_subs < p->subs_cap);
-    p->subs[p->n_subs] = sub;
+    p->subs[p->n_subs] = *sub;
     return new_node(p, (struct hale_node){.kind = HALE_NODE_SUB, .sub = p->n_subs++});
+}
+
+static struct hale_node *parse_burn_rate(struct parser *p)
+{
+    struct hale_subexpr longer = {.times = 1, .negated = p->negated}, shorter;
+    size_t start = p->pos;
+    if (!parse_burn(p, &longer, &shorter))
+        return NULL;
+    struct hale_node *left = add_sub(p, &longer, start);
+    struct hale_node *right = left != NULL ? add_sub(p, &shorter, start) : NULL;
+    return right != NULL ? new_node(p, (struct hale_node){HALE_NODE_AND, 0, left, right})
+                         : NULL;
+}
+
+/* Arithmetic and comparison */
+static bool parse_arith_sub(struct parser *p, struct hale_subexpr *s)
+{
+    const struct hale_str none = {NULL, 0};
+    if (!parse_arith(p, s))
+        return false;
+    lex_skip(p);
+    return parse_operator(p, &s->op) ? parse_tail(p, s) : fail_operator(p, none, p->pos);
+}
+
+static struct hale_node *parse_term(struct parser *p)
+{
+    lex_skip(p);
+    bool arith = arith_comes(p);
+    if (!arith && lex_peek(p) == '(')
+        return parse_parentheses(p);
+    if (not_comes(p))
+        return parse_not(p);
+    if (burn_comes(p))
+        return parse_burn_rate(p);
+    struct hale_subexpr sub = {.period_s = 60, .times = 1, .negated = p->negated};
+    size_t start = p->pos;
+    if (arith ? !parse_arith_sub(p, &sub) : !parse_sub(p, &sub))
+        return NULL;
+    return add_sub(p, &sub, start);
 }
 
 static struct hale_node *parse_and(struct parser *p)
@@ -340,8 +402,14 @@ static struct hale_node *parse_or(struct parser *p)
 
 /* ---- entry ---- */
 
-/* Upper bounds: every sub-expression has an operator or is an "absent", every dimension a '=', every NOT its
- * parenthesis. */
+static bool word_at(struct hale_str text, size_t i, const char *word)
+{
+    size_t n = strlen(word);
+    return text.len - i >= n && hale_str_ieq_c((struct hale_str){text.p + i, n}, word);
+}
+
+/* Upper bounds: every sub-expression has an operator or is an "absent" (a "burn_rate" has one for two),
+ * every dimension a '=', every NOT its parenthesis. */
 static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dims,
                          unsigned *n_nots)
 {
@@ -350,10 +418,8 @@ static void count_bounds(struct hale_str text, unsigned *n_subs, unsigned *n_dim
         char c = text.p[i];
         bool word = i + 1 < text.len && (text.p[i + 1] == 't' || text.p[i + 1] == 'T') &&
                     strchr("lLgG", c) != NULL;
-        *n_subs +=
-            c == '<' || c == '>' || word ||
-            (text.len - i >= strlen("absent") && (c == 'a' || c == 'A') &&
-             hale_str_ieq_c((struct hale_str){text.p + i, strlen("absent")}, "absent"));
+        *n_subs += c == '<' || c == '>' || word || word_at(text, i, "absent") ||
+                   word_at(text, i, "burn_rate");
         *n_dims += c == '=';
         *n_nots += c == '(';
     }
@@ -408,7 +474,7 @@ enum hale_rc hale_expr_parse(struct hale_str text, struct hale_expr **out,
     }
     if (e->root == NULL) {
         HALE_ASSERT(p.rc != HALE_OK);
-        free(e);
+        hale_expr_free(e);
         return p.rc;
     }
     e->subs = p.subs;

@@ -49,14 +49,12 @@ static bool check_number_end(struct parser *p, struct hale_str number)
     return true;
 }
 
-static bool parse_threshold(struct parser *p, double *out)
+bool parse_number(struct parser *p, double *out)
 {
-    lex_skip(p);
-    bool negative = lex_take(p, '-');
-    lex_skip(p);
     size_t start = p->pos;
     if (lex_digits(p).len == 0)
-        return fail_threshold(p);
+        return lex_fail(p, start, HALE_E_INVAL, "a number is expected, found %s",
+                        lex_here(p, start));
     if (lex_peek(p) == '.' && isdigit(lex_peek_at(p, p->pos + 1))) {
         p->pos++;
         (void)lex_digits(p);
@@ -64,10 +62,21 @@ static bool parse_threshold(struct parser *p, double *out)
     struct hale_str number = {p->text.p + start, p->pos - start};
     if (!check_number_end(p, number))
         return false;
-    double d;
-    if (hale_str_double(number, &d) != HALE_OK)
-        return lex_fail(p, start, HALE_E_LIMIT, "the threshold is too large");
-    *out = negative ? -d : d;
+    if (hale_str_double(number, out) != HALE_OK)
+        return lex_fail(p, start, HALE_E_LIMIT, "the number is too large");
+    return true;
+}
+
+static bool parse_threshold(struct parser *p, double *out)
+{
+    lex_skip(p);
+    bool negative = lex_take(p, '-');
+    lex_skip(p);
+    if (!isdigit(lex_peek(p)))
+        return fail_threshold(p);
+    if (!parse_number(p, out))
+        return false;
+    *out = negative ? -*out : *out;
     return true;
 }
 
@@ -118,12 +127,14 @@ static unsigned unit_seconds(int c)
     case 'M': return 60;
     case 'h':
     case 'H': return 3600;
+    case 'd':
+    case 'D': return 86400;
     default: return 0;
     }
 }
 
-/* digits [ "s" | "m" | "h" ], 1 s to a day */
-static bool parse_duration(struct parser *p, unsigned *out)
+/* digits [ "s" | "m" | "h" | "d" ], 1 s to max_s */
+bool parse_duration(struct parser *p, unsigned max_s, unsigned *out)
 {
     lex_skip(p);
     size_t start = p->pos;
@@ -131,19 +142,18 @@ static bool parse_duration(struct parser *p, unsigned *out)
     uint64_t n;
     if (digits.len == 0)
         return lex_fail(p, start, HALE_E_INVAL,
-                        "a duration is expected after 'for', as in 30s or 5m, found %s",
+                        "a duration is expected, as in 30s or 5m, found %s",
                         lex_here(p, start));
-    bool fits = hale_str_u64(digits, &n) == HALE_OK && n <= HALE_EXPR_MAX_PERIOD_S;
+    bool fits = hale_str_u64(digits, &n) == HALE_OK && n <= max_s;
     unsigned unit = unit_seconds(lex_peek(p));
     p->pos += unit > 0 ? 1 : 0;
     if (fits && unit > 0)
         n *= unit;
     if (lex_name_char(p) > 0)
         return lex_fail(p, start, HALE_E_INVAL,
-                        "a duration is whole seconds, or a number with s, m or h");
-    if (!fits || n > HALE_EXPR_MAX_PERIOD_S || n == 0)
-        return lex_fail(p, start, HALE_E_LIMIT, "a duration is 1 s to %d s",
-                        HALE_EXPR_MAX_PERIOD_S);
+                        "a duration is whole seconds, or a number with s, m, h or d");
+    if (!fits || n > max_s || n == 0)
+        return lex_fail(p, start, HALE_E_LIMIT, "a duration is 1 s to %u s", max_s);
     *out = (unsigned)n;
     return true;
 }
@@ -213,7 +223,7 @@ static bool parse_clear(struct parser *p, struct hale_subexpr *s, size_t start)
         s->has_clear = true;
     }
     if (take_whole_word(p, "for"))
-        return parse_duration(p, &s->clear_for_s);
+        return parse_duration(p, HALE_EXPR_MAX_PERIOD_S, &s->clear_for_s);
     if (!s->has_clear)
         return lex_fail(p, start, HALE_E_INVAL,
                         "'clear' needs a threshold, as in clear 85, or a duration, as in "
@@ -223,13 +233,18 @@ static bool parse_clear(struct parser *p, struct hale_subexpr *s, size_t start)
 
 bool parse_tail(struct parser *p, struct hale_subexpr *s)
 {
+    size_t start = p->pos;
     if (!parse_threshold(p, &s->threshold) || !parse_levels(p, s) || !parse_times(p, s))
         return false;
+    if (s->every_s > 0 && s->period_s / s->every_s + s->times - 1 > HALE_EXPR_MAX_TIMES)
+        return lex_fail(p, start, HALE_E_LIMIT,
+                        "period and times together are more than %d times 'every'",
+                        HALE_EXPR_MAX_TIMES);
     lex_skip(p);
-    size_t start = p->pos;
+    start = p->pos;
     if (take_whole_word(p, "for")) {
         lex_extension(p, start, "there is no 'for'; use times");
-        if (!parse_duration(p, &s->for_s))
+        if (!parse_duration(p, HALE_EXPR_MAX_PERIOD_S, &s->for_s))
             return false;
         lex_skip(p);
         start = p->pos;

@@ -27,7 +27,8 @@
 #define HALE_EXPR_MAX_SUBS     64
 #define HALE_EXPR_MAX_DEPTH    64 /* nesting of parentheses */
 #define HALE_EXPR_MAX_PERIOD_S 86400
-#define HALE_EXPR_MAX_TIMES    1440
-#define HALE_BATCH_MAX_SAMPLES 65536 /* per stream entry; larger POSTs are split */
-#define HALE_EVENT_MAX_BYTES   65536 /* one fault event as JSON */
+#define HALE_EXPR_MAX_WINDOW_S 2592000 /* a period with `every` */
+#define HALE_EXPR_MAX_TIMES    1440    /* and steps of all windows of a comparison */
+#define HALE_BATCH_MAX_SAMPLES 65536   /* per stream entry; larger POSTs are split */
+#define HALE_EVENT_MAX_BYTES   65536   /* one fault event as JSON */
 #endif

@@ -14,17 +14,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool same_dims(const struct hale_subexpr *a, const struct hale_subexpr *b)
-{
-    if (a->n_dims != b->n_dims)
-        return false;
-    for (unsigned i = 0; i < a->n_dims; i++)
-        if (!hale_str_eq(a->dims[i].key, b->dims[i].key) ||
-            !hale_str_eq(a->dims[i].value, b->dims[i].value))
-            return false;
-    return true;
-}
-
 static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
 {
     struct hale_subexpr plain = *s;
@@ -59,7 +48,16 @@ static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
     for (unsigned i = 0; i < t->n_levels; i++)
         HALE_ASSERT(t->levels[i].severity == s->levels[i].severity &&
                     t->levels[i].threshold == s->levels[i].threshold);
-    HALE_ASSERT(hale_str_eq(t->name, s->name) && same_dims(t, s));
+    HALE_ASSERT(t->every_s == s->every_s && hale_arith_equal(t->arith, s->arith));
+    HALE_ASSERT(hale_subexpr_terms(t) == hale_subexpr_terms(s));
+    for (unsigned i = 0; i < hale_subexpr_terms(s); i++) {
+        struct hale_term x = hale_subexpr_term(s, i), y = hale_subexpr_term(t, i);
+        HALE_ASSERT(hale_term_equal(&x, &y) && x.func == y.func);
+    }
+    if (s->arith != NULL) {
+        static const double ones[HALE_ARITH_MAX_TERMS] = {1, 1, 1, 1, 1, 1, 1, 1};
+        HALE_ASSERT(!isinf(hale_arith_value(s->arith, ones)));
+    }
     hale_expr_free(again);
 }
 

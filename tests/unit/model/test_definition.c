@@ -284,6 +284,41 @@ static void updates_keep_match_by_and_metrics(void **state)
     hale_definition_free(base);
 }
 
+static void updates_keep_every_metric_of_a_calculation(void **state)
+{
+    static const struct {
+        const char *left;
+        bool same;
+    } cases[] = {
+        {"max(x, 30) * 8 - sum(y{a=b})", true},
+        {"(avg(x) + avg(y{a=b})) / 2", true},
+        {"avg(x)", false},
+        {"avg(y{a=b}) / avg(x)", false},
+        {"avg(x) / avg(y)", false},
+        {"avg(x) / avg(y{a=c})", false},
+        {"avg(x) / avg(y{a=b}) / avg(x)", false},
+    };
+    struct hale_definition *base, *d;
+    (void)state;
+    assert_int_equal(
+        from_api("{\"name\":\"n\",\"expression\":\"avg(x) / avg(y{a=b}) > 1\"}", NULL,
+                 false, &base, NULL),
+        HALE_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char body[200];
+        (void)snprintf(body, sizeof(body), "{\"expression\":\"%s > 2\"}", cases[i].left);
+        assert_int_equal(from_api(body, base, true, &d, NULL), HALE_OK);
+        assert_int_equal(hale_definition_check_update(base, d, NULL),
+                         cases[i].same ? HALE_OK : HALE_E_CONFLICT);
+        hale_definition_free(d);
+    }
+    hale_definition_free(base);
+    assert_int_equal(from_api("{\"name\":\"n\",\"semantics\":\"monasca\",\"expression\":"
+                              "\"avg(x) / avg(y) > 1\"}",
+                              NULL, false, &d, NULL),
+                     HALE_E_INVAL);
+}
+
 static void severities_are_read_in_any_case(void **state)
 {
     enum hale_severity s;
@@ -387,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_long_expression_leaves_room_for_the_reason),
         cmocka_unit_test(patch_changes_only_what_is_given),
         cmocka_unit_test(updates_keep_match_by_and_metrics),
+        cmocka_unit_test(updates_keep_every_metric_of_a_calculation),
         cmocka_unit_test(severities_are_read_in_any_case),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };

@@ -472,6 +472,82 @@ static void a_failed_allocation_is_reported(void **state)
     assert_int_equal(fail_alloc_in, 0);
     assert_int_equal(rc, HALE_E_NOMEM);
     assert_null(e);
+    fail_alloc_in = 2;
+    rc = hale_expr_parse(HALE_STR("avg(x) / avg(y) > 1"), &e, NULL);
+    assert_int_equal(fail_alloc_in, 0);
+    assert_int_equal(rc, HALE_E_NOMEM);
+    assert_null(e);
+}
+
+static void arithmetic_computes(void **state)
+{
+    static const struct {
+        const char *left;
+        double a, b, c, value; /* NAN: none */
+    } cases[] = {
+        {"avg(a) / avg(b) * 100", 45, 50, 0, 90},
+        {"(avg(a) - avg(b)) / avg(c)", 5, 3, 4, 0.5},
+        {"avg(a) - avg(b) - avg(c)", 5, 3, 4, -2},
+        {"avg(a) - (avg(b) - avg(c))", 5, 3, 4, 6},
+        {"avg(a) + avg(b) * avg(c)", 5, 3, 4, 17},
+        {"100 - avg(a) / avg(b)", 5, 2, 0, 97.5},
+        {"2*avg(a)", 5, 0, 0, NAN}, /* a function of that name */
+        {"avg(a)*2 - -1", 5, 0, 0, 11},
+        {"avg(a) / avg(b)", 1, 0, 0, NAN},
+        {"avg(a) / avg(b)", 1, -0.0, 0, NAN},
+        {"1 / (avg(a) / avg(b))", 1, 0, 0, NAN},
+        {"avg(a) * avg(b) / avg(b)", 1e300, 1e300, 0, NAN},
+        {"avg(a) / avg(b)", 0, 5, 0, 0},
+    };
+    char text[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct hale_expr *e;
+        (void)snprintf(text, sizeof(text), "%s > 1", cases[i].left);
+        if (hale_expr_parse(hale_str_from(text), &e, NULL) != HALE_OK) {
+            assert_true(isnan(cases[i].value));
+            continue;
+        }
+        const double in[HALE_ARITH_MAX_TERMS] = {cases[i].a, cases[i].b, cases[i].c};
+        double value = hale_arith_value(e->subs[0].arith, in);
+        if (isnan(cases[i].value) != isnan(value) ||
+            (!isnan(value) && fabs(value - cases[i].value) > 0))
+            fail_msg("%s: %g", text, value);
+        assert_true(e->extension_col == 1);
+        assert_string_equal(e->extension, "there is no arithmetic between metrics");
+        hale_expr_free(e);
+    }
+}
+
+static void terms_of_a_comparison(void **state)
+{
+    struct hale_expr *e;
+    (void)state;
+    assert_int_equal(hale_expr_parse(HALE_STR("sum(a{k=v}, 30) / last2 > 1"), &e, NULL),
+                     HALE_E_INVAL);
+    assert_int_equal(
+        hale_expr_parse(HALE_STR("sum(a{k=v}, 30) / rate(b) > 1 and last(c) < 2 and "
+                                 "last(d) - last(e{f=g}) > 0"),
+                        &e, NULL),
+        HALE_OK);
+    const struct hale_subexpr *s = &e->subs[0];
+    assert_int_equal(s->func, HALE_FUNC_ARITHMETIC);
+    assert_string_equal(hale_func_text(s->func), "ARITHMETIC");
+    assert_true(hale_str_eq_c(s->name, "a"));
+    assert_int_equal(s->n_dims, 1);
+    assert_int_equal(s->period_s, 30);
+    assert_int_equal(hale_subexpr_terms(s), 2);
+    assert_int_equal(hale_subexpr_term(s, 0).func, HALE_FUNC_SUM);
+    assert_int_equal(hale_subexpr_term(s, 1).func, HALE_FUNC_RATE);
+    assert_true(hale_str_eq_c(hale_subexpr_term(s, 1).name, "b"));
+    assert_false(hale_subexpr_is_last(s));
+    assert_int_equal(hale_subexpr_terms(&e->subs[1]), 1);
+    assert_true(hale_subexpr_is_last(&e->subs[1]));
+    assert_true(hale_subexpr_is_last(&e->subs[2]));
+    assert_false(hale_arith_equal(s->arith, e->subs[2].arith));
+    assert_true(hale_arith_equal(s->arith, s->arith));
+    assert_false(hale_arith_equal(s->arith, e->subs[1].arith));
+    hale_expr_free(e);
 }
 
 int main(void)
@@ -487,6 +563,8 @@ int main(void)
         cmocka_unit_test(thresholds_print_as_java_doubles),
         cmocka_unit_test(two_operands_follow_the_tables),
         cmocka_unit_test(evaluation_agrees_with_a_naive_model),
+        cmocka_unit_test(arithmetic_computes),
+        cmocka_unit_test(terms_of_a_comparison),
         cmocka_unit_test(a_failed_allocation_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,8 @@ static bool model_value(const struct model *m, unsigned slot, double *out)
     case HALE_FUNC_COUNT: *out = n; break;
     case HALE_FUNC_RATE:
     case HALE_FUNC_LAST:
-    case HALE_FUNC_ABSENT: break;
+    case HALE_FUNC_ABSENT:
+    case HALE_FUNC_ARITHMETIC: break;
     }
     return n > 0;
 }
