@@ -71,6 +71,9 @@ void app_control(struct app *app, struct hale_str json);
 void app_refill_methods(struct app *app);
 
 /* --- app_log.c: the alarm log --- */
+/* A record as those outside are told of it: an alarm that was deleted while they knew of it is OK. */
+HALE_MUST_CHECK enum hale_rc app_record_decode(struct hale_str json,
+                                               struct hale_log_record *out);
 void app_read_log(struct app *app, int64_t now_us);
 /* Subscribers that are behind get older records, a few at a time. */
 void app_refill(struct app *app);

@@ -19,6 +19,16 @@
 enum { CONTROL, LOG };
 #define LATE_MS 2000 /* older records are checked against the alarm as it is now */
 
+enum hale_rc app_record_decode(struct hale_str json, struct hale_log_record *out)
+{
+    enum hale_rc rc = hale_log_record_decode(json, out);
+    if (rc == HALE_OK && out->kind == HALE_ALARM_DELETED && out->announce) {
+        out->old_state = out->alarm.state;
+        out->alarm.state = HALE_STATE_OK;
+    }
+    return rc;
+}
+
 static bool superseded(struct app *app, const struct hale_log_record *rec, int64_t now_us)
 {
     struct hale_alarm alarm;
@@ -54,7 +64,7 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
         return 0;
     hale_counter_add(actuator_stat(ACTUATOR_STAT_RECORDS), 1);
     memset(&rec, 0, sizeof(rec));
-    if (hale_log_record_decode(value, &rec) != HALE_OK) {
+    if (app_record_decode(value, &rec) != HALE_OK) {
         hale_counter_add(actuator_stat(ACTUATOR_STAT_RECORDS_BAD), 1);
         hale_error("event=log_record_unreadable seq=%llu", (unsigned long long)id.ms);
         app->seen = (int64_t)id.ms;
@@ -120,7 +130,7 @@ static int on_old(unsigned stream, struct hale_stream_id id, struct hale_str fie
     fill->n++;
     fill->last = (int64_t)id.ms;
     memset(&rec, 0, sizeof(rec));
-    if (hale_log_record_decode(value, &rec) != HALE_OK)
+    if (app_record_decode(value, &rec) != HALE_OK)
         return 0;
     rec.seq = (int64_t)id.ms;
     actuator_notify_offer(fill->app->notify, fill->subscriber, &rec,

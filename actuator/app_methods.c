@@ -35,7 +35,7 @@ static int on_found(unsigned stream, struct hale_stream_id id, struct hale_str f
     memset(found->out, 0, sizeof(*found->out));
     /* One that cannot be read is as good as gone: it will not get better. */
     found->rc =
-        hale_log_record_decode(value, found->out) == HALE_OK ? HALE_OK : HALE_E_NOTFOUND;
+        app_record_decode(value, found->out) == HALE_OK ? HALE_OK : HALE_E_NOTFOUND;
     found->out->seq = (int64_t)id.ms;
     return 1;
 }
@@ -241,7 +241,7 @@ static int on_old(unsigned stream, struct hale_stream_id id, struct hale_str fie
     fill->n++;
     fill->last = (int64_t)id.ms;
     memset(&rec, 0, sizeof(rec));
-    if (hale_log_record_decode(value, &rec) != HALE_OK)
+    if (app_record_decode(value, &rec) != HALE_OK)
         return 0;
     rec.seq = (int64_t)id.ms;
     actuator_courier_offer(fill->app->courier, fill->method_id, &rec,

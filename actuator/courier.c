@@ -399,6 +399,11 @@ static void send_first(struct target *t, const struct hale_log_record *rec,
         hale_log_record_fini(&own);
 }
 
+static bool suppressed(const struct hale_alarm *a)
+{
+    return json_array_size(json_object_get(a->life, "suppressed_by")) > 0;
+}
+
 /* One due repeat, if there is one. */
 static void send_repeat(struct target *t, int64_t now_us)
 {
@@ -423,6 +428,10 @@ static void send_repeat(struct target *t, int64_t now_us)
             actuator_contacts_names(c->contacts, a.definition_id, a.state, t->method->id);
         r->next_us = now_us + t->method->period_s * S_US;
         t->repeating = true;
+        if (lasts && suppressed(&a)) {
+            hale_alarm_fini(&a);
+            continue; /* until that ends, or the alarm */
+        }
         if (!lasts || !tell(t, &a, r->old_state, a.state_updated_ms, now_us)) {
             forget_repeat(t, hale_str_from(alarm_id));
             it = 0; /* the map has moved */
@@ -445,10 +454,7 @@ static void send_next(struct target *t, const struct hale_log_record *rec, int64
 
 static bool concerns(const struct hale_log_record *rec)
 {
-    bool transition =
-        rec->kind == HALE_ALARM_TRANSITION ||
-        (rec->kind == HALE_ALARM_CREATED && rec->alarm.state == HALE_STATE_ALARM);
-    return transition && rec->alarm.actions_enabled;
+    return rec->announce && rec->alarm.actions_enabled;
 }
 
 void actuator_courier_record(struct actuator_courier *c,

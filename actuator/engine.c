@@ -458,10 +458,8 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
             (r->cleared_us > 0 || r->alarm_gone))
             life_check_verify(e, r);
 
-    bool born_in_alarm =
-        rec->kind == HALE_ALARM_CREATED && rec->alarm.state == HALE_STATE_ALARM;
-    if (rec->kind != HALE_ALARM_TRANSITION && !born_in_alarm)
-        return;
+    if (!rec->announce || rec->kind == HALE_ALARM_DELETED)
+        return; /* suppressed, or nothing that there is a plan for */
     json_t *vars = actuator_policy_vars(rec);
     struct trigger t = {.tenant = rec->alarm.tenant,
                         .alarm_id = rec->alarm.id,

@@ -318,9 +318,8 @@ static void send_next(struct target *t, int64_t now_us)
 static bool concerns(const struct target *t, const struct hale_log_record *rec)
 {
     const struct hale_alarm *a = &rec->alarm;
-    bool transition = rec->kind == HALE_ALARM_TRANSITION ||
-                      (rec->kind == HALE_ALARM_CREATED && a->state == HALE_STATE_ALARM);
-    return transition && a->actions_enabled && (t->conf->states & 1u << a->state) != 0 &&
+    return rec->announce && a->actions_enabled &&
+           (t->conf->states & 1u << a->state) != 0 &&
            (t->conf->severities & 1u << a->severity) != 0;
 }
 

@@ -46,6 +46,7 @@ void cor_sub_dirty(struct correlator_engine *e, struct cor_sub *s)
 void cor_alarm_free(struct cor_alarm *a)
 {
     cor_fault_free(a->fault);
+    cor_life_fini(&a->life);
     free(a->reason);
     free(a->lifecycle_state);
     free(a->link);
@@ -73,6 +74,7 @@ struct cor_alarm *cor_alarm_new(struct correlator_engine *e, const char *id,
         return cor_got(e, NULL);
     }
     e->stats.by_state[state]++;
+    cor_life_init(a);
     return a;
 }
 
@@ -102,6 +104,7 @@ void cor_alarm_unlink(struct correlator_engine *e, struct cor_alarm *a)
         else
             hale_map_del(e->faults, hale_buf_str(&e->scratch));
     }
+    cor_life_disarm(e, &a->life);
     a->gone = true;
     cor_alarm_dirty(e, a);
 }

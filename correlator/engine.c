@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* engine - the public functions: definitions, sub-alarm records, control; alarms' life. */
+/* engine - creation, evaluation, sub-alarm records. */
 #include "correlator/engine.h"
 
 #include <math.h>
@@ -8,8 +8,6 @@
 
 #include "base/assert.h"
 #include "correlator/parts.h"
-
-#define MAGIC 0x636f7265u
 
 /* --- small helpers ------------------------------------------------------------------- */
 
@@ -30,6 +28,11 @@ int64_t cor_now_ms(const struct correlator_engine *e)
     return e->in->now_us / 1000;
 }
 
+int64_t cor_stream_ms(const struct correlator_engine *e)
+{
+    return e->in != NULL ? e->in->entry_ms : 0;
+}
+
 void cor_checkpoint(struct correlator_engine *e)
 {
     if (e->sink.checkpoint != NULL)
@@ -42,16 +45,15 @@ void cor_settle_rows(struct correlator_engine *e)
         e->nomem = true;
 }
 
-static enum hale_rc result(const struct correlator_engine *e, enum hale_rc rc)
+enum hale_rc cor_result(const struct correlator_engine *e, enum hale_rc rc)
 {
     return e->nomem ? HALE_E_NOMEM : rc;
 }
 
-/* Begins an input: who decided and when. */
-static void begin(struct correlator_engine *e, const struct correlator_input *in,
-                  int64_t accepted_us, int64_t decided_us)
+void cor_begin(struct correlator_engine *e, const struct correlator_input *in,
+               int64_t accepted_us, int64_t decided_us)
 {
-    HALE_CHECK(e, MAGIC);
+    HALE_CHECK(e, COR_MAGIC);
     HALE_ASSERT(in != NULL);
     e->in = in;
     e->accepted_us = accepted_us;
@@ -68,7 +70,7 @@ struct correlator_engine *correlator_engine_new(const struct correlator_limits *
     struct correlator_engine *e = calloc(1, sizeof(*e));
     if (e == NULL)
         return NULL;
-    e->magic = MAGIC;
+    e->magic = COR_MAGIC;
     e->limits = *limits;
     e->sink = *sink;
     e->loading = true;
@@ -92,7 +94,7 @@ void correlator_engine_free(struct correlator_engine *e)
 {
     if (e == NULL)
         return;
-    HALE_CHECK(e, MAGIC);
+    HALE_CHECK(e, COR_MAGIC);
     cor_free_gone(e);
     size_t it = 0, def_it = 0;
     void *v;
@@ -105,7 +107,7 @@ void correlator_engine_free(struct correlator_engine *e)
     hale_map_free(e->unreadable);
     hale_map_free(e->alarms);
     hale_map_free(e->faults);
-    hale_timers_free(e->expiries);
+    cor_due_free(&e->due);
     hale_buf_fini(&e->scratch);
     e->magic = 0;
     free(e);
@@ -113,13 +115,13 @@ void correlator_engine_free(struct correlator_engine *e)
 
 const struct correlator_stats *correlator_engine_stats(const struct correlator_engine *e)
 {
-    HALE_CHECK(e, MAGIC);
+    HALE_CHECK(e, COR_MAGIC);
     return &e->stats;
 }
 
 int64_t correlator_engine_seq(const struct correlator_engine *e)
 {
-    HALE_CHECK(e, MAGIC);
+    HALE_CHECK(e, COR_MAGIC);
     return e->seq;
 }
 
@@ -133,8 +135,8 @@ static void set_reason(struct cor_alarm *a, char *owned)
     a->reason = owned;
 }
 
-static void transition(struct correlator_engine *e, struct cor_alarm *a,
-                       enum hale_state to, char *reason)
+void cor_transition(struct correlator_engine *e, struct cor_alarm *a, enum hale_state to,
+                    char *reason)
 {
     enum hale_state from = a->state;
     cor_alarm_set_state(e, a, to);
@@ -146,7 +148,7 @@ static void transition(struct correlator_engine *e, struct cor_alarm *a,
 
 /* --- evaluation ---------------------------------------------------------------------- */
 
-static void evaluate(struct correlator_engine *e, struct cor_node *n)
+void cor_evaluate(struct correlator_engine *e, struct cor_node *n)
 {
     const struct hale_definition *d = n->def->d;
     enum hale_state states[HALE_EXPR_MAX_SUBS];
@@ -168,7 +170,7 @@ static void evaluate(struct correlator_engine *e, struct cor_node *n)
     a->state = to; /* the reason speaks of the new state */
     char *reason = cor_reason(e, a);
     a->state = from;
-    transition(e, a, to, reason);
+    cor_transition(e, a, to, reason);
 }
 
 static void birth(struct correlator_engine *e, struct cor_node *n)
@@ -205,7 +207,7 @@ static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_s
         return;
     birth(e, n);
     if (n->alarm != NULL) {
-        evaluate(e, n);
+        cor_evaluate(e, n);
         cor_checkpoint(e);
     }
 }
@@ -335,7 +337,7 @@ enum hale_rc correlator_engine_sub(struct correlator_engine *e,
                                    const struct hale_sub_record *r,
                                    const struct correlator_input *in)
 {
-    begin(e, in, r->accepted_us, r->decided_us);
+    cor_begin(e, in, r->accepted_us, r->decided_us);
     struct cor_def *def = hale_map_get(e->defs, hale_str_from(r->definition_id));
     if (def == NULL) {
         e->stats.no_definition++;
@@ -352,10 +354,10 @@ enum hale_rc correlator_engine_sub(struct correlator_engine *e,
     bool is_new = s == NULL;
     if (is_new && r->kind != HALE_SUB_CREATE) {
         e->stats.unknown_sub++;
-        return result(e, HALE_OK);
+        return cor_result(e, HALE_OK);
     }
     if (is_new && (s = sub_created(e, def, values, r)) == NULL)
-        return result(e, HALE_OK);
+        return cor_result(e, HALE_OK);
     switch (r->kind) {
     case HALE_SUB_CREATE:
         take_state(e, s, r);
@@ -370,231 +372,5 @@ enum hale_rc correlator_engine_sub(struct correlator_engine *e,
         break;
     }
     cor_sub_each_node(e, s, settle);
-    return result(e, HALE_OK);
-}
-
-/* --- definitions --------------------------------------------------------------------- */
-
-int64_t correlator_engine_version(const struct correlator_engine *e, const char *id)
-{
-    HALE_CHECK(e, MAGIC);
-    const struct cor_def *def = hale_map_get(e->defs, hale_str_from(id));
-    if (def == NULL && hale_map_get(e->unreadable, hale_str_from(id)) != NULL)
-        return -2;
-    return def == NULL ? -1 : def->d->version;
-}
-
-enum hale_rc correlator_engine_unreadable(struct correlator_engine *e, struct hale_str id)
-{
-    HALE_CHECK(e, MAGIC);
-    return hale_map_put(e->unreadable, id, e);
-}
-
-/* Calls each for every alarm of the definition, by group. */
-static void each_alarm(struct correlator_engine *e, struct cor_def *def,
-                       void (*each)(struct correlator_engine *e, struct cor_alarm *a,
-                                    bool flag),
-                       bool flag)
-{
-    size_t it = 0, n = 0, max = hale_map_count(def->nodes);
-    struct cor_node *node, **list = cor_got(e, calloc(max + 1, sizeof(*list)));
-    if (list == NULL)
-        return;
-    while ((node = hale_map_next(def->nodes, &it, NULL)) != NULL) {
-        if (node->alarm != NULL)
-            list[n++] = node;
-    }
-    cor_nodes_sort(list, n);
-    for (size_t i = 0; i < n && !e->nomem; i++) {
-        each(e, list[i]->alarm, flag);
-        cor_checkpoint(e);
-    }
-    free(list);
-}
-
-static void end_alarm(struct correlator_engine *e, struct cor_alarm *a, bool flag)
-{
-    (void)flag;
-    cor_alarm_delete(e, a);
-}
-
-/* Takes the definition with its alarms and sub-alarms apart. */
-static void dissolve(struct correlator_engine *e, struct cor_def *def)
-{
-    each_alarm(e, def, end_alarm, false);
-    if (e->nomem)
-        return;
-    size_t it = 0;
-    struct cor_node *n;
-    while ((n = hale_map_next(def->nodes, &it, NULL)) != NULL) {
-        for (unsigned i = 0; i < def->d->expr->n_subs; i++) {
-            if (n->own[i] != NULL)
-                cor_sub_remove(e, n->own[i]);
-        }
-        if (n->joined)
-            e->n_joined--;
-        cor_checkpoint(e);
-    }
-    hale_map_del(e->defs, hale_str_from(def->d->id));
-    cor_def_free(def);
-}
-
-static enum hale_rc add_definition(struct correlator_engine *e, struct hale_definition *d)
-{
-    struct cor_def *def = cor_def_new(e, d);
-    if (def == NULL)
-        return result(e, HALE_E_LIMIT);
-    if (hale_map_put(e->defs, hale_str_from(d->id), def) != HALE_OK) {
-        cor_def_free(def);
-        return HALE_E_LIMIT;
-    }
-    return HALE_OK;
-}
-
-static bool looks_changed(const struct hale_definition *a,
-                          const struct hale_definition *b)
-{
-    return strcmp(a->name, b->name) != 0 || strcmp(a->description, b->description) != 0 ||
-           a->severity != b->severity || a->actions_enabled != b->actions_enabled;
-}
-
-static void tell_changed(struct correlator_engine *e, struct cor_alarm *a, bool changed)
-{
-    if (!changed && !a->stale)
-        return;
-    a->severity = cor_severity(a->node, a->state);
-    a->updated_ms = cor_now_ms(e);
-    cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
-}
-
-/* An API-made state holds until a sub-alarm reports again or the question is another. */
-static void evaluate_again(struct correlator_engine *e, struct cor_alarm *a,
-                           bool other_expression)
-{
-    if (!a->manual || other_expression)
-        evaluate(e, a->node);
-}
-
-enum hale_rc correlator_engine_define(struct correlator_engine *e,
-                                      struct hale_definition *d,
-                                      const struct correlator_input *in)
-{
-    HALE_CHECK(e, MAGIC);
-    struct cor_def *def = hale_map_get(e->defs, hale_str_from(d->id));
-    if (in != NULL)
-        begin(e, in, 0, in->now_us);
-    HALE_ASSERT(def == NULL || in != NULL);
-    if (def != NULL &&
-        (def->d->expr->n_subs != d->expr->n_subs ||
-         strcmp(def->d->tenant, d->tenant) != 0 || !cor_def_same_keys(def->d, d))) {
-        dissolve(e, def); /* the API refuses it; whoever made it gets a new one */
-        def = NULL;
-    }
-    if (def == NULL)
-        return add_definition(e, d);
-    bool changed = looks_changed(def->d, d);
-    bool other_expression = strcmp(def->d->expression, d->expression) != 0;
-    cor_settle_rows(e);
-    cor_def_replace(def, d);
-    each_alarm(e, def, tell_changed, changed);
-    each_alarm(e, def, evaluate_again, other_expression);
-    return result(e, HALE_OK);
-}
-
-enum hale_rc correlator_engine_undefine(struct correlator_engine *e, const char *id,
-                                        const struct correlator_input *in)
-{
-    begin(e, in, 0, in->now_us);
-    struct cor_def *def = hale_map_get(e->defs, hale_str_from(id));
-    if (def != NULL)
-        dissolve(e, def);
-    return result(e, HALE_OK);
-}
-
-/* --- control ------------------------------------------------------------------------- */
-
-static bool used_elsewhere(const struct cor_node *n, const struct cor_sub *s)
-{
-    size_t it = 0;
-    const struct cor_node *other;
-    while ((other = hale_map_next(n->def->nodes, &it, NULL)) != NULL) {
-        if (other != n && other->alarm != NULL && other->bind[s->index] == s)
-            return true;
-    }
-    return false;
-}
-
-/* thresholds forgets the sub-alarms of the alarm's group at the same record, so the next sample
- * creates them again; partial groups stay there, and those that other alarms use stay here. */
-static void delete_alarm(struct correlator_engine *e, struct cor_alarm *a)
-{
-    struct cor_node *n = a->node;
-    cor_alarm_delete(e, a);
-    if (n == NULL)
-        return;
-    for (unsigned i = 0; i < n->def->d->expr->n_subs; i++) {
-        if (n->own[i] != NULL && !used_elsewhere(n, n->own[i]))
-            cor_sub_remove(e, n->own[i]);
-    }
-    cor_node_release(e, n);
-}
-
-/* True when *field was changed to value (NULL: keep). */
-static bool patch_text(struct correlator_engine *e, char **field, const char *value)
-{
-    if (value == NULL || (*field != NULL && strcmp(*field, value) == 0))
-        return false;
-    char *copy = cor_strdup(e, value);
-    if (copy == NULL)
-        return false;
-    free(*field);
-    *field = copy;
-    return true;
-}
-
-static enum hale_rc patch_alarm(struct correlator_engine *e, struct cor_alarm *a,
-                                const struct hale_control *c)
-{
-    enum hale_state to = a->state;
-    if (c->state != NULL && hale_state_parse(hale_str_from(c->state), &to) != HALE_OK) {
-        e->stats.invalid++;
-        return HALE_E_INVAL;
-    }
-    bool changed = patch_text(e, &a->lifecycle_state, c->lifecycle_state);
-    changed |= patch_text(e, &a->link, c->link);
-    if (to != a->state) {
-        if (a->fault != NULL)
-            cor_fault_uncleared(e, a);
-        a->manual = true;
-        transition(e, a, to, cor_strdup(e, COR_API_REASON));
-        if (a->fault != NULL && to == HALE_STATE_OK)
-            cor_fault_cleared(e, a);
-    } else if (changed) {
-        if (a->fault != NULL && a->state == HALE_STATE_OK) {
-            cor_fault_uncleared(
-                e, a); /* cleared ones are in the order of their last change */
-            cor_fault_cleared(e, a);
-        }
-        a->updated_ms = cor_now_ms(e);
-        cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
-    }
-    return HALE_OK;
-}
-
-enum hale_rc correlator_engine_control(struct correlator_engine *e,
-                                       const struct hale_control *c,
-                                       const struct correlator_input *in)
-{
-    begin(e, in, 0, in->now_us);
-    if (c->op == HALE_CONTROL_DEFINITION)
-        return HALE_E_INVAL;
-    struct cor_alarm *a = hale_map_get(e->alarms, hale_str_from(c->id));
-    if (a == NULL) {
-        e->stats.unknown_alarm++;
-        return HALE_OK;
-    }
-    if (c->op == HALE_CONTROL_ALARM_PATCH)
-        return result(e, patch_alarm(e, a, c));
-    delete_alarm(e, a);
-    return result(e, HALE_OK);
+    return cor_result(e, HALE_OK);
 }

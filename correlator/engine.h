@@ -73,6 +73,7 @@ struct correlator_stats {
     uint64_t events_clear_idle; /* clear of what is not raised */
     uint64_t events_expired;    /* raised alarms whose event was not repeated in time */
     uint64_t evicted;           /* cleared event alarms that made room */
+    uint64_t mutes_refused;     /* COR_MUTES_MAX of one alarm */
     uint64_t unknown_alarm;     /* control records about alarms that do not exist */
     uint64_t by_state[3];       /* gauge: alarms by enum hale_state */
     uint64_t subs;              /* gauge */
@@ -116,15 +117,15 @@ HALE_MUST_CHECK enum hale_rc correlator_engine_sub(struct correlator_engine *e,
 HALE_MUST_CHECK enum hale_rc correlator_engine_event(struct correlator_engine *e,
                                                      const struct hale_event *ev,
                                                      const struct correlator_input *in);
-/* When the next event alarm expires, in the time of the event stream; INT64_MAX: none. */
-int64_t correlator_engine_next_expiry(const struct correlator_engine *e);
-/* The stream's time is stream_ms: every event alarm that expires then or before, and was not
- * repeated, is cleared, in the order of (expiry, id). To be called before each event with its
+/* When the next thing is due, in the time of the streams; INT64_MAX: none. */
+int64_t correlator_engine_next_due(const struct correlator_engine *e);
+/* The stream's time is stream_ms: what is due then or before happens (an event alarm that was not
+ * repeated is cleared, an acknowledgement ends), in the order of (time, kind, id). To be called before each event with its
  * entry_ms, and when the stream is read to its end with the stream's own clock; so the outcome
  * depends on the stream alone. */
-HALE_MUST_CHECK enum hale_rc correlator_engine_expire(struct correlator_engine *e,
-                                                      int64_t stream_ms,
-                                                      const struct correlator_input *in);
+HALE_MUST_CHECK enum hale_rc correlator_engine_due(struct correlator_engine *e,
+                                                   int64_t stream_ms,
+                                                   const struct correlator_input *in);
 /* alarm-delete and alarm-patch; HALE_E_INVAL for a definition record or an unreadable state. */
 HALE_MUST_CHECK enum hale_rc correlator_engine_control(struct correlator_engine *e,
                                                        const struct hale_control *c,

@@ -240,7 +240,7 @@ static enum hale_rc take_event(struct correlator_feed *f, struct hale_str json,
     if (rc != HALE_OK)
         return rc;
     correlator_meters_add(CORRELATOR_RECORDS_EVENT, 1);
-    rc = correlator_engine_expire(f->engine, in->entry_ms, in);
+    rc = correlator_engine_due(f->engine, in->entry_ms, in);
     if (rc == HALE_OK)
         rc = correlator_engine_event(f->engine, &ev, in);
     hale_event_fini(&ev);
@@ -343,7 +343,7 @@ static enum hale_rc expire(struct correlator_feed *f)
         .entry_id = "0-0", .entry_ms = f->clock_ms, .now_us = hale_clock_wall_us()};
     if (f->n_events >= FEED_READ_COUNT || f->n_control >= FEED_READ_COUNT)
         return HALE_OK;
-    return correlator_engine_expire(f->engine, f->clock_ms, &in);
+    return correlator_engine_due(f->engine, f->clock_ms, &in);
 }
 
 static void take_batch(struct correlator_feed *f, const struct hale_reply *reply,
@@ -351,8 +351,7 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
 {
     f->n_control = f->n_asked = f->n_events = 0;
     f->failed = false;
-    if (hale_reply_is_nil(reply) &&
-        correlator_engine_next_expiry(f->engine) > f->clock_ms)
+    if (hale_reply_is_nil(reply) && correlator_engine_next_due(f->engine) > f->clock_ms)
         return;
     if (hale_reply_is_error(reply)) {
         lose(f, now, "read", hale_reply_str(reply).p);
@@ -370,29 +369,28 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
 
 /* A read ends when the next alarm may expire; the one after that does not wait, so that the time
  * asked before it is the time of its end. -1: do not wait. */
-static int64_t block_ms(const struct correlator_feed *f, int64_t next_expiry_ms,
-                        int64_t now)
+static int64_t block_ms(const struct correlator_feed *f, int64_t next_due_ms, int64_t now)
 {
-    if (next_expiry_ms == INT64_MAX)
+    if (next_due_ms == INT64_MAX)
         return BLOCK_MS;
-    if (f->clock_ahead_ms == 0 || next_expiry_ms - f->clock_ahead_ms <= now)
+    if (f->clock_ahead_ms == 0 || next_due_ms - f->clock_ahead_ms <= now)
         return -1;
-    int64_t left = next_expiry_ms - f->clock_ahead_ms - now;
+    int64_t left = next_due_ms - f->clock_ahead_ms - now;
     return left < BLOCK_MS ? left : BLOCK_MS;
 }
 
 static void start_read(struct correlator_feed *f, int64_t now)
 {
-    int64_t next_expiry_ms = correlator_engine_next_expiry(f->engine);
+    int64_t next_due_ms = correlator_engine_next_due(f->engine);
     enum hale_rc rc = HALE_OK;
     f->reading = true;
     f->clock_ms = 0;
-    f->clock_asked = next_expiry_ms != INT64_MAX;
+    f->clock_asked = next_due_ms != INT64_MAX;
     if (f->clock_asked)
         rc = HALE_REDIS(f->reader, HALE_STR("TIME"));
     if (rc == HALE_OK)
         rc = hale_redis_xread(f->reader, f->n_streams, f->keys, f->done, FEED_READ_COUNT,
-                              block_ms(f, next_expiry_ms, now));
+                              block_ms(f, next_due_ms, now));
     if (rc == HALE_OK)
         rc = hale_redis_flush(f->reader);
     if (rc != HALE_OK) {

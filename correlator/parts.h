@@ -2,7 +2,7 @@
 #ifndef CORRELATOR_PARTS_H
 #define CORRELATOR_PARTS_H
 /*
- * parts - the engine's inside, shared by engine.c, join.c, fault.c, expiry.c, record.c and rows.c.
+ * parts - the engine's inside, shared by its files (README.md).
  *
  *   definition 1--n node 1--0..1 alarm        node: one group of the definition
  *   node 1--n sub (own)                       sub-alarms with exactly this group
@@ -13,8 +13,12 @@
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/map.h"
-#include "base/timers.h"
+#include "correlator/due.h"
 #include "correlator/engine.h"
+#include "correlator/gate.h"
+#include "correlator/life.h"
+
+#define COR_MAGIC 0x636f7265u
 
 #define COR_KEYS_MAX        64    /* match_by keys of one definition: bits of a mask */
 #define COR_SIGS_MAX        256   /* distinct key sets of one definition's groups */
@@ -92,7 +96,7 @@ struct cor_fault {
     uint64_t details_hash;
     char *evidence;                  /* JSON of the last change's event */
     int64_t changed_ms;              /* event time of the last change */
-    struct hale_timer expiry;        /* armed while the last event was one that expires */
+    struct cor_due expiry;           /* armed while the last event was one that expires */
     int64_t ration_ms;               /* stream time at which the ration window began */
     int64_t ration_used;             /* refreshes logged in it */
     struct cor_alarm *older, *newer; /* engine.cleared, while OK */
@@ -114,6 +118,7 @@ struct cor_alarm {
     char *sub_alarms;             /* JSON, of the last log record; NULL: event alarm */
     uint64_t loaded_metrics;      /* hash of the loaded record's; while loading */
     int64_t created_ms, updated_ms, state_updated_ms;
+    struct cor_life life;
     int64_t seq;
     struct cor_alarm *next_dirty;
 };
@@ -123,10 +128,10 @@ struct correlator_engine {
     struct correlator_limits limits;
     struct correlator_sink sink;
     struct correlator_stats stats;
-    struct hale_map *defs;        /* id -> struct cor_def */
-    struct hale_map *alarms;      /* id -> struct cor_alarm */
-    struct hale_map *faults;      /* tenant, type, dimensions -> struct cor_alarm */
-    struct hale_timers *expiries; /* of faults, by stream time in ms; NULL: none yet */
+    struct hale_map *defs;   /* id -> struct cor_def */
+    struct hale_map *alarms; /* id -> struct cor_alarm */
+    struct hale_map *faults; /* tenant, type, dimensions -> struct cor_alarm */
+    struct cor_dues due;     /* by stream time */
     size_t n_joined;
     size_t dirty_bytes; /* estimate of what flush writes */
     struct cor_sub *dirty_subs;
@@ -155,6 +160,16 @@ void cor_checkpoint(struct correlator_engine *e);
  * not told yet. Such an alarm would look as if it had been when the input is repeated. */
 void cor_settle_rows(struct correlator_engine *e);
 int64_t cor_now_ms(const struct correlator_engine *e);
+/* Time of the input's entry, which a repeated input has again; 0 while loading. */
+int64_t cor_stream_ms(const struct correlator_engine *e);
+/* Begins an input: who decided and when. */
+void cor_begin(struct correlator_engine *e, const struct correlator_input *in,
+               int64_t accepted_us, int64_t decided_us);
+enum hale_rc cor_result(const struct correlator_engine *e, enum hale_rc rc);
+/* Owns reason; NULL: no memory, latched. */
+void cor_transition(struct correlator_engine *e, struct cor_alarm *a, enum hale_state to,
+                    char *reason);
+void cor_evaluate(struct correlator_engine *e, struct cor_node *n);
 /* --- alarm.c --- */
 void cor_free_gone(struct correlator_engine *e); /* and forgets what was dirty */
 void cor_alarm_dirty(struct correlator_engine *e, struct cor_alarm *a);
@@ -207,6 +222,10 @@ void cor_node_release(struct correlator_engine *e, struct cor_node *n);
 /* Next seq, log record to the sink, alarm dirty. */
 void cor_emit(struct correlator_engine *e, struct cor_alarm *a, enum hale_log_kind kind,
               enum hale_state old_state);
+/* The same with what was done (HALE_ALARM_UPDATED) and by whom; NULL: Hale itself. */
+void cor_emit_op(struct correlator_engine *e, struct cor_alarm *a,
+                 enum hale_log_kind kind, enum hale_state old_state, const char *op,
+                 const char *by);
 /* Hash of the series that the alarm of n shows, in their order; of a loaded record's. */
 uint64_t cor_metrics_hash(struct correlator_engine *e, const struct cor_node *n);
 uint64_t cor_json_hash(struct correlator_engine *e, const json_t *v);
@@ -235,6 +254,7 @@ bool cor_fault_evict(struct correlator_engine *e);
 /* at_ms 0: it does not expire. The caller marks the alarm dirty. */
 void cor_expiry_set(struct correlator_engine *e, struct cor_alarm *a, int64_t at_ms);
 int64_t cor_expiry_of(const struct cor_alarm *a); /* 0: none */
+void cor_expiry_due(struct correlator_engine *e, void *alarm, int64_t at_ms);
 
 /* --- rows.c --- */
 void cor_loading_free(struct correlator_engine *e);

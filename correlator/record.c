@@ -301,18 +301,25 @@ static void fill(struct correlator_engine *e, const struct cor_alarm *a,
                                .updated_ms = a->updated_ms,
                                .state_updated_ms = a->state_updated_ms,
                                .seq = a->seq};
-    /* One buffer holds both texts: the definition id, NUL, the alarm id. */
+    /* One buffer holds the texts: the definition id, NUL, the alarm id, NUL, the reason. */
     hale_buf_reset(def_id);
     if (a->fault != NULL)
         hale_buf_printf(def_id, "event:%s", a->fault->type);
     hale_buf_add_char(def_id, '\0');
     size_t at = def_id->len;
     hale_buf_add_c(def_id, a->id);
+    hale_buf_add_char(def_id, '\0');
+    size_t reason_at = def_id->len;
+    if (a->life.surfaced != NULL)
+        hale_buf_printf(def_id, "%s" COR_SURFACED, a->reason, a->life.surfaced);
     if (def_id->failed) {
         e->nomem = true;
         return;
     }
     out->id = def_id->p + at;
+    if (a->life.surfaced != NULL)
+        out->reason = def_id->p + reason_at;
+    out->life = cor_life_json(e, a);
     if (a->fault != NULL) {
         out->from_event = true;
         out->tenant = a->fault->tenant;
@@ -343,6 +350,7 @@ static void drop_json(struct hale_alarm *a)
     json_decref(a->group);
     json_decref(a->metrics);
     json_decref(a->sub_alarms);
+    json_decref(a->life);
 }
 
 enum hale_rc cor_alarm_encode(struct correlator_engine *e, const struct cor_alarm *a,
@@ -383,16 +391,27 @@ static void keep_sub_alarms(struct correlator_engine *e, struct cor_alarm *a)
 void cor_emit(struct correlator_engine *e, struct cor_alarm *a, enum hale_log_kind kind,
               enum hale_state old_state)
 {
+    cor_emit_op(e, a, kind, old_state, NULL, NULL);
+}
+
+void cor_emit_op(struct correlator_engine *e, struct cor_alarm *a,
+                 enum hale_log_kind kind, enum hale_state old_state, const char *op,
+                 const char *by)
+{
     struct hale_buf def_id;
     struct hale_log_record r = {.kind = kind,
                                 .time_ms = cor_now_ms(e),
                                 .old_state = old_state,
-                                .announce = kind == HALE_ALARM_TRANSITION,
+                                .op = (char *)(uintptr_t)op,
+                                .by = (char *)(uintptr_t)by,
                                 .accepted_us = e->accepted_us,
                                 .decided_us = e->decided_us,
                                 .logged_us = e->in->now_us};
     if (e->nomem)
         return;
+    if (kind == HALE_ALARM_TRANSITION)
+        cor_gate_ask(e, a, old_state);
+    r.announce = cor_gate_announce(e, a, kind);
     a->stale = false;
     a->seq = r.seq = ++e->seq;
     keep_sub_alarms(e, a);

@@ -312,7 +312,6 @@ static bool load_metric_alarm(struct correlator_engine *e, struct cor_alarm *a,
                strcmp(d->description, r->description) != 0 ||
                (!d->expr->levels && d->severity != r->severity) ||
                d->actions_enabled != r->actions_enabled;
-    a->manual = strcmp(r->reason, COR_API_REASON) == 0;
     a->sub_alarms = cor_got(e, cor_json_text(r->sub_alarms));
     a->loaded_metrics = cor_json_hash(e, r->metrics);
     return !e->nomem;
@@ -337,6 +336,21 @@ static enum hale_rc load_orphan(struct correlator_engine *e, struct hale_alarm *
     return HALE_E_NOMEM;
 }
 
+/* Takes off what the record's reason says of a late announcement. */
+static void unsurface(char *reason, const char *surfaced)
+{
+    struct hale_buf tail;
+    if (surfaced == NULL)
+        return;
+    hale_buf_init(&tail, COR_RECORD_MAX);
+    hale_buf_printf(&tail, COR_SURFACED, surfaced);
+    size_t len = strlen(reason);
+    if (!tail.failed && len >= tail.len &&
+        memcmp(reason + len - tail.len, tail.p, tail.len) == 0)
+        reason[len - tail.len] = '\0';
+    hale_buf_fini(&tail);
+}
+
 static enum hale_rc load_alarm(struct correlator_engine *e, struct hale_alarm *r)
 {
     const char *values[COR_KEYS_MAX];
@@ -355,6 +369,9 @@ static enum hale_rc load_alarm(struct correlator_engine *e, struct hale_alarm *r
     bool good = a != NULL && (r->from_event ? load_fault_alarm(e, a, r)
                                             : load_metric_alarm(e, a, n, r));
     if (good) {
+        cor_life_load(e, a, r->life);
+        unsurface(r->reason, a->life.surfaced);
+        a->manual = a->node != NULL && strcmp(r->reason, COR_API_REASON) == 0;
         free(a->reason);
         a->reason = r->reason;
         a->lifecycle_state = r->lifecycle_state;
@@ -474,6 +491,9 @@ static void bury(struct correlator_engine *e, struct hale_alarm *r)
                                   .logged_us = e->in->now_us};
     log.evidence = cor_got(e, json_pack("{s:i, s:s, s:[]}", "definition_version", 0,
                                         "expression", "", "subs"));
+    const char *told = json_string_value(json_object_get(r->life, "announced"));
+    log.announce = told != NULL ? strcmp(told, hale_state_text(HALE_STATE_ALARM)) == 0
+                                : r->state == HALE_STATE_ALARM && r->life == NULL;
     r->updated_ms = log.time_ms;
     r->seq = log.seq = ++e->seq;
     log.alarm = *r;

@@ -206,6 +206,7 @@ static void feed(struct world *w, enum hale_state state)
 {
     struct hale_log_record rec = {.seq = ++w->seq,
                                   .kind = HALE_ALARM_TRANSITION,
+                                  .announce = true,
                                   .time_ms = w->now_us / 1000,
                                   .old_state = w->alarm,
                                   .accepted_us = w->now_us,

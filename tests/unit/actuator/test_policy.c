@@ -112,6 +112,7 @@ static void fill(struct hale_log_record *rec, const char *group, const char *met
     memset(rec, 0, sizeof(*rec));
     rec->seq = 7;
     rec->kind = HALE_ALARM_TRANSITION;
+    rec->announce = true;
     rec->alarm = (struct hale_alarm){.id = strdup("i"),
                                      .tenant = strdup("t"),
                                      .definition_id = strdup("x"),

@@ -235,10 +235,10 @@ static void test_killed_between_two_that_expire(void **state)
     assert_non_null(w.cut[0]);
     world_restart_at_cut(&w);
     assert_int_equal(json_array_size(w.log), 5);
-    assert_int_equal(correlator_engine_next_expiry(w.e), 1000011);
+    assert_int_equal(correlator_engine_next_due(w.e), 1000011);
     assert_int_equal(world_idle(&w), HALE_OK);
     assert_int_equal(json_array_size(w.log), 6);
-    assert_int_equal(correlator_engine_next_expiry(w.e), INT64_MAX);
+    assert_int_equal(correlator_engine_next_due(w.e), INT64_MAX);
     assert_int_equal(correlator_engine_stats(w.e)->by_state[HALE_STATE_OK], 2);
     world_fini(&w);
 }

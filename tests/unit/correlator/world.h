@@ -250,7 +250,7 @@ static inline enum hale_rc world_event(struct world *w, const json_t *given)
     enum hale_rc rc = hale_event_decode(hale_str_from(text), &ev);
     HALE_ASSERT(rc == HALE_OK);
     const struct correlator_input *in = world_next(w);
-    rc = correlator_engine_expire(w->e, in->entry_ms, in);
+    rc = correlator_engine_due(w->e, in->entry_ms, in);
     HALE_ASSERT(rc == HALE_OK);
     rc = correlator_engine_event(w->e, &ev, in);
     hale_event_fini(&ev);
@@ -263,7 +263,7 @@ static inline enum hale_rc world_event(struct world *w, const json_t *given)
 static inline enum hale_rc world_idle(struct world *w)
 {
     const struct correlator_input *in = world_next(w);
-    return correlator_engine_expire(w->e, in->entry_ms, in);
+    return correlator_engine_due(w->e, in->entry_ms, in);
 }
 
 /* "alarm": n instead of "id": the alarm of the n-th log record (from 1). */
