@@ -31,10 +31,12 @@ struct cli_options {
     const char *expires;  /* --expires, a duration or a time */
     const char *reload;   /* --reload, a pid or a file with one */
     unsigned n_roles;
-    const char *roles[8]; /* --role */
-    const char *range;    /* query: --range, a duration; NULL: an instant */
-    const char *step;     /* query: --step, a duration; "1m" */
-    long limit;           /* --limit */
+    const char *roles[8];   /* --role */
+    const char *range;      /* query: --range, a duration; NULL: an instant */
+    const char *step;       /* query: --step, a duration; "1m" */
+    const char *definition; /* --definition, a name or an id */
+    const char *group;      /* --group k=v,... */
+    long limit;             /* --limit */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
 };
@@ -53,6 +55,8 @@ HALE_MUST_CHECK enum hale_rc cli_dims_query(const struct cli_options *o, char *d
 
 int cli_alarm_list(const struct cli_options *o);
 int cli_alarm_show(const struct cli_options *o, const char *id);
+int cli_alarm_why(const struct cli_options *o, const char *id);
+int cli_definition_why(const struct cli_options *o); /* of o->definition */
 int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
 int cli_series_list(const struct cli_options *o);

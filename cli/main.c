@@ -20,6 +20,10 @@ static const char usage[] =
     "                              (--state, --severity, --name METRIC, --dim k=v, "
     "--limit)\n"
     "  alarm show ID               one alarm: state, evidence, actions\n"
+    "  alarm why ID                why it fired, why nobody was told, why it has not "
+    "fired\n"
+    "  alarm why --definition NAME the same for one without an alarm (--group "
+    "k=v,...)\n"
     "  metric list                 series (--name, --dim k=v, --limit)\n"
     "  metric query NAME           samples of the last 10 minutes\n"
     "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
@@ -81,6 +85,8 @@ enum {
     OPT_ROLE,
     OPT_EXPIRES,
     OPT_RELOAD,
+    OPT_DEFINITION,
+    OPT_GROUP,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -107,6 +113,8 @@ static const struct option longs[] = {
     {"role", required_argument, NULL, OPT_ROLE},
     {"expires", required_argument, NULL, OPT_EXPIRES},
     {"reload", required_argument, NULL, OPT_RELOAD},
+    {"definition", required_argument, NULL, OPT_DEFINITION},
+    {"group", required_argument, NULL, OPT_GROUP},
     {"file", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -188,6 +196,8 @@ static int set_option(struct cli_options *o, int option)
         break;
     case OPT_EXPIRES: o->expires = optarg; break;
     case OPT_RELOAD: o->reload = optarg; break;
+    case OPT_DEFINITION: o->definition = optarg; break;
+    case OPT_GROUP: o->group = optarg; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case OPT_MERGE: o->merge = true; break;
     case 'f': o->file = optarg; break;
@@ -229,6 +239,11 @@ static int dispatch_alarm(const struct cli_options *o, int n, char **words,
     if (strcmp(verb, "show") == 0)
         return n == 3 ? cli_alarm_show(o, words[2])
                       : wrong("alarm show wants", "one alarm id");
+    if (strcmp(verb, "why") == 0 && n == 2 && o->definition != NULL)
+        return cli_definition_why(o);
+    if (strcmp(verb, "why") == 0)
+        return n == 3 ? cli_alarm_why(o, words[2])
+                      : wrong("alarm why wants", "one alarm id, or --definition");
     return wrong("unknown command", "alarm");
 }
 

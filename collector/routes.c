@@ -20,6 +20,7 @@
 #include "collector/series_api.h"
 #include "collector/status_api.h"
 #include "collector/token.h"
+#include "collector/why_api.h"
 
 #define OPEN  0u
 #define WRITE COLLECTOR_OPERATOR
@@ -84,6 +85,8 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/alarm-log",                         READ,  QUERY, collector_alarm_log_get},
     {"GET",    "/v1/journal",                           READ,  QUERY, collector_journal_get},
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
+    {"GET",    "/v1/alarms/{id}/why",                   READ,  QUERY, collector_alarm_why_get},
+    {"GET",    "/v1/alarm-definitions/{id}/why",        READ,  QUERY, collector_definition_why_get},
     {"GET",    "/v1/series",                            READ,  QUERY, collector_series_get},
     {"DELETE", "/v1/series",                            WRITE, WAITS, collector_series_delete},
     {"GET",    "/v1/status",                            READ,  QUERY, collector_status_get},

@@ -20,6 +20,19 @@ struct batch {
     struct hale_stream_id last;
 };
 
+/* The questions of the same XREAD: answered by what the engine knows before the control records. */
+static int on_question(unsigned stream, struct hale_stream_id id, struct hale_str field,
+                       struct hale_str value, void *arg)
+{
+    struct thresholds_shard *s = arg;
+    (void)field;
+    if (stream == 1) {
+        s->asked = id;
+        thresholds_shard_answer(s, id, value);
+    }
+    return s->failed ? 1 : 0;
+}
+
 void thresholds_shard_set_definition(struct thresholds_shard *s, struct hale_str id,
                                      struct hale_str json)
 {
@@ -42,8 +55,9 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
                      struct hale_str value, void *arg)
 {
     struct batch *b = arg;
-    (void)stream;
     (void)field;
+    if (stream != 0)
+        return 0;
     b->last = id;
     struct hale_control *c = &b->record[b->n];
     if (hale_control_decode(value, c) != HALE_OK) {
@@ -97,13 +111,16 @@ static void apply_delete(struct thresholds_shard *s, const struct hale_control *
 enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
                                       const struct hale_reply *xread)
 {
-    const char *keys[] = {HALE_KEYS_CONTROL};
+    const char *keys[] = {HALE_KEYS_CONTROL, HALE_KEYS_ASK};
+    (void)hale_reply_entries(xread, 2, keys, on_question, s);
+    if (s->failed)
+        return HALE_E_IO;
     struct batch *b = calloc(1, sizeof(*b));
     if (b == NULL)
         return thresholds_shard_fail(s, HALE_E_NOMEM, "control records");
     b->s = s;
     b->last = s->control;
-    (void)hale_reply_entries(xread, 1, keys, on_record, b);
+    (void)hale_reply_entries(xread, 2, keys, on_record, b);
     bool changed = false;
     for (unsigned i = 0; i < b->n; i++) {
         const struct hale_control *c = &b->record[i];

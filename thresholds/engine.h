@@ -139,6 +139,28 @@ void thresholds_engine_tick(struct thresholds_engine *e, int64_t until_ms);
 /* Deadline of the next tick, or INT64_MAX. */
 int64_t thresholds_engine_next_tick(const struct thresholds_engine *e);
 
+/* How it stands with one sub-alarm, for people who ask why; nothing is decided. */
+struct thresholds_look {
+    enum hale_state state;
+    bool reported; /* since it was created or its definition changed */
+    bool waits;    /* `for` delays a state that was decided */
+    enum hale_state waits_for;
+    int64_t waits_since_ms, waits_until_ms;
+    int64_t
+        due_ms; /* when time alone leads to the next decision: a window closes and its wait is
+                       over, or silence; INT64_MAX: not before the next sample */
+    int64_t window_start_ms, window_end_ms; /* 0, 0: has no window */
+    uint32_t series;                        /* that feed it */
+    unsigned
+        n_values;   /* of the window's slots, oldest first; NaN: empty. NULL: no window */
+    double *values; /* HALE_EXPR_MAX_TIMES at most; valid until the next call */
+};
+/* HALE_E_NOTFOUND: there is no such sub-alarm. group: sorted by key. */
+HALE_MUST_CHECK enum hale_rc
+thresholds_engine_look(struct thresholds_engine *e, struct hale_str definition_id,
+                       unsigned sub, const struct hale_dim *group, unsigned n_group,
+                       struct thresholds_look *out);
+
 /*
  * Snapshot: the state as fields of a hash (docs/formats/thresholds.md). save hands out
  * the fields that changed since the last saved (all: every field); value.p == NULL: the

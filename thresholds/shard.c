@@ -205,10 +205,11 @@ static bool take_replies(struct thresholds_shard *s, int64_t now_mono_ms)
 
 static void control_turn(struct thresholds_shard *s, int64_t now_mono_ms)
 {
-    const char *keys[] = {HALE_KEYS_CONTROL};
+    const char *keys[] = {HALE_KEYS_CONTROL, HALE_KEYS_ASK};
     enum hale_rc rc = HALE_OK;
     if (!s->ctl_reading) {
-        rc = hale_redis_xread(s->ctl, 1, keys, &s->control, CTL_COUNT, CTL_BLOCK_MS);
+        const struct hale_stream_id after[] = {s->control, s->asked};
+        rc = hale_redis_xread(s->ctl, 2, keys, after, CTL_COUNT, CTL_BLOCK_MS);
         if (rc == HALE_OK)
             rc = hale_redis_flush(s->ctl);
         s->ctl_reading = rc == HALE_OK;

@@ -2,7 +2,7 @@
 #ifndef HALE_THRESHOLDS_SHARD_INNER_H
 #define HALE_THRESHOLDS_SHARD_INNER_H
 /*
- * shard_inner - shared by shard.c, load.c, feed.c, commit.c and control.c; nobody else
+ * shard_inner - shared by shard.c, load.c, feed.c, commit.c, control.c and answer.c; nobody else
  * includes it.
  *
  * Position: (last entry begun, last tick that emitted, number of records since either
@@ -32,7 +32,7 @@ struct thresholds_shard {
     char samples_key[HALE_KEY_MAX], series_key[HALE_KEY_MAX], state_key[HALE_KEY_MAX];
     char meta_key[HALE_KEY_MAX], subalarms_key[HALE_KEY_MAX];
     struct hale_redis *read;  /* TIME and XREAD of samples */
-    struct hale_redis *ctl;   /* XREAD of control records */
+    struct hale_redis *ctl;   /* XREAD of control records and questions */
     struct hale_redis *write; /* everything else */
 
     struct thresholds_engine *engine; /* NULL: not loaded */
@@ -40,6 +40,7 @@ struct thresholds_shard {
     struct thresholds_position pos;    /* now */
     struct thresholds_position output; /* records up to here are written */
     struct hale_stream_id control;     /* control records up to here are applied */
+    struct hale_stream_id asked;       /* questions up to here are answered */
     int64_t now_ms;                    /* stream time: nothing later was processed */
     bool replaying;  /* not yet beyond output: no control record may be applied */
     bool reconciled; /* definitions were compared with the stored ones after the load */
@@ -94,9 +95,12 @@ void thresholds_shard_emit(const struct thresholds_event *ev, void *shard);
 enum hale_rc thresholds_shard_commit(struct thresholds_shard *s);
 enum hale_rc thresholds_shard_snapshot(struct thresholds_shard *s);
 
-/* control.c: the entries of an XREAD of the control stream. */
+/* control.c: the entries of an XREAD of the control stream and of the questions. */
 enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
                                       const struct hale_reply *xread);
+/* answer.c: a question of the stream of them; one that cannot be read or is old is passed over. */
+void thresholds_shard_answer(struct thresholds_shard *s, struct hale_stream_id at,
+                             struct hale_str question);
 /* Decodes stored JSON and gives it to the engine; an unusable one is counted and dropped.
  * */
 void thresholds_shard_set_definition(struct thresholds_shard *s, struct hale_str id,

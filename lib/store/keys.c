@@ -125,6 +125,11 @@ const char *hale_keys_cursor(const char *subscriber, char *dst)
     return named_key("hale:{m}:cursor:", subscriber, dst);
 }
 
+const char *hale_keys_answer(const char *question, char *dst)
+{
+    return named_key("hale:{m}:answer:", question, dst);
+}
+
 const char *hale_keys_health(const char *daemon, char *dst)
 {
     return named_key("hale:{m}:health:", daemon, dst);

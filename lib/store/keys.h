@@ -40,6 +40,8 @@
  * | hale:{m}:cursor:<sub>      | string | actuator   | last seq delivered to the subscriber      |
  * | hale:{m}:act:methods       | hash   | actuator   | method id -> what it was told (courier.h) |
  * | hale:{m}:journal           | stream | actuator   | field j = journal row                     |
+ * | hale:{m}:ask              | stream | collector  | field j = question about sub-alarms (docs/formats/why.md) |
+ * | hale:{m}:answer:<id>       | list   | thresholds | answers to it, one per shard, EX 10       |
  * | hale:{m}:health:<daemon>   | string | each       | health JSON, EX 10, refreshed every 3 s   |
  *
  * Ceilings: samples and subalarms are trimmed (XTRIM MINID) by their last consumer's position;
@@ -72,6 +74,8 @@
 #define HALE_KEYS_ACT_META    "hale:{m}:act:meta"
 #define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
+#define HALE_KEYS_ASK         "hale:{m}:ask"
+#define HALE_KEYS_ASK_MAX     "256" /* questions kept; an answer is waited for 1 s */
 
 const char *hale_keys_samples(unsigned shard, char *dst);
 const char *hale_keys_series(unsigned shard, char *dst);
@@ -85,5 +89,6 @@ const char *hale_keys_thr_meta(unsigned shard, char *dst);
 const char *hale_keys_subalarms(unsigned shard, char *dst);
 const char *hale_keys_lease(const char *target, char *dst);
 const char *hale_keys_cursor(const char *subscriber, char *dst);
+const char *hale_keys_answer(const char *question, char *dst);
 const char *hale_keys_health(const char *daemon, char *dst);
 #endif

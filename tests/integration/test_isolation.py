@@ -148,6 +148,8 @@ CASES = {
     ("GET", "/v1/alarm-log"): {"get": ["", "?after=0", "?alarm_id={alarm}"]},
     ("GET", "/v1/journal"): {"get": ["", "?after=0-0", "?alarm_id={alarm}"]},
     ("GET", "/v1/alarms/{id}"): {"get": [""], "id": "alarm"},
+    ("GET", "/v1/alarms/{id}/why"): {"get": [""], "id": "alarm"},
+    ("GET", "/v1/alarm-definitions/{id}/why"): {"get": ["", "?group=host:{needle}"], "id": "definition"},
     ("GET", "/v1/status"): {"get": [""]},
     ("GET", "/v1/series"): {"get": ["", "?name=m.{needle}", "?dimensions=host:{needle}"]},
     ("DELETE", "/v1/series"): {"drop": "?name=m.{needle}"},

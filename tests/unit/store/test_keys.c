@@ -28,6 +28,7 @@ static void test_names(void **state)
     assert_string_equal(hale_keys_slots(2, k), "hale:{s2}:slots");
     assert_string_equal(hale_keys_checkpoint(1, "hot", k), "hale:{s1}:cp:hot");
     assert_string_equal(hale_keys_thr_state(1, k), "hale:{s1}:thr:state");
+    assert_string_equal(hale_keys_answer("q1", k), "hale:{m}:answer:q1");
     assert_string_equal(hale_keys_thr_meta(1, k), "hale:{s1}:thr:meta");
     assert_string_equal(hale_keys_subalarms(1, k), "hale:{s1}:subalarms");
     assert_string_equal(hale_keys_lease("vm:42", k), "hale:{m}:lease:vm:42");
