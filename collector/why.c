@@ -363,14 +363,30 @@ static void say_group(struct work *w, const json_t *sub, const json_t *g, bool n
     answer(w, code, int_of(sub, "sub"), b, NULL);
 }
 
+/* Of arithmetic: one of its metrics is silent. */
+static void say_old_operand(struct work *w, const json_t *sub, const json_t *operand,
+                            struct hale_buf *b)
+{
+    struct hale_buf before;
+    hale_buf_init(&before, TEXT_MAX);
+    begin(sub, &before);
+    hale_buf_printf(&before, "lacks %s: it ", text_of(operand, "metric"));
+    if (!before.failed && add_silence(w, sub, operand, before.p, b))
+        answer(w, "no_data", int_of(sub, "sub"), b, NULL);
+    hale_buf_fini(&before);
+}
+
 static void say_sub(struct work *w, const json_t *facts, const json_t *sub,
                     struct hale_buf *b)
 {
     const json_t *groups = json_object_get(sub, "groups"), *v;
     size_t i;
+    bool many = json_array_size(json_object_get(sub, "operands")) > 1;
     json_array_foreach (json_object_get(sub, "operands"), i, v) {
         if (int_of(v, "series") == 0)
             say_no_series(w, facts, sub, v, b);
+        else if (many)
+            say_old_operand(w, sub, v, b);
     }
     json_array_foreach (groups, i, v) {
         bool same =

@@ -13,9 +13,9 @@
 /* Series of one operand, by group. */
 struct scan {
     const struct hale_definition *d;
-    const struct hale_subexpr *x;
-    json_t *group; /* that is asked about; NULL: any */
-    json_t *found; /* group text -> {"group","series","newest_ms"} */
+    const struct hale_term *x; /* the operand */
+    json_t *group;             /* that is asked about; NULL: any */
+    json_t *found;             /* group text -> {"group","series","newest_ms"} */
     size_t max;
     size_t series;
     int64_t newest_ms;
@@ -85,7 +85,7 @@ static void take_series(struct collector_series *series, const struct hale_serie
                         void *arg)
 {
     struct scan *s = arg;
-    if (!hale_subexpr_matches(s->x, text))
+    if (!hale_term_matches(s->x, text))
         return;
     json_t *group = group_of(s, text);
     if (group == NULL) {
@@ -128,13 +128,14 @@ static bool plain(struct hale_str value)
 
 /* First those series that have the whole group, which the index finds; only when there is none, those
  * that lack some of its keys, which takes a look at each series of the metric. */
-static void scan_operand(struct collector *c, struct scan *s,
-                         const struct hale_subexpr *x)
+static void scan_operand(struct collector *c, struct scan *s, const struct hale_term *x)
 {
     struct collector_selector sel = select_metric(s->d, x->name);
     const char *key;
     const json_t *value;
     s->x = x;
+    s->series = 0;
+    s->newest_ms = COLLECTOR_NEVER_MS;
     for (unsigned i = 0; i < x->n_dims; i++) {
         if (plain(x->dims[i].value) &&
             !add_filter(&sel.dims, x->dims[i].key, x->dims[i].value))
@@ -168,9 +169,9 @@ static void count_one(struct collector_series *series, const struct hale_series 
 
 /* --- a sub-expression --------------------------------------------------------------------------- */
 
-static json_t *operand_json(struct collector *c, const struct scan *s,
-                            const struct hale_subexpr *x)
+static json_t *operand_json(struct collector *c, const struct scan *s)
 {
+    const struct hale_term *x = s->x;
     struct collector_selector sel = select_metric(s->d, x->name);
     size_t all = s->series;
     if (s->series == 0)
@@ -227,22 +228,30 @@ static json_t *sub_json(struct collector *c, const struct hale_definition *d, un
                         json_t *group)
 {
     const struct hale_subexpr *x = &d->expr->subs[i];
-    struct scan s = {.d = d,
-                     .group = group,
-                     .found = json_object(),
-                     .max = COLLECTOR_WHY_GROUPS,
-                     .newest_ms = COLLECTOR_NEVER_MS};
+    struct scan s = {
+        .d = d, .group = group, .found = json_object(), .max = COLLECTOR_WHY_GROUPS};
     struct hale_buf text;
-    if (s.found == NULL)
+    json_t *operands = json_array();
+    bool bad = operands == NULL;
+    if (s.found == NULL) {
+        json_decref(operands);
         return NULL;
-    scan_operand(c, &s, x);
+    }
+    for (unsigned t = 0; t < hale_subexpr_terms(x) && !bad; t++) {
+        struct hale_term term = hale_subexpr_term(x, t);
+        scan_operand(c, &s, &term);
+        bad = s.failed || json_array_append_new(operands, operand_json(c, &s)) != 0;
+    }
     hale_buf_init(&text, 65536);
     hale_subexpr_format(x, &text);
-    json_t *operand = s.failed || text.failed ? NULL : operand_json(c, &s, x);
+    if (bad || text.failed) {
+        json_decref(operands);
+        operands = NULL;
+    }
     json_t *groups = groups_list(s.found);
-    json_t *o = json_pack("{s:i, s:s%, s:I, s:[o], s:o}", "sub", (int)i, "expression",
+    json_t *o = json_pack("{s:i, s:s%, s:I, s:o, s:o}", "sub", (int)i, "expression",
                           text.p != NULL ? text.p : "", text.len, "window_s",
-                          (json_int_t)x->period_s * x->times, "operands", operand,
+                          (json_int_t)x->period_s * x->times, "operands", operands,
                           "groups", groups);
     hale_buf_fini(&text);
     return o;
@@ -392,8 +401,13 @@ json_t *collector_why_groups(struct collector *c, const struct hale_definition *
                              size_t max)
 {
     struct scan s = {.d = d, .found = json_object(), .max = max};
-    for (unsigned i = 0; s.found != NULL && i < d->expr->n_subs; i++)
-        scan_operand(c, &s, &d->expr->subs[i]);
+    for (unsigned i = 0; s.found != NULL && i < d->expr->n_subs; i++) {
+        const struct hale_subexpr *x = &d->expr->subs[i];
+        for (unsigned t = 0; t < hale_subexpr_terms(x); t++) {
+            struct hale_term term = hale_subexpr_term(x, t);
+            scan_operand(c, &s, &term);
+        }
+    }
     json_t *list = s.found != NULL ? groups_list(s.found) : NULL;
     if (s.failed) {
         json_decref(list);

@@ -299,7 +299,7 @@ def plain(answer, ids=()):
     text = answer.body.decode(errors="replace")
     for i in ids:
         text = text.replace(i, "ID")
-    text = re.sub(r'"(time_ms|used_memory_bytes)":\d+', r'"\1":0', text)
+    text = re.sub(r'"(time_ms|used_memory_bytes|idle_s)":\d+', r'"\1":0', text)
     text = re.sub(r"1[0-9]{9}(\.[0-9]+)?,", "TIME,", text)
     text = re.sub(r'"(start|end|time)=?[0-9.]+"', "TIME", text)
     text = re.sub(r"(start|end)=\d+", r"\1=T", text)
