@@ -21,6 +21,7 @@
 #include "actuator/guard.h"
 #include "base/rc.h"
 #include "model/alarm.h"
+#include "model/yaml.h"
 
 #define ACTUATOR_POLICIES_MAX    1000
 #define ACTUATOR_STEPS_MAX       16
@@ -70,6 +71,10 @@ HALE_MUST_CHECK enum hale_rc actuator_policies_load_file(const char *path,
                                                          struct hale_err *err);
 HALE_MUST_CHECK enum hale_rc actuator_policies_load(struct hale_str text,
                                                     const char *source,
+                                                    struct actuator_policies **out,
+                                                    struct hale_err *err);
+/* The same from the list under the key `policies` of some document. */
+HALE_MUST_CHECK enum hale_rc actuator_policies_read(const struct hale_yaml_node *list,
                                                     struct actuator_policies **out,
                                                     struct hale_err *err);
 void actuator_policies_free(struct actuator_policies *p); /* NULL allowed */

@@ -451,14 +451,11 @@ static enum hale_rc read_policy(NODE map, struct actuator_policies *set,
     return rc == HALE_OK ? read_steps(raw.steps, p, err) : rc;
 }
 
-static enum hale_rc read_all(NODE root, struct actuator_policies *set,
-                             struct hale_err *err)
+static enum hale_rc read_list(NODE list, struct actuator_policies *set,
+                              struct hale_err *err)
 {
-    static const struct hale_conf_field top[] = {
-        {"policies", HALE_CONF_NODE, 0, false, NULL, 0, 0, NULL, "list of policies"}};
-    NODE list = NULL;
-    enum hale_rc rc = hale_conf_read(root, top, 1, (void *)&list, err);
-    if (rc != HALE_OK || hale_yaml_kind(list) == HALE_YAML_NULL)
+    enum hale_rc rc = HALE_OK;
+    if (hale_yaml_kind(list) == HALE_YAML_NULL)
         return rc;
     if (hale_yaml_kind(list) != HALE_YAML_LIST)
         return hale_yaml_error(list, err, "policies must be a list ('- name: ...')");
@@ -470,6 +467,27 @@ static enum hale_rc read_all(NODE root, struct actuator_policies *set,
         return nomem(err);
     for (size_t i = 0; i < n && rc == HALE_OK; i++)
         rc = read_policy(hale_yaml_item(list, i), set, err);
+    return rc;
+}
+
+static enum hale_rc read_all(NODE root, struct actuator_policies *set,
+                             struct hale_err *err)
+{
+    static const struct hale_conf_field top[] = {
+        {"policies", HALE_CONF_NODE, 0, false, NULL, 0, 0, NULL, "list of policies"}};
+    NODE list = NULL;
+    enum hale_rc rc = hale_conf_read(root, top, 1, (void *)&list, err);
+    return rc == HALE_OK ? read_list(list, set, err) : rc;
+}
+
+enum hale_rc actuator_policies_read(NODE list, struct actuator_policies **out,
+                                    struct hale_err *err)
+{
+    struct actuator_policies *set = calloc(1, sizeof(*set));
+    enum hale_rc rc = set != NULL ? read_list(list, set, err) : nomem(err);
+    *out = rc == HALE_OK ? set : NULL;
+    if (rc != HALE_OK)
+        actuator_policies_free(set);
     return rc;
 }
 

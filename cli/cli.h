@@ -36,6 +36,9 @@ struct cli_options {
     const char *step;       /* query: --step, a duration; "1m" */
     const char *definition; /* --definition, a name or an id */
     const char *group;      /* --group k=v,... */
+    bool verbose;           /* test: -v, the whole course */
+    const char *junit;      /* test: --junit, a file */
+    const char *from, *to;  /* backtest: --from, --to, times or durations before now */
     long limit;             /* --limit */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
@@ -68,4 +71,6 @@ int cli_token_create(const struct cli_options *o, const char *name);
 int cli_token_list(const struct cli_options *o);
 int cli_token_revoke(const struct cli_options *o, const char *name);
 int cli_status(const struct cli_options *o);
+/* n >= 1 scenario files. CLI_FAILED: not as expected; CLI_USAGE: a file could not be run. */
+int cli_test(const struct cli_options *o, int n, char **paths);
 #endif

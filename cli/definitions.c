@@ -155,6 +155,22 @@ static enum hale_rc read_definition(const struct hale_yaml_node *n, json_t *seen
     return rc;
 }
 
+enum hale_rc cli_definitions_list(const struct hale_yaml_node *list, json_t **out,
+                                  struct hale_err *err)
+{
+    json_t *all = json_array(), *seen = json_object();
+    enum hale_rc rc = HALE_OK;
+    *out = NULL;
+    for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++)
+        rc = read_definition(hale_yaml_item(list, i), seen, all, err);
+    json_decref(seen);
+    if (rc == HALE_OK)
+        *out = all;
+    else
+        json_decref(all);
+    return rc;
+}
+
 enum hale_rc cli_definitions_read(const struct hale_yaml_node *root, json_t **out,
                                   struct hale_err *err)
 {
@@ -170,16 +186,7 @@ enum hale_rc cli_definitions_read(const struct hale_yaml_node *root, json_t **ou
             return hale_yaml_error(value, err,
                                    "only 'alarm_definitions:' may stand at the top");
     }
-    json_t *all = json_array(), *seen = json_object();
-    enum hale_rc rc = HALE_OK;
-    for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++)
-        rc = read_definition(hale_yaml_item(list, i), seen, all, err);
-    json_decref(seen);
-    if (rc == HALE_OK)
-        *out = all;
-    else
-        json_decref(all);
-    return rc;
+    return cli_definitions_list(list, out, err);
 }
 
 enum hale_rc cli_definitions_load(const char *path, json_t **out, struct hale_err *err)

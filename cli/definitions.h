@@ -21,4 +21,7 @@ HALE_MUST_CHECK enum hale_rc cli_definitions_load(const char *path, json_t **out
 /* The same from the document's root node. */
 HALE_MUST_CHECK enum hale_rc cli_definitions_read(const struct hale_yaml_node *root,
                                                   json_t **out, struct hale_err *err);
+/* The same from the list of definitions alone. */
+HALE_MUST_CHECK enum hale_rc cli_definitions_list(const struct hale_yaml_node *list,
+                                                  json_t **out, struct hale_err *err);
 #endif

@@ -45,6 +45,9 @@ static const char usage[] =
     "                              --expires 90d, --file FILE, --reload PID)\n"
     "  token list                  tokens of the file: name, tenant, roles, expiry\n"
     "  token revoke NAME           takes a token out of the file\n"
+    "  test FILE...                run scenarios: series, events, commands in; alarms, "
+    "notifications,\n"
+    "                              actions out (-v, --junit FILE)\n"
     "  check FILE                  check a file of alarm definitions, policies or "
     "tokens, offline\n"
     "\n"
@@ -87,6 +90,7 @@ enum {
     OPT_RELOAD,
     OPT_DEFINITION,
     OPT_GROUP,
+    OPT_JUNIT,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -115,6 +119,8 @@ static const struct option longs[] = {
     {"reload", required_argument, NULL, OPT_RELOAD},
     {"definition", required_argument, NULL, OPT_DEFINITION},
     {"group", required_argument, NULL, OPT_GROUP},
+    {"junit", required_argument, NULL, OPT_JUNIT},
+    {"verbose", no_argument, NULL, 'v'},
     {"file", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -200,6 +206,8 @@ static int set_option(struct cli_options *o, int option)
     case OPT_GROUP: o->group = optarg; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case OPT_MERGE: o->merge = true; break;
+    case OPT_JUNIT: o->junit = optarg; break;
+    case 'v': o->verbose = true; break;
     case 'f': o->file = optarg; break;
     default:
         (void)fprintf(stderr, "      hale --help shows the options\n");
@@ -268,6 +276,9 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     if (strcmp(noun, "check") == 0)
         return n == 2 ? cli_check(o, verb)
                       : wrong("check wants one file, got", n > 2 ? words[2] : "none");
+    if (strcmp(noun, "test") == 0)
+        return n > 1 ? cli_test(o, n - 1, words + 1)
+                     : wrong("test wants scenario files, got", "none");
     if (strcmp(noun, "alarm") == 0)
         return dispatch_alarm(o, n, words, verb);
     if (strcmp(noun, "metric") == 0)
@@ -312,7 +323,7 @@ int main(int argc, char **argv)
     char url_text[2048];
     int option, code;
 
-    while ((option = getopt_long(argc, argv, "f:h", longs, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "f:hv", longs, NULL)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);
             return CLI_OK;

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lab_correlator - the correlator's side of the lab: what correlator/feed.c and load.c do with Redis. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/lab_inner.h"
+#include "model/definition.h"
+
+static void on_log(void *arg, const struct hale_log_record *r)
+{
+    struct cli_lab *lab = arg;
+    hale_buf_reset(&lab->scratch);
+    enum hale_rc rc = hale_log_record_encode(r, &lab->scratch);
+    if (lab_note(lab, rc) == HALE_OK)
+        (void)lab_push(lab, &lab->logs, hale_buf_str(&lab->scratch));
+}
+
+static void on_put(void *arg, enum correlator_table table, struct hale_str field,
+                   struct hale_str value)
+{
+    struct cli_lab *lab = arg;
+    char *key = strndup(field.p, field.len);
+    if (key == NULL || json_object_set_new(lab->tables[table], key,
+                                           json_stringn(value.p, value.len)) != 0)
+        (void)lab_note(lab, HALE_E_NOMEM);
+    free(key);
+}
+
+static void on_del(void *arg, enum correlator_table table, struct hale_str field)
+{
+    struct cli_lab *lab = arg;
+    char *key = strndup(field.p, field.len);
+    if (key == NULL)
+        (void)lab_note(lab, HALE_E_NOMEM);
+    else
+        (void)json_object_del(lab->tables[table], key);
+    free(key);
+}
+
+const struct correlator_input *
+lab_correlator_in(struct cli_lab *lab, struct correlator_input *in, char *id, size_t size)
+{
+    (void)snprintf(id, size, "%" PRId64 "-%" PRIu64, lab->now_ms, lab->entries++);
+    *in = (struct correlator_input){
+        .entry_id = id, .entry_ms = lab->now_ms, .now_us = lab->now_ms * 1000};
+    return in;
+}
+
+/* --- loading ----------------------------------------------------------------------- */
+
+static enum hale_rc load_definitions(struct cli_lab *lab)
+{
+    const char *name;
+    json_t *text;
+    enum hale_rc rc = HALE_OK;
+    json_object_foreach (lab->definitions, name, text) {
+        struct hale_definition *d = NULL;
+        if (rc == HALE_OK)
+            rc = hale_definition_decode(hale_str_from(json_string_value(text)), &d, NULL);
+        if (rc == HALE_OK)
+            rc = correlator_engine_define(lab->correlator, d, NULL);
+    }
+    return rc;
+}
+
+static enum hale_rc load_table(struct cli_lab *lab, enum correlator_table table)
+{
+    const char *field;
+    json_t *value;
+    enum hale_rc rc = HALE_OK;
+    json_t *rows = json_copy(lab->tables[table]); /* loading may change the table */
+    json_object_foreach (rows, field, value) {
+        if (rc == HALE_OK)
+            rc = correlator_engine_load(
+                lab->correlator, table, hale_str_from(field),
+                (struct hale_str){json_string_value(value), json_string_length(value)});
+    }
+    json_decref(rows);
+    return rc;
+}
+
+enum hale_rc lab_correlator_boot(struct cli_lab *lab)
+{
+    const struct correlator_limits limits = {.max_alarms = lab->conf->max_alarms,
+                                             .max_subs = CORRELATOR_MAX_SUBS,
+                                             .max_metrics = CORRELATOR_MAX_METRICS};
+    const struct correlator_sink sink = {
+        .arg = lab, .log = on_log, .put = on_put, .del = on_del};
+    struct correlator_input in;
+    char id[48];
+    lab->correlator = correlator_engine_new(&limits, &sink);
+    if (lab->correlator == NULL)
+        return HALE_E_NOMEM;
+    enum hale_rc rc = load_definitions(lab);
+    if (rc == HALE_OK)
+        rc = load_table(lab, CORRELATOR_SUBS);
+    if (rc == HALE_OK)
+        rc = load_table(lab, CORRELATOR_ALARMS);
+    if (rc == HALE_OK)
+        rc = correlator_engine_loaded(lab->correlator, lab->seq,
+                                      lab_correlator_in(lab, &in, id, sizeof(id)));
+    return rc == HALE_OK ? lab_correlator_commit(lab) : rc;
+}
+
+/* --- inputs ------------------------------------------------------------------------ */
+
+static void tell(struct cli_lab *lab, const char *text)
+{
+    const struct cli_lab_sink *sink = &lab->conf->sink;
+    struct hale_log_record r;
+    if (lab_note(lab, hale_log_record_decode(hale_str_from(text), &r)) != HALE_OK)
+        return;
+    if (sink->log != NULL)
+        sink->log(sink->arg, &r);
+    lab_acts_record(&lab->acts, &r);
+    hale_log_record_fini(&r);
+}
+
+enum hale_rc lab_correlator_commit(struct cli_lab *lab)
+{
+    char *text;
+    enum hale_rc rc = lab_note(lab, correlator_engine_flush(lab->correlator));
+    lab->seq = correlator_engine_seq(lab->correlator);
+    while ((text = lab_pop(&lab->logs)) != NULL) {
+        if (rc == HALE_OK)
+            tell(lab, text);
+        free(text);
+    }
+    return lab->failed;
+}
+
+static enum hale_rc do_due(struct cli_lab *lab)
+{
+    struct correlator_input in;
+    char id[48];
+    if (correlator_engine_next_due(lab->correlator) > lab->now_ms)
+        return HALE_OK;
+    enum hale_rc rc = correlator_engine_due(lab->correlator, lab->now_ms,
+                                            lab_correlator_in(lab, &in, id, sizeof(id)));
+    return rc == HALE_OK ? lab_correlator_commit(lab) : rc;
+}
+
+static enum hale_rc take_sub(struct cli_lab *lab, const char *text)
+{
+    struct hale_sub_record r;
+    struct correlator_input in;
+    char id[48];
+    enum hale_rc rc = hale_sub_record_decode(hale_str_from(text), &r);
+    if (rc != HALE_OK)
+        return rc;
+    rc = correlator_engine_sub(lab->correlator, &r,
+                               lab_correlator_in(lab, &in, id, sizeof(id)));
+    if (rc == HALE_E_INVAL) /* of a definition that has changed since: no effect */
+        rc = HALE_OK;
+    hale_sub_record_fini(&r);
+    return rc == HALE_OK ? lab_correlator_commit(lab) : rc;
+}
+
+enum hale_rc lab_correlator_turn(struct cli_lab *lab)
+{
+    char *text;
+    enum hale_rc rc = do_due(lab);
+    while ((text = lab_pop(&lab->subs)) != NULL) {
+        if (rc == HALE_OK)
+            rc = take_sub(lab, text);
+        free(text);
+    }
+    return lab_note(lab, rc);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_CLI_LAB_INNER_H
+#define HALE_CLI_LAB_INNER_H
+/*
+ * lab_inner - what lab.c (inputs, time), lab_correlator.c (its tables and restart) and lab_acts.c
+ * (the actuator with a ledger in memory) share. Nobody else includes it.
+ */
+#include "actuator/engine.h"
+#include "base/buf.h"
+#include "base/id.h"
+#include "base/map.h"
+#include "cli/lab.h"
+#include "correlator/engine.h"
+
+#define LAB_ROWS_MAX 8
+#define LAB_TEXT_MAX (8u << 20)
+
+struct lab_queue { /* texts, first in first out */
+    char **v;
+    size_t head, n, cap;
+};
+
+struct lab_series {
+    uint64_t id;
+    struct hale_buf canonical;
+};
+
+struct lab_job { /* a commit's answer or a call's, on its way to the actuator */
+    struct lab_job *next;
+    int64_t at_ms;
+    char run_id[HALE_UUID_TEXT];
+    bool is_commit;
+    enum actuator_commit_result result;
+    int64_t token;
+    char holder[80];
+    enum hale_rc rc;
+    bool sent;
+    unsigned status;
+    char *body, *location;
+};
+
+struct lab_acts {
+    struct cli_lab *lab;
+    struct actuator_engine *engine;
+    json_t *runs, *guards; /* id, target -> text */
+    json_t *leases;        /* target -> "<token>:<run id>" */
+    int64_t fence;
+    struct lab_job *jobs; /* by time, then by age */
+    unsigned n_operations;
+};
+
+struct cli_lab {
+    const struct cli_lab_conf *conf;
+    int64_t now_ms;
+    uint64_t entries; /* stream entries so far: makes their ids unique */
+    enum hale_rc failed;
+    struct thresholds_engine *thresholds;
+    struct correlator_engine *correlator;
+    json_t *tables[2];   /* of the correlator: field -> text */
+    int64_t seq;         /* of the alarm log */
+    json_t *definitions; /* name -> text as stored */
+    struct lab_queue subs, logs;
+    unsigned n_series, cap_series;
+    struct lab_series *series;
+    struct lab_acts acts;
+    struct hale_buf scratch;
+};
+
+/* --- lab.c --- */
+enum hale_rc lab_push(struct cli_lab *lab, struct lab_queue *q, struct hale_str text);
+char *lab_pop(struct lab_queue *q); /* NULL: empty; the caller frees it */
+/* Latches and returns rc unless it is HALE_OK. */
+enum hale_rc lab_note(struct cli_lab *lab, enum hale_rc rc);
+
+/* --- lab_correlator.c --- */
+/* A new engine from tables and definitions. */
+enum hale_rc lab_correlator_boot(struct cli_lab *lab);
+/* The place of the next entry. */
+const struct correlator_input *lab_correlator_in(struct cli_lab *lab,
+                                                 struct correlator_input *in, char *id,
+                                                 size_t size);
+/* What is due by now, then the sub-alarm records that wait, then all that follows of them. */
+enum hale_rc lab_correlator_turn(struct cli_lab *lab);
+/* After an input of the correlator: its tables and what follows of its log. */
+enum hale_rc lab_correlator_commit(struct cli_lab *lab);
+
+/* --- lab_acts.c --- */
+enum hale_rc lab_acts_boot(struct lab_acts *a, struct cli_lab *lab);
+void lab_acts_fini(struct lab_acts *a);
+void lab_acts_record(struct lab_acts *a, const struct hale_log_record *r);
+int64_t lab_acts_next_ms(const struct lab_acts *a);
+void lab_acts_turn(struct lab_acts *a);
+enum hale_rc lab_acts_restart(struct lab_acts *a);
+#endif
