@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scenario files: what they refuse, and that a verdict says what differs, where. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/scenario_run.h"
+
+#define DEFINITION                                                                       \
+    "alarm_definitions:\n"                                                               \
+    "- {name: hot, expression: last(temp) > 50, match_by: [hostname]}\n"
+#define SERIES(values)                                                                   \
+    "series:\n"                                                                          \
+    "- {metric: temp, dimensions: {hostname: h1}, interval: 10s, values: " values "}\n"
+
+/* The text of the error, or the verdict's, into dst. */
+static void judge(const char *text, char *dst, size_t size)
+{
+    struct cli_scenario *s = NULL;
+    struct cli_verdict v;
+    struct hale_err err = {0};
+    if (cli_scenario_read(hale_str_from(text), "s.yaml", &s, &err) != HALE_OK) {
+        (void)hale_err_str(&err, dst, size);
+        return;
+    }
+    if (cli_scenario_run(s, false, &v, &err) != HALE_OK)
+        (void)hale_err_str(&err, dst, size);
+    else
+        (void)snprintf(dst, size, "%u/%u %s", v.failed, v.expected,
+                       v.text.p != NULL ? v.text.p : "");
+    cli_verdict_fini(&v);
+    cli_scenario_free(s);
+}
+
+struct example {
+    const char *text;
+    const char *says; /* must be in it */
+};
+
+static void run_examples(const struct example *examples, size_t n)
+{
+    char got[4096];
+    for (size_t i = 0; i < n; i++) {
+        judge(examples[i].text, got, sizeof(got));
+        if (strstr(got, examples[i].says) == NULL)
+            fail_msg("%s\nexpected: %s\ngot: %s", examples[i].text, examples[i].says,
+                     got);
+    }
+}
+
+static void test_refused(void **state)
+{
+    static const struct example examples[] = {
+        {"serie: []\n", "s.yaml:1: unknown key 'serie' - did you mean 'series'?"},
+        {"series:\n- {metric: m, values: 1 x}\n",
+         "s.yaml:2: values, character 3: 'x' is not a value"},
+        {"series:\n- {metric: m}\n", "s.yaml:2: either values or samples"},
+        {"series:\n- {metric: m, samples: [[1s, 2], [x, 3]]}\n",
+         "s.yaml:2: a time and a value are wanted here, like [90s, 7.5]"},
+        {"series: {metric: m}\n", "series: a list is wanted here"},
+        {"events:\n- {at: 1s, typ: x}\n", "unknown key 'typ' - did you mean 'type'?"},
+        {"events:\n- {at: 1, type: x}\n", "at"},
+        {"do:\n- {at: 1s}\n", "s.yaml:2: one command is wanted here"},
+        {"do:\n- {at: 1s, restart: corelator}\n", "did you mean 'correlator'?"},
+        {"do:\n- {at: 1s, restart: all, undefine: x}\n", "one command is wanted here"},
+        {"expect:\n- {alarms: []}\n", "alarms want a time"},
+        {"expect:\n- {at: 1s, notifications: []}\n", "'at' belongs to each line"},
+        {"expect:\n- {at: 1s}\n",
+         "one of alarms, notifications, transitions and actions"},
+        {"expect:\n- at: 1s\n  alarms: [{alarm: x, state: BAD}]\n", "s.yaml:3:"},
+        {"expect:\n- at: 1s\n  alarms: [{alarm: '{a=b}'}]\n",
+         "an alarm's name is wanted"},
+        {"expect:\n- at: 1s\n  alarms: [{alarm: 'x{a}'}]\n", "does not name an alarm"},
+        {"start: today\n", "s.yaml:1: start: a time like 2024-01-01T00:00:00Z"},
+        {"definitions: no-such-file.yaml\n", "no-such-file.yaml"},
+        {"policies: []\npolicies_file: x\n", "not both"},
+        {"alarm_definitions:\n- {name: a, expression: avg(x) >}\n", "s.yaml:2:"},
+        {"series:\n- {metric: 'a(b', values: 1}\n", "s.yaml:2: "},
+        {"do:\n- {at: 1s, delete: {alarm: x}}\n",
+         "s.yaml:2: there is no such alarm at this time"},
+        {"do:\n- {at: 1s, undefine: x}\n", "s.yaml:2: there is no such definition"},
+    };
+    (void)state;
+    run_examples(examples, sizeof(examples) / sizeof(examples[0]));
+}
+
+static void test_verdicts(void **state)
+{
+    static const struct example examples[] = {
+        {"", "0/0"},
+        {DEFINITION SERIES(
+             "60 60 10") "expect:\n- at: 10s\n  alarms: [{alarm: hot, state: "
+                         "ALARM, severity: LOW, reason: '60.0'}]\n",
+         "0/1"},
+        {DEFINITION SERIES("60 60 10") "expect:\n- at: 20s\n  alarms:\n"
+                                       "  - {alarm: 'hot{hostname=h1}', state: ALARM}\n",
+         "s.yaml:8: hot{hostname=h1}: state: expected 'ALARM', got 'OK'"},
+        {DEFINITION SERIES("60") "expect:\n- at: 20s\n  alarms:\n"
+                                 "  - {alarm: hot, group: {hostname: h2}}\n",
+         "s.yaml:8: hot{hostname=h2}: expected an alarm, got 0"},
+        {DEFINITION SERIES(
+             "60") "expect:\n- at: 20s\n  alarms: [{alarm: hot, absent: yes}]\n",
+         "expected no such alarm, got 1"},
+        {DEFINITION SERIES(
+             "60") "expect:\n- at: 20s\n  alarms: [{alarm: hot, count: 2}]\n",
+         "expected 2 of them, got 1"},
+        {DEFINITION SERIES("60") "expect:\n- at: 20s\n  others: no\n  alarms: []\n",
+         "not expected: hot{hostname=h1} ALARM"},
+        {DEFINITION SERIES("60 10") "expect:\n- notifications:\n"
+                                    "  - {at: 0s, alarm: hot, state: ALARM}\n"
+                                    "  - {at: 10s, alarm: hot, state: OK}\n",
+         "0/1"},
+        {DEFINITION SERIES("60 10") "expect:\n- notifications:\n"
+                                    "  - {at: 0s, alarm: hot, state: ALARM}\n",
+         "    + 10s hot{hostname=h1} ALARM -> OK LOW"},
+        {DEFINITION SERIES("60 60") "expect:\n- notifications:\n"
+                                    "  - {at: 0s, alarm: hot, state: ALARM}\n"
+                                    "  - {at: 5s, within: 5s, alarm: hot, state: OK}\n",
+         "    - 5s to 10s hot OK   (s.yaml:8)"},
+        {DEFINITION SERIES("60 10 60") "expect:\n- notifications:\n"
+                                       "  - {at: 10s, alarm: hot, state: OK}\n"
+                                       "  others: yes\n",
+         "0/1"},
+        {DEFINITION SERIES("60 10 60") "expect:\n- from: 5s\n  to: 15s\n  transitions:\n"
+                                       "  - {at: 10s, alarm: hot, old_state: ALARM}\n",
+         "0/1"},
+        /* In order: the same lines the other way round are not the same. */
+        {DEFINITION SERIES("60 10") "expect:\n- notifications:\n"
+                                    "  - {at: 10s, alarm: hot, state: OK}\n"
+                                    "  - {at: 0s, alarm: hot, state: ALARM}\n",
+         "1/1"},
+        {"length: 1m\nevents:\n- {at: 1s, type: fan, dimensions: {f: a}, expires: 10s}\n"
+         "expect:\n- notifications:\n"
+         "  - {at: 1s, alarm: 'fan{f=a}', state: ALARM, severity: HIGH}\n"
+         "  - {at: 11s, alarm: fan, state: OK}\n",
+         "0/1"},
+    };
+    (void)state;
+    run_examples(examples, sizeof(examples) / sizeof(examples[0]));
+}
+
+#define POLICY                                                                           \
+    "policies:\n- name: heal\n  mode: %s\n  alarm: {definition: hot}\n"                  \
+    "  target: host/${hostname}\n  cooldown: 1m\n  steps:\n"                             \
+    "  - webhook: {url: 'http://vnfm.example/heal/${hostname}', timeout: 5s, retries: "  \
+    "0}\n"                                                                               \
+    "  verify: {alarm: cleared, within: 30s}\n"
+#define EXPECT_ACTIONS "expect:\n- actions:\n"
+
+static void judge_policy(const char *mode, const char *rest, const char *says)
+{
+    char text[4096], got[4096];
+    int n = snprintf(text, sizeof(text), POLICY "%s", mode, rest);
+    assert_true(n > 0 && (size_t)n < sizeof(text));
+    judge(text, got, sizeof(got));
+    if (strstr(got, says) == NULL)
+        fail_msg("%s\nexpected: %s\ngot: %s", text, says, got);
+}
+
+static void test_actions(void **state)
+{
+    (void)state;
+    judge_policy(
+        "observe",
+        DEFINITION SERIES("60 60") EXPECT_ACTIONS
+        "  - {at: 0s, policy: heal, alarm: hot, mode: observe, verdict: observed,"
+        " target: host/h1, steps: ['POST http://vnfm.example/heal/h1'], calls: "
+        "0}\n",
+        "0/1");
+    /* Clears in time; the next one meets the cooldown. */
+    judge_policy("auto",
+                 "length: 2m\n" DEFINITION SERIES("60 60 10 60") EXPECT_ACTIONS
+                 "  - {at: 0s, policy: heal, verdict: triggered, calls: 1, outcome: "
+                 "verified}\n"
+                 "  - {at: 30s, policy: heal, verdict: suppressed, guard: cooldown}\n",
+                 "0/1");
+    /* Does not clear. */
+    judge_policy("auto",
+                 "length: 2m\n" DEFINITION SERIES("60x9") EXPECT_ACTIONS
+                 "  - {at: 0s, policy: heal, calls: 1, outcome: failed}\n",
+                 "0/1");
+    /* The one who is called refuses. */
+    judge_policy(
+        "auto",
+        "length: 2m\nanswers: [{url: /heal/, status: 404}]\n" DEFINITION SERIES("60x9")
+            EXPECT_ACTIONS "  - {at: 0s, policy: heal, outcome: verified}\n",
+        "    + 0s heal hot{hostname=h1} triggered  auto host/h1 failed");
+}
+
+/* All that is written between two restarts at any moment is what is written without one. */
+static void test_restarts(void **state)
+{
+    static const char *const parts[] = {"thresholds", "correlator", "actuator", "all"};
+    static const char base[] =
+        "length: 5m\nalarm_definitions:\n"
+        "- {name: a, expression: 'avg(temp, 30) > 50 for 20s', match_by: [hostname]}\n"
+        "- {name: b, expression: 'max(temp, 30) > 50 times 2 and count(temp, 30) > 1', "
+        "match_by: [hostname]}\n"
+        "- {name: c, expression: 'absent(temp, 40)', match_by: [hostname]}\n"
+        "series:\n- {metric: temp, dimensions: {hostname: h1}, interval: 10s, values: "
+        "60x6 _x6 10x4 70x5}\n"
+        "events:\n- {at: 15s, type: fan, dimensions: {f: a}, expires: 100s}\n";
+    char text[2048];
+    char *plain = NULL;
+    (void)state;
+    for (int at = -1; at < 240; at += 7) {
+        struct cli_scenario *s = NULL;
+        struct cli_verdict v;
+        struct hale_err err = {0};
+        (void)snprintf(text, sizeof(text), "%sdo:\n- {at: %ds, restart: %s}\n", base,
+                       at < 0 ? 0 : at, parts[at < 0 ? 2 : at % 4]);
+        assert_int_equal(cli_scenario_read(hale_str_from(text), "s.yaml", &s, &err),
+                         HALE_OK);
+        assert_int_equal(cli_scenario_run(s, true, &v, &err), HALE_OK);
+        /* The course without the line of the restart itself. */
+        char *line = strstr(v.timeline.p, "restart");
+        while (line != NULL) {
+            char *begin = line;
+            while (begin > v.timeline.p && begin[-1] != '\n')
+                begin--;
+            char *end = strchr(line, '\n') + 1;
+            memmove(begin, end, strlen(end) + 1);
+            line = strstr(v.timeline.p, "restart");
+        }
+        if (plain == NULL)
+            plain = strdup(v.timeline.p);
+        assert_non_null(strstr(plain, "a{hostname=h1}  UNDETERMINED -> ALARM"));
+        assert_non_null(strstr(plain, "fan{f=a}  ALARM -> OK"));
+        assert_string_equal(v.timeline.p, plain);
+        cli_verdict_fini(&v);
+        cli_scenario_free(s);
+    }
+    free(plain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_restarts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
