@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "model/topology.h"
 #include "model/yaml.h"
 #include "store/keys.h"
 #include "store/redis.h"
@@ -47,6 +48,21 @@ static const struct hale_conf_field fields[] = {
      .min = 1,
      .max = 50000000,
      .help = "sub-alarms at most; further ones are refused and counted"},
+    {.key = "max_entities",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, max_entities),
+     .fallback = "1000000",
+     .min = 1,
+     .max = HALE_TOPOLOGY_ENTITIES_MAX,
+     .help = "entities of the topology, of all tenants; further ones are refused and "
+             "counted"},
+    {.key = "max_entities_per_tenant",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, max_entities_per_tenant),
+     .fallback = "1000000",
+     .min = 1,
+     .max = HALE_TOPOLOGY_ENTITIES_MAX,
+     .help = "the same of one tenant"},
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 

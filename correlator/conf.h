@@ -11,12 +11,13 @@
 #include "base/rc.h"
 
 struct correlator_conf {
-    char *redis;            /* URL for hale_redis_new */
-    char *listen;           /* ops listener, "host:port" */
-    int64_t shards;         /* 1..HALE_SHARDS_MAX */
-    int64_t max_alarms;     /* ceiling, > 0 */
-    int64_t max_sub_alarms; /* ceiling, > 0 */
-    int log_level;          /* enum hale_log_level */
+    char *redis;                                   /* URL for hale_redis_new */
+    char *listen;                                  /* ops listener, "host:port" */
+    int64_t shards;                                /* 1..HALE_SHARDS_MAX */
+    int64_t max_alarms;                            /* ceiling, > 0 */
+    int64_t max_sub_alarms;                        /* ceiling, > 0 */
+    int64_t max_entities, max_entities_per_tenant; /* ceilings, > 0 */
+    int log_level;                                 /* enum hale_log_level */
 };
 
 /* For struct hale_daemon_spec. */

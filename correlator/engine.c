@@ -83,7 +83,8 @@ struct correlator_engine *correlator_engine_new(const struct correlator_limits *
     e->loading_alarms = hale_map_new(1u << 24, NULL);
     e->unreadable = hale_map_new(1u << 20, NULL);
     if (e->unreadable == NULL || e->defs == NULL || e->alarms == NULL ||
-        e->faults == NULL || e->loading_faults == NULL || e->loading_alarms == NULL) {
+        e->faults == NULL || e->loading_faults == NULL || e->loading_alarms == NULL ||
+        !cor_topology_attach(e)) {
         correlator_engine_free(e);
         return NULL;
     }
@@ -108,6 +109,7 @@ void correlator_engine_free(struct correlator_engine *e)
     hale_map_free(e->alarms);
     hale_map_free(e->faults);
     cor_due_free(&e->due);
+    cor_topology_free(e->topology);
     hale_buf_fini(&e->scratch);
     e->magic = 0;
     free(e);

@@ -25,10 +25,12 @@
 #include "base/str.h"
 #include "model/alarm.h"
 #include "model/definition.h"
+#include "model/topology.h"
 
 struct correlator_engine;
+struct cor_topology_stats;
 
-enum correlator_table { CORRELATOR_ALARMS, CORRELATOR_SUBS };
+enum correlator_table { CORRELATOR_ALARMS, CORRELATOR_SUBS, CORRELATOR_ENTITIES };
 
 struct correlator_sink {
     void *arg;
@@ -45,6 +47,7 @@ struct correlator_limits {
     size_t max_alarms;  /* metric and event alarms together */
     size_t max_subs;    /* sub-alarms */
     size_t max_metrics; /* series kept per sub-alarm and shown per alarm */
+    size_t max_entities, max_entities_per_tenant; /* 0: HALE_TOPOLOGY_ENTITIES_MAX */
 };
 #define CORRELATOR_MAX_ALARMS  200000
 #define CORRELATOR_MAX_SUBS    1000000
@@ -130,6 +133,21 @@ HALE_MUST_CHECK enum hale_rc correlator_engine_due(struct correlator_engine *e,
 HALE_MUST_CHECK enum hale_rc correlator_engine_control(struct correlator_engine *e,
                                                        const struct hale_control *c,
                                                        const struct correlator_input *in);
+
+/* --- topology (correlator/topology.h): its rows are given to the sink at once ------------------ */
+HALE_MUST_CHECK enum hale_rc
+correlator_engine_topology(struct correlator_engine *e,
+                           const struct hale_topology_update *u,
+                           const struct correlator_input *in);
+/* After the rows were loaded: the stream entry from which on updates are to be given again, up to
+ * the position, for syncs under way; "": none. Entries from it on must not be trimmed. */
+const char *correlator_engine_topology_from(const struct correlator_engine *e);
+HALE_MUST_CHECK enum hale_rc
+correlator_engine_topology_again(struct correlator_engine *e,
+                                 const struct hale_topology_update *u,
+                                 const char *entry_id);
+const struct cor_topology_stats *
+correlator_engine_topology_stats(const struct correlator_engine *e);
 
 /* Gives the sink the last content of every table row changed since the last flush. */
 HALE_MUST_CHECK enum hale_rc correlator_engine_flush(struct correlator_engine *e);

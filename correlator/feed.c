@@ -28,6 +28,8 @@ static void name_streams(struct correlator_feed *f)
     (void)snprintf(f->key_text[FEED_STREAM_CONTROL], HALE_KEY_MAX, "%s",
                    HALE_KEYS_CONTROL);
     (void)snprintf(f->key_text[FEED_STREAM_EVENTS], HALE_KEY_MAX, "%s", HALE_KEYS_EVENTS);
+    (void)snprintf(f->key_text[FEED_STREAM_TOPOLOGY], HALE_KEY_MAX, "%s",
+                   HALE_KEYS_TOPOLOGY);
     for (unsigned i = 0; i < (unsigned)f->conf->shards; i++)
         hale_keys_subalarms(i, f->key_text[FEED_STREAM_SUBS + i]);
     f->n_streams = FEED_STREAM_SUBS + (unsigned)f->conf->shards;
@@ -44,6 +46,7 @@ struct correlator_feed *correlator_feed_new(const struct correlator_conf *conf,
     f->conf = conf;
     f->daemon = daemon;
     hale_buf_init(&f->scratch, 8u << 20);
+    hale_buf_init(&f->rows, FEED_ROWS_BYTES);
     name_streams(f);
     f->reader = hale_redis_new(conf->redis, REPLY_TIMEOUT_MS);
     f->writer = hale_redis_new(conf->redis, REPLY_TIMEOUT_MS);
@@ -64,7 +67,9 @@ void correlator_feed_free(struct correlator_feed *f)
     hale_redis_free(f->reader);
     hale_redis_free(f->writer);
     correlator_tx_free(f->tx);
+    correlator_feed_topology_drop(f);
     hale_buf_fini(&f->scratch);
+    hale_buf_fini(&f->rows);
     free(f);
 }
 
@@ -95,6 +100,8 @@ static void on_log(void *arg, const struct hale_log_record *r)
 
 static const char *table_key(enum correlator_table table)
 {
+    if (table == CORRELATOR_ENTITIES)
+        return HALE_KEYS_ENTITIES;
     return table == CORRELATOR_ALARMS ? HALE_KEYS_ALARMS : HALE_KEYS_SUBS;
 }
 
@@ -102,16 +109,22 @@ static void on_put(void *arg, enum correlator_table table, struct hale_str field
                    struct hale_str value)
 {
     struct correlator_feed *f = arg;
-    if (!f->failed)
-        correlator_tx_add(f->tx, CORRELATOR_HSET, table_key(table), field, value);
+    if (f->failed)
+        return;
+    correlator_tx_add(f->tx, CORRELATOR_HSET, table_key(table), field, value);
+    if (table == CORRELATOR_ENTITIES)
+        correlator_feed_rows_add(f, field);
 }
 
 static void on_del(void *arg, enum correlator_table table, struct hale_str field)
 {
     struct correlator_feed *f = arg;
-    if (!f->failed)
-        correlator_tx_add(f->tx, CORRELATOR_HDEL, table_key(table), field,
-                          (struct hale_str){NULL, 0});
+    if (f->failed)
+        return;
+    correlator_tx_add(f->tx, CORRELATOR_HDEL, table_key(table), field,
+                      (struct hale_str){NULL, 0});
+    if (table == CORRELATOR_ENTITIES)
+        correlator_feed_rows_add(f, field);
 }
 
 static void on_checkpoint(void *arg)
@@ -127,9 +140,12 @@ static void on_checkpoint(void *arg)
 
 struct correlator_engine *correlator_feed_engine_new(struct correlator_feed *f)
 {
-    const struct correlator_limits limits = {.max_alarms = (size_t)f->conf->max_alarms,
-                                             .max_subs = (size_t)f->conf->max_sub_alarms,
-                                             .max_metrics = CORRELATOR_MAX_METRICS};
+    const struct correlator_limits limits = {
+        .max_alarms = (size_t)f->conf->max_alarms,
+        .max_subs = (size_t)f->conf->max_sub_alarms,
+        .max_metrics = CORRELATOR_MAX_METRICS,
+        .max_entities = (size_t)f->conf->max_entities,
+        .max_entities_per_tenant = (size_t)f->conf->max_entities_per_tenant};
     const struct correlator_sink sink = {.arg = f,
                                          .log = on_log,
                                          .put = on_put,
@@ -168,6 +184,8 @@ static void committed(struct correlator_feed *f)
     correlator_meters_add(CORRELATOR_BATCHES, 1);
     correlator_meters_add(CORRELATOR_LOGGED, f->n_logged);
     correlator_meters_publish(correlator_engine_stats(f->engine), &f->published);
+    correlator_meters_topology(correlator_engine_topology_stats(f->engine),
+                               &f->topology_published);
     f->n_stamps = f->n_logged = 0;
 }
 
@@ -179,6 +197,7 @@ enum hale_rc correlator_feed_commit(struct correlator_feed *f)
     if (f->failed || hale_redis_generation(f->writer) != f->writer_generation)
         return HALE_E_IO;
     add_positions(f);
+    correlator_feed_rows_write(f);
     rc = correlator_tx_commit(f->tx, f->writer);
     if (rc != HALE_OK) {
         correlator_meters_add(CORRELATOR_COMMIT_FAILURES, 1);
@@ -272,6 +291,8 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
         f->n_control++;
     else if (f->n_control >= FEED_READ_COUNT)
         return 0; /* control has more: it goes first, the rest is read again */
+    if (stream == FEED_STREAM_TOPOLOGY && correlator_feed_topology_full(f))
+        return 0;
     f->n_events += stream == FEED_STREAM_EVENTS;
     const struct correlator_input in = {.entry_id = hale_stream_id_text(id, text),
                                         .entry_ms = (int64_t)id.ms,
@@ -283,6 +304,8 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
         rc = take_control(f, value, &in);
     else if (stream == FEED_STREAM_EVENTS)
         rc = take_event(f, value, &in);
+    else if (stream == FEED_STREAM_TOPOLOGY)
+        rc = correlator_feed_topology_take(f, value, &in);
     else
         rc = take_sub(f, value, &in);
     if (rc == HALE_E_INVAL)
@@ -306,6 +329,7 @@ static void lose(struct correlator_feed *f, int64_t now, const char *what,
     correlator_engine_free(f->engine);
     f->engine = NULL;
     f->next_try_mono_ms = now + RETRY_MS;
+    correlator_feed_topology_drop(f);
     if (f->reading) {
         /* The answer to the XREAD under way belongs to positions that are void now. */
         hale_redis_free(f->reader);
@@ -350,8 +374,10 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
                        int64_t now)
 {
     f->n_control = f->n_asked = f->n_events = 0;
-    f->failed = false;
-    if (hale_reply_is_nil(reply) && correlator_engine_next_due(f->engine) > f->clock_ms)
+    f->topology_bytes = 0;
+    f->topology_left = f->failed = false;
+    if (hale_reply_is_nil(reply) && f->held == NULL &&
+        correlator_engine_next_due(f->engine) > f->clock_ms)
         return;
     if (hale_reply_is_error(reply)) {
         lose(f, now, "read", hale_reply_str(reply).p);
@@ -360,6 +386,8 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
     int stopped = hale_reply_is_nil(reply)
                       ? 0
                       : hale_reply_entries(reply, f->n_streams, f->keys, take_entry, f);
+    if (stopped == 0 && !f->failed && f->held != NULL)
+        stopped = correlator_feed_topology_rest(f, take_entry);
     enum hale_rc rc = stopped != 0 || f->failed ? HALE_E_IO : expire(f);
     if (rc == HALE_OK)
         rc = f->failed ? HALE_E_IO : correlator_feed_commit(f);
@@ -379,6 +407,17 @@ static int64_t block_ms(const struct correlator_feed *f, int64_t next_due_ms, in
     return left < BLOCK_MS ? left : BLOCK_MS;
 }
 
+/* While entries of the topology are held, nothing more of it is read, and nothing waited for. */
+static enum hale_rc ask(struct correlator_feed *f, int64_t wait_ms)
+{
+    struct hale_stream_id after[FEED_STREAMS_MAX];
+    memcpy(after, f->done, sizeof(after));
+    if (f->held != NULL)
+        after[FEED_STREAM_TOPOLOGY] = (struct hale_stream_id){UINT64_MAX, UINT64_MAX};
+    return hale_redis_xread(f->reader, f->n_streams, f->keys, after, FEED_READ_COUNT,
+                            f->held != NULL ? -1 : wait_ms);
+}
+
 static void start_read(struct correlator_feed *f, int64_t now)
 {
     int64_t next_due_ms = correlator_engine_next_due(f->engine);
@@ -389,8 +428,7 @@ static void start_read(struct correlator_feed *f, int64_t now)
     if (f->clock_asked)
         rc = HALE_REDIS(f->reader, HALE_STR("TIME"));
     if (rc == HALE_OK)
-        rc = hale_redis_xread(f->reader, f->n_streams, f->keys, f->done, FEED_READ_COUNT,
-                              block_ms(f, next_due_ms, now));
+        rc = ask(f, block_ms(f, next_due_ms, now));
     if (rc == HALE_OK)
         rc = hale_redis_flush(f->reader);
     if (rc != HALE_OK) {
@@ -425,7 +463,10 @@ static void finish_read(struct correlator_feed *f, int64_t now)
     if (rc == HALE_OK) {
         f->reading = false;
         take_batch(f, reply, now);
-        hale_reply_free(reply);
+        if (f->engine != NULL && f->held == NULL && f->topology_left)
+            f->held = reply;
+        else
+            hale_reply_free(reply);
         return;
     }
     lose(f, now, "read",
@@ -457,6 +498,8 @@ static enum hale_rc trim(struct correlator_feed *f)
     struct hale_reply *reply = NULL;
     for (unsigned i = FEED_STREAM_EVENTS; rc == HALE_OK && i < f->n_streams; i++) {
         struct hale_stream_id to = f->written[i];
+        if (i == FEED_STREAM_TOPOLOGY)
+            correlator_feed_topology_keep(f, &to);
         if (to.ms > (uint64_t)hale_clock_wall_ms() - TRIM_MARGIN_MS) {
             to.ms = (uint64_t)hale_clock_wall_ms() - TRIM_MARGIN_MS;
             to.seq = 0;
@@ -474,6 +517,14 @@ static enum hale_rc trim(struct correlator_feed *f)
         (void)snprintf(text, sizeof(text), "%d", HALE_KEYS_LOG_MAX);
         rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("XTRIM"),
                             HALE_STR(HALE_KEYS_ALARMLOG), HALE_STR("MAXLEN"),
+                            HALE_STR("~"), hale_str_from(text));
+        hale_reply_free(reply);
+        reply = NULL;
+    }
+    if (rc == HALE_OK) {
+        (void)snprintf(text, sizeof(text), "%d", HALE_KEYS_ENTITYLOG_MAX);
+        rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("XTRIM"),
+                            HALE_STR(HALE_KEYS_ENTITYLOG), HALE_STR("MAXLEN"),
                             HALE_STR("~"), hale_str_from(text));
         hale_reply_free(reply);
     }

@@ -17,6 +17,8 @@ const char *correlator_feed_position_name(unsigned stream, char *dst)
         (void)snprintf(dst, HALE_KEY_MAX, "pos:control");
     else if (stream == FEED_STREAM_EVENTS)
         (void)snprintf(dst, HALE_KEY_MAX, "pos:events");
+    else if (stream == FEED_STREAM_TOPOLOGY)
+        (void)snprintf(dst, HALE_KEY_MAX, "pos:topology");
     else
         (void)snprintf(dst, HALE_KEY_MAX, "pos:subalarms:%u", stream - FEED_STREAM_SUBS);
     return dst;
@@ -199,8 +201,11 @@ static enum hale_rc take_row(struct correlator_feed *f, const char *key,
 {
     if (strcmp(key, HALE_KEYS_DEFINITIONS) == 0)
         return take_definition(f, field, value, NULL);
-    enum correlator_table table =
-        strcmp(key, HALE_KEYS_ALARMS) == 0 ? CORRELATOR_ALARMS : CORRELATOR_SUBS;
+    enum correlator_table table = CORRELATOR_SUBS;
+    if (strcmp(key, HALE_KEYS_ALARMS) == 0)
+        table = CORRELATOR_ALARMS;
+    else if (strcmp(key, HALE_KEYS_ENTITIES) == 0)
+        table = CORRELATOR_ENTITIES;
     enum hale_rc rc = correlator_engine_load(f->engine, table, field, value);
     if (rc != HALE_E_INVAL)
         return rc;
@@ -256,6 +261,10 @@ static enum hale_rc load_all(struct correlator_feed *f)
     if (rc == HALE_OK)
         rc = load_hash(f, HALE_KEYS_DEFINITIONS);
     if (rc == HALE_OK)
+        rc = load_hash(f, HALE_KEYS_ENTITIES);
+    if (rc == HALE_OK)
+        rc = correlator_feed_topology_again(f);
+    if (rc == HALE_OK)
         rc = load_hash(f, HALE_KEYS_SUBS);
     if (rc == HALE_OK)
         rc = load_hash(f, HALE_KEYS_ALARMS);
@@ -274,6 +283,8 @@ enum hale_rc correlator_feed_load(struct correlator_feed *f)
     f->failed = false;
     f->n_stamps = f->n_logged = 0;
     f->published = (struct correlator_stats){0};
+    f->topology_published = (struct cor_topology_stats){0};
+    correlator_feed_rows_reset(f);
     f->engine = correlator_feed_engine_new(f);
     if (f->engine == NULL)
         return HALE_E_NOMEM;
@@ -287,9 +298,12 @@ enum hale_rc correlator_feed_load(struct correlator_feed *f)
     const struct correlator_stats *s = correlator_engine_stats(f->engine);
     correlator_meters_add(CORRELATOR_RELOADS, 1);
     correlator_meters_publish(s, &f->published);
+    correlator_meters_topology(correlator_engine_topology_stats(f->engine),
+                               &f->topology_published);
     hale_info("event=loaded alarms=%" PRIu64 " sub_alarms=%" PRIu64 " seq=%" PRId64
-              " took_us=%" PRId64,
+              " entities=%" PRIu64 " took_us=%" PRId64,
               s->by_state[0] + s->by_state[1] + s->by_state[2], s->subs,
-              correlator_engine_seq(f->engine), hale_clock_mono_us() - start_us);
+              correlator_engine_seq(f->engine), f->topology_published.entities,
+              hale_clock_mono_us() - start_us);
     return HALE_OK;
 }

@@ -15,6 +15,8 @@ static struct hale_counter meters[CORRELATOR_METERS] = {
         K("records", "stream=\"events\"", "Stream entries processed"),
     [CORRELATOR_RECORDS_CONTROL] =
         K("records", "stream=\"control\"", "Stream entries processed"),
+    [CORRELATOR_RECORDS_TOPOLOGY] =
+        K("records", "stream=\"topology\"", "Stream entries processed"),
     [CORRELATOR_POISON] = C("poison_records", "Stream entries that cannot be decoded"),
     [CORRELATOR_RELOADS] = C("reloads", "State loaded from Redis"),
     [CORRELATOR_COMMIT_FAILURES] = C("commit_failures", "Transactions that failed"),
@@ -92,6 +94,7 @@ void correlator_meters_register(void)
     hale_counter_register_all(meters, CORRELATOR_METERS);
     hale_counter_register_all(engine_meters, ENGINE_METERS);
     hale_counter_register_all(gauges, sizeof(gauges) / sizeof(gauges[0]));
+    correlator_meters_topology_register();
     hale_counter_register_all(latency, sizeof(latency) / sizeof(latency[0]));
 }
 

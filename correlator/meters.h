@@ -6,12 +6,14 @@
  */
 #include "base/counters.h"
 #include "correlator/engine.h"
+#include "correlator/topology.h"
 
 enum correlator_meter {
     CORRELATOR_BATCHES,
     CORRELATOR_RECORDS_SUB,
     CORRELATOR_RECORDS_EVENT,
     CORRELATOR_RECORDS_CONTROL,
+    CORRELATOR_RECORDS_TOPOLOGY,
     CORRELATOR_POISON,
     CORRELATOR_RELOADS,
     CORRELATOR_COMMIT_FAILURES,
@@ -27,4 +29,8 @@ void correlator_meters_sample_us(int64_t us);
 /* Adds what the engine counted since *last, and makes *last now. Gauges are set. */
 void correlator_meters_publish(const struct correlator_stats *now,
                                struct correlator_stats *last);
+/* The same of the topology (meters_topology.c). */
+void correlator_meters_topology_register(void);
+void correlator_meters_topology(const struct cor_topology_stats *now,
+                                struct cor_topology_stats *last);
 #endif

@@ -17,6 +17,7 @@
 #include "correlator/engine.h"
 #include "correlator/gate.h"
 #include "correlator/life.h"
+#include "correlator/topology.h"
 
 #define COR_MAGIC 0x636f7265u
 
@@ -132,6 +133,7 @@ struct correlator_engine {
     struct hale_map *alarms; /* id -> struct cor_alarm */
     struct hale_map *faults; /* tenant, type, dimensions -> struct cor_alarm */
     struct cor_dues due;     /* by stream time */
+    struct cor_topology *topology;
     size_t n_joined;
     size_t dirty_bytes; /* estimate of what flush writes */
     struct cor_sub *dirty_subs;
@@ -170,6 +172,8 @@ enum hale_rc cor_result(const struct correlator_engine *e, enum hale_rc rc);
 void cor_transition(struct correlator_engine *e, struct cor_alarm *a, enum hale_state to,
                     char *reason);
 void cor_evaluate(struct correlator_engine *e, struct cor_node *n);
+/* --- topology_engine.c --- */
+bool cor_topology_attach(struct correlator_engine *e); /* false: no memory */
 /* --- alarm.c --- */
 void cor_free_gone(struct correlator_engine *e); /* and forgets what was dirty */
 void cor_alarm_dirty(struct correlator_engine *e, struct cor_alarm *a);

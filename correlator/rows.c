@@ -393,7 +393,9 @@ enum hale_rc correlator_engine_load(struct correlator_engine *e,
     HALE_ASSERT(e->loading);
     struct hale_alarm r;
     enum hale_rc rc;
-    if (table == CORRELATOR_SUBS) {
+    if (table == CORRELATOR_ENTITIES) {
+        rc = cor_topology_load(e->topology, field, value);
+    } else if (table == CORRELATOR_SUBS) {
         rc = load_subs_row(e, field, value);
     } else {
         rc = hale_alarm_decode(value, &r);

@@ -27,7 +27,8 @@
  * | hale:{m}:silences          | hash   | collector  | id -> silence JSON (model/silence.h)      |
  * | hale:{m}:maintenance       | hash   | collector  | id -> maintenance window JSON (model/maintenance.h) |
  * | hale:{m}:topology          | stream | collector, actuator | field j = topology update (model/topology.h) |
- * | hale:{m}:entities          | hash   | correlator | tenant \0 type \0 id -> entity JSON      |
+ * | hale:{m}:entities          | hash   | correlator | tenant \0 type \0 id -> entity JSON; type empty: a source |
+ * | hale:{m}:entitylog         | stream | correlator | field j = fields of entities that changed, by line; "*": many |
  * | hale:{m}:alarms            | hash   | correlator | id -> alarm JSON                          |
  * | hale:{m}:subs              | hash   | correlator | sub-alarm states                          |
  * | hale:{m}:cor:meta          | hash   | correlator | positions and the last seq                |
@@ -45,14 +46,16 @@
  * | hale:{m}:health:<daemon>   | string | each       | health JSON, EX 10, refreshed every 3 s   |
  *
  * Ceilings: samples and subalarms are trimmed (XTRIM MINID) by their last consumer's position;
- * alarmlog and journal keep HALE_KEYS_LOG_MAX entries (approximate trimming).
+ * alarmlog and journal keep HALE_KEYS_LOG_MAX entries, entitylog HALE_KEYS_ENTITYLOG_MAX
+ * (approximate trimming).
  * All functions write a NUL-terminated key into dst (HALE_KEY_MAX bytes) and return dst.
  */
 #include <stdint.h>
 
-#define HALE_KEY_MAX      256
-#define HALE_SHARDS_MAX   64
-#define HALE_KEYS_LOG_MAX 1000000
+#define HALE_KEY_MAX            256
+#define HALE_SHARDS_MAX         64
+#define HALE_KEYS_LOG_MAX       1000000
+#define HALE_KEYS_ENTITYLOG_MAX 10000
 
 #define HALE_KEYS_DEFINITIONS "hale:{m}:definitions"
 #define HALE_KEYS_DEFNAMES    "hale:{m}:defnames"
@@ -64,6 +67,7 @@
 #define HALE_KEYS_MAINTENANCE "hale:{m}:maintenance"
 #define HALE_KEYS_TOPOLOGY    "hale:{m}:topology"
 #define HALE_KEYS_ENTITIES    "hale:{m}:entities"
+#define HALE_KEYS_ENTITYLOG   "hale:{m}:entitylog"
 #define HALE_KEYS_ALARMS      "hale:{m}:alarms"
 #define HALE_KEYS_SUBS        "hale:{m}:subs"
 #define HALE_KEYS_COR_META    "hale:{m}:cor:meta"

@@ -141,7 +141,8 @@ static inline void world_boot(struct world *w)
 static inline void world_init(struct world *w)
 {
     memset(w, 0, sizeof(*w));
-    w->limits = (struct correlator_limits){1000, 10000, 20};
+    w->limits = (struct correlator_limits){
+        .max_alarms = 1000, .max_subs = 10000, .max_metrics = 20};
     w->definitions = json_object();
     w->tables[0] = json_object();
     w->tables[1] = json_object();
