@@ -135,6 +135,34 @@ static void print_evidence(const json_t *evidence)
     }
 }
 
+static void print_word(const char *label, const json_t *word)
+{
+    char text[TEXT_MAX];
+    (void)snprintf(text, sizeof(text), "by %s: %s", cli_text(word, "by"),
+                   cli_text(word, "text"));
+    if (word != NULL)
+        print_line(label, text);
+}
+
+/* Who takes care of it, and why nobody is told. */
+static void print_life(const json_t *life)
+{
+    char text[TEXT_MAX];
+    size_t i;
+    json_t *item;
+
+    if (json_object_get(life, "owner") != NULL)
+        print_line("owner", cli_text(life, "owner"));
+    print_word("acknowledged", json_object_get(life, "ack"));
+    json_array_foreach (json_object_get(life, "comments"), i, item)
+        print_word("comment", item);
+    json_array_foreach (json_object_get(life, "suppressed_by"), i, item) {
+        (void)snprintf(text, sizeof(text), "%s %s: %s", cli_text(item, "kind"),
+                       cli_text(item, "id"), cli_text(item, "text"));
+        print_line("suppressed by", text);
+    }
+}
+
 static void print_alarm(const json_t *answer)
 {
     const json_t *alarm = json_object_get(answer, "alarm");
@@ -150,6 +178,7 @@ static void print_alarm(const json_t *answer)
     print_line("since", time_text(alarm, "state_updated_ms", iso));
     print_line("of", cli_dims_text(json_object_get(alarm, "group"), text, sizeof(text)));
     print_line("reason", cli_text(alarm, "reason"));
+    print_life(json_object_get(alarm, "life"));
     puts("evidence");
     print_evidence(json_object_get(json_object_get(answer, "last"), "evidence"));
     puts("actions");

@@ -40,6 +40,9 @@ struct cli_options {
     const char *junit;      /* test: --junit, a file */
     const char *from, *to;  /* backtest: --from, --to, times or durations before now */
     long limit;             /* --limit */
+    const char *duration;   /* --for, a duration */
+    const char *comment;    /* --comment */
+    const char *owner;      /* --owner */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
 };
@@ -60,6 +63,9 @@ int cli_alarm_list(const struct cli_options *o);
 int cli_alarm_show(const struct cli_options *o, const char *id);
 int cli_alarm_why(const struct cli_options *o, const char *id);
 int cli_definition_why(const struct cli_options *o); /* of o->definition */
+/* Is it one of the things people do to alarms? */
+bool cli_alarm_can(const char *verb);
+int cli_alarm_operate(const struct cli_options *o, const char *verb, int n, char **ids);
 int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
 int cli_series_list(const struct cli_options *o);

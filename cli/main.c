@@ -24,6 +24,15 @@ static const char usage[] =
     "fired\n"
     "  alarm why --definition NAME the same for one without an alarm (--group "
     "k=v,...)\n"
+    "  alarm ack ID...             acknowledge until it clears (--for 2h, --comment "
+    "TEXT, "
+    "--owner NAME)\n"
+    "  alarm unack ID...           take that back\n"
+    "  alarm assign ID...          whose it is (--owner NAME)\n"
+    "  alarm comment ID...         say something about it (--comment TEXT)\n"
+    "  alarm shelve ID...          nobody is told for some time (--for 2h, --comment "
+    "TEXT)\n"
+    "  alarm unshelve ID...        take that back\n"
     "  metric list                 series (--name, --dim k=v, --limit)\n"
     "  metric query NAME           samples of the last 10 minutes\n"
     "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
@@ -81,6 +90,9 @@ enum {
     OPT_RANGE,
     OPT_STEP,
     OPT_LIMIT,
+    OPT_FOR,
+    OPT_COMMENT,
+    OPT_OWNER,
     OPT_DIM,
     OPT_DRY_RUN,
     OPT_MERGE,
@@ -110,6 +122,9 @@ static const struct option longs[] = {
     {"range", required_argument, NULL, OPT_RANGE},
     {"step", required_argument, NULL, OPT_STEP},
     {"limit", required_argument, NULL, OPT_LIMIT},
+    {"for", required_argument, NULL, OPT_FOR},
+    {"comment", required_argument, NULL, OPT_COMMENT},
+    {"owner", required_argument, NULL, OPT_OWNER},
     {"dim", required_argument, NULL, OPT_DIM},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"merge", no_argument, NULL, OPT_MERGE},
@@ -189,6 +204,9 @@ static int set_option(struct cli_options *o, int option)
     case OPT_RANGE: o->range = optarg; break;
     case OPT_STEP: o->step = optarg; break;
     case OPT_LIMIT: return set_number(&o->limit, optarg, 1, 1000000, "limit");
+    case OPT_FOR: o->duration = optarg; break;
+    case OPT_COMMENT: o->comment = optarg; break;
+    case OPT_OWNER: o->owner = optarg; break;
     case OPT_DIM:
         if (o->n_dims == sizeof(o->dims) / sizeof(o->dims[0]))
             return wrong("too many --dim at", optarg);
@@ -252,6 +270,8 @@ static int dispatch_alarm(const struct cli_options *o, int n, char **words,
     if (strcmp(verb, "why") == 0)
         return n == 3 ? cli_alarm_why(o, words[2])
                       : wrong("alarm why wants", "one alarm id, or --definition");
+    if (cli_alarm_can(verb))
+        return cli_alarm_operate(o, verb, n - 2, words + 2);
     return wrong("unknown command", "alarm");
 }
 

@@ -47,6 +47,8 @@ static const struct hale_conf_field FIELDS[] = {
      "time series known at most; a request with one more is answered 503"},
     {"series_expire", HALE_CONF_DURATION, AT(series_expire_ms), false, "400d", 0,
      3650 * DAY_MS, NULL, "series without a sample for so long are forgotten; 0s = never"},
+    {"shelve_max", HALE_CONF_DURATION, AT(shelve_max_ms), false, "7d", 60000,
+     3650 * DAY_MS, NULL, "how long an alarm can be shelved at most"},
     {"max_spellings", HALE_CONF_INT, AT(max_spellings), false, "1000000", 1000, 50000000,
      NULL, "entries of the cache from a series' JSON text to its id"},
     {"ingest_queue", HALE_CONF_INT, AT(ingest_queue), false, "4096", 1, 1000000, NULL,

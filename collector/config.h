@@ -29,6 +29,7 @@ struct collector_config {
     int64_t max_connections;
     int64_t max_series;
     int64_t series_expire_ms;   /* without a sample; 0: never */
+    int64_t shelve_max_ms;      /* how long an alarm can be shelved */
     int64_t max_spellings;      /* entries of the spelling cache */
     int64_t ingest_queue;       /* requests */
     int64_t ingest_queue_bytes; /* encoded bytes */

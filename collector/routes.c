@@ -14,6 +14,7 @@
 #include "collector/live.h"
 #include "collector/methods_api.h"
 #include "collector/metrics_api.h"
+#include "collector/operate_api.h"
 #include "collector/promql_api.h"
 #include "collector/query.h"
 #include "collector/router.h"
@@ -87,6 +88,13 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
     {"GET",    "/v1/alarms/{id}/why",                   READ,  QUERY, collector_alarm_why_get},
     {"GET",    "/v1/alarm-definitions/{id}/why",        READ,  QUERY, collector_definition_why_get},
+    {"POST",   "/v1/alarms/actions",                    WRITE, WAITS, collector_operate_many},
+    {"POST",   "/v1/alarms/{id}/ack",                   WRITE, WAITS, collector_operate_ack},
+    {"POST",   "/v1/alarms/{id}/unack",                 WRITE, WAITS, collector_operate_unack},
+    {"POST",   "/v1/alarms/{id}/assign",                WRITE, WAITS, collector_operate_assign},
+    {"POST",   "/v1/alarms/{id}/comment",               WRITE, WAITS, collector_operate_comment},
+    {"POST",   "/v1/alarms/{id}/shelve",                WRITE, WAITS, collector_operate_shelve},
+    {"POST",   "/v1/alarms/{id}/unshelve",              WRITE, WAITS, collector_operate_unshelve},
     {"GET",    "/v1/series",                            READ,  QUERY, collector_series_get},
     {"DELETE", "/v1/series",                            WRITE, WAITS, collector_series_delete},
     {"GET",    "/v1/status",                            READ,  QUERY, collector_status_get},

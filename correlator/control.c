@@ -79,7 +79,8 @@ enum hale_rc correlator_engine_control(struct correlator_engine *e,
                                        const struct correlator_input *in)
 {
     cor_begin(e, in, 0, in->now_us);
-    if (c->op == HALE_CONTROL_DEFINITION)
+    if (c->op != HALE_CONTROL_ALARM_DELETE && c->op != HALE_CONTROL_ALARM_PATCH &&
+        c->op != HALE_CONTROL_ALARM_OP)
         return HALE_E_INVAL;
     struct cor_alarm *a = hale_map_get(e->alarms, hale_str_from(c->id));
     if (a == NULL) {
@@ -88,6 +89,9 @@ enum hale_rc correlator_engine_control(struct correlator_engine *e,
     }
     if (c->op == HALE_CONTROL_ALARM_PATCH)
         return cor_result(e, patch_alarm(e, a, c));
-    delete_alarm(e, a);
+    if (c->op == HALE_CONTROL_ALARM_OP)
+        cor_operate(e, a, c);
+    else
+        delete_alarm(e, a);
     return cor_result(e, HALE_OK);
 }

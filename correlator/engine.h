@@ -129,7 +129,7 @@ int64_t correlator_engine_next_due(const struct correlator_engine *e);
 HALE_MUST_CHECK enum hale_rc correlator_engine_due(struct correlator_engine *e,
                                                    int64_t stream_ms,
                                                    const struct correlator_input *in);
-/* alarm-delete and alarm-patch; HALE_E_INVAL for a definition record or an unreadable state. */
+/* alarm-delete, alarm-patch and alarm-op; HALE_E_INVAL for others or an unreadable state. */
 HALE_MUST_CHECK enum hale_rc correlator_engine_control(struct correlator_engine *e,
                                                        const struct hale_control *c,
                                                        const struct correlator_input *in);

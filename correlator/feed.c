@@ -276,7 +276,8 @@ static enum hale_rc take_control(struct correlator_feed *f, struct hale_str json
     correlator_meters_add(CORRELATOR_RECORDS_CONTROL, 1);
     if (c.op == HALE_CONTROL_DEFINITION)
         rc = correlator_feed_definition(f, c.id, in);
-    else if (c.op == HALE_CONTROL_ALARM_DELETE || c.op == HALE_CONTROL_ALARM_PATCH)
+    else if (c.op == HALE_CONTROL_ALARM_DELETE || c.op == HALE_CONTROL_ALARM_PATCH ||
+             c.op == HALE_CONTROL_ALARM_OP)
         rc = correlator_engine_control(f->engine, &c, in);
     hale_control_fini(&c);
     return rc;

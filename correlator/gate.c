@@ -190,4 +190,9 @@ void cor_gate_settle(struct correlator_engine *e, struct cor_alarm *a, const cha
         return;
     a->updated_ms = cor_now_ms(e);
     cor_emit_op(e, a, HALE_ALARM_UPDATED, a->state, op, by);
+    if (a->fault != NULL && a->state == HALE_STATE_OK) {
+        cor_fault_uncleared(e,
+                            a); /* cleared ones are in the order of their last change */
+        cor_fault_cleared(e, a);
+    }
 }

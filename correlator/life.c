@@ -71,9 +71,15 @@ json_t *cor_life_json(struct correlator_engine *e, const struct cor_alarm *a)
         set(e, o, "suppressed_by", mutes_json(e, l));
     if (l->ack.by != NULL) {
         json_t *ack = word_json(e, &l->ack);
+        set(e, ack, "severity", json_string(hale_severity_text(l->ack_severity)));
         if (cor_due_of(&l->ack_due) != 0)
             set(e, ack, "until_ms", json_integer(cor_due_of(&l->ack_due)));
         set(e, o, "ack", ack);
+    }
+    if (l->shelved.by != NULL) {
+        json_t *shelved = word_json(e, &l->shelved);
+        set(e, shelved, "until_ms", json_integer(cor_due_of(&l->shelve_due)));
+        set(e, o, "shelved", shelved);
     }
     if (l->owner != NULL)
         set(e, o, "owner", json_string(l->owner));
@@ -125,7 +131,9 @@ static void load_mute(struct correlator_engine *e, struct cor_alarm *a, const js
 
 static struct cor_word word_of(struct correlator_engine *e, const json_t *o)
 {
-    return (struct cor_word){copy_of(e, o, "by"), copy_of(e, o, "text"),
+    const char *text = text_of(o, "text");
+    return (struct cor_word){copy_of(e, o, "by"),
+                             text != NULL && text[0] != '\0' ? cor_strdup(e, text) : NULL,
                              int_of(o, "at_ms")};
 }
 
@@ -134,7 +142,8 @@ static void load_comments(struct correlator_engine *e, struct cor_life *l,
 {
     size_t n = json_array_size(list);
     n = n > COR_COMMENTS_MAX ? COR_COMMENTS_MAX : n;
-    if (n == 0 || (l->comments = cor_got(e, calloc(n, sizeof(*l->comments)))) == NULL)
+    if (n == 0 || (l->comments = cor_got(
+                       e, calloc(COR_COMMENTS_MAX, sizeof(*l->comments)))) == NULL)
         return;
     for (size_t i = 0; i < n; i++) {
         l->comments[l->n_comments] = word_of(e, json_array_get(list, i));
@@ -148,6 +157,8 @@ static void load_comments(struct correlator_engine *e, struct cor_life *l,
 void cor_life_init(struct cor_alarm *a)
 {
     a->life.ack_due = (struct cor_due){.kind = COR_DUE_ACK, .id = a->id, .owner = a};
+    a->life.shelve_due =
+        (struct cor_due){.kind = COR_DUE_SHELVE, .id = a->id, .owner = a};
 }
 
 void cor_life_load(struct correlator_engine *e, struct cor_alarm *a, const json_t *life)
@@ -168,7 +179,16 @@ void cor_life_load(struct correlator_engine *e, struct cor_alarm *a, const json_
     const json_t *ack = json_object_get(life, "ack");
     if (text_of(ack, "by") != NULL) {
         l->ack = word_of(e, ack);
+        const char *severity = text_of(ack, "severity");
+        if (severity == NULL ||
+            hale_severity_parse(hale_str_from(severity), &l->ack_severity) != HALE_OK)
+            l->ack_severity = HALE_SEV_CRITICAL;
         cor_due_set(e, &l->ack_due, int_of(ack, "until_ms"));
+    }
+    const json_t *shelved = json_object_get(life, "shelved");
+    if (text_of(shelved, "by") != NULL) {
+        l->shelved = word_of(e, shelved);
+        cor_due_set(e, &l->shelve_due, int_of(shelved, "until_ms"));
     }
     load_comments(e, l, json_object_get(life, "comments"));
     l->changed = false;
@@ -176,7 +196,7 @@ void cor_life_load(struct correlator_engine *e, struct cor_alarm *a, const json_
 
 /* --- its end ------------------------------------------------------------------------- */
 
-static void word_fini(struct cor_word *w)
+void cor_word_fini(struct cor_word *w)
 {
     free(w->by);
     free(w->text);
@@ -186,6 +206,7 @@ static void word_fini(struct cor_word *w)
 void cor_life_disarm(struct correlator_engine *e, struct cor_life *life)
 {
     cor_due_set(e, &life->ack_due, 0);
+    cor_due_set(e, &life->shelve_due, 0);
 }
 
 void cor_life_fini(struct cor_life *life)
@@ -195,22 +216,35 @@ void cor_life_fini(struct cor_life *life)
         free(life->mutes[i].text);
     }
     for (unsigned i = 0; i < life->n_comments; i++)
-        word_fini(&life->comments[i]);
+        cor_word_fini(&life->comments[i]);
     free(life->mutes);
     free(life->comments);
     free(life->surfaced);
     free(life->ended_id);
     free(life->owner);
-    word_fini(&life->ack);
+    cor_word_fini(&life->ack);
+    cor_word_fini(&life->shelved);
 }
 
 /* --- what ends by itself ------------------------------------------------------------- */
 
-static void unack(struct correlator_engine *e, struct cor_life *l)
+bool cor_life_unack(struct correlator_engine *e, struct cor_life *l)
 {
+    bool was = l->ack.by != NULL;
     cor_due_set(e, &l->ack_due, 0);
-    l->changed |= l->ack.by != NULL;
-    word_fini(&l->ack);
+    cor_word_fini(&l->ack);
+    l->changed |= was;
+    return was;
+}
+
+bool cor_life_unshelve(struct correlator_engine *e, struct cor_alarm *a)
+{
+    bool was = a->life.shelved.by != NULL;
+    cor_due_set(e, &a->life.shelve_due, 0);
+    cor_word_fini(&a->life.shelved);
+    cor_mute_end(e, a, COR_MUTE_SHELVE, NULL);
+    a->life.changed |= was;
+    return was;
 }
 
 /* Whoever acknowledged an alarm spoke of this problem, not of the next. */
@@ -219,13 +253,27 @@ void cor_life_source(struct correlator_engine *e, struct cor_alarm *a,
 {
     (void)from;
     if (a->state == HALE_STATE_OK)
-        unack(e, &a->life);
+        (void)cor_life_unack(e, &a->life);
+}
+
+void cor_life_severity(struct correlator_engine *e, struct cor_alarm *a)
+{
+    if (a->life.ack.by != NULL && cor_severity_of(a) > a->life.ack_severity)
+        (void)cor_life_unack(e, &a->life);
+}
+
+void cor_life_shelve_due(struct correlator_engine *e, void *alarm, int64_t at_ms)
+{
+    struct cor_alarm *a = alarm;
+    (void)at_ms;
+    (void)cor_life_unshelve(e, a);
+    cor_gate_settle(e, a, "unshelve", NULL);
 }
 
 void cor_life_ack_due(struct correlator_engine *e, void *alarm, int64_t at_ms)
 {
     struct cor_alarm *a = alarm;
     (void)at_ms;
-    unack(e, &a->life);
+    (void)cor_life_unack(e, &a->life);
     cor_gate_settle(e, a, "unack", NULL);
 }

@@ -52,8 +52,11 @@ struct cor_life {
     enum cor_mute_kind ended_kind; /* the last mute that ended since its last record; */
     char *ended_id;                /* NULL: none */
 
-    struct cor_word ack; /* by NULL: not acknowledged */
+    struct cor_word ack;             /* by NULL: not acknowledged */
+    enum hale_severity ack_severity; /* of the alarm when it was acknowledged */
     struct cor_due ack_due;
+    struct cor_word shelved; /* by NULL: not shelved */
+    struct cor_due shelve_due;
     char *owner; /* NULL: nobody */
     unsigned n_comments;
     struct cor_word *comments;
@@ -72,6 +75,13 @@ void cor_life_disarm(struct correlator_engine *e, struct cor_life *life);
 /* What a transition ends by itself: a source of the gate. */
 void cor_life_source(struct correlator_engine *e, struct cor_alarm *a,
                      enum hale_state from);
+/* More severe than when it was acknowledged: whoever did so spoke of less. */
+void cor_life_severity(struct correlator_engine *e, struct cor_alarm *a);
+/* True when there was something to take away. */
+bool cor_life_unack(struct correlator_engine *e, struct cor_life *l);
+bool cor_life_unshelve(struct correlator_engine *e, struct cor_alarm *a);
+void cor_word_fini(struct cor_word *w);
+void cor_life_shelve_due(struct correlator_engine *e, void *alarm, int64_t at_ms);
 void cor_life_ack_due(struct correlator_engine *e, void *alarm, int64_t at_ms);
 /* "surfaced by end of ..." after the reason. */
 #define COR_SURFACED " (surfaced by end of %s)"

@@ -239,10 +239,15 @@ enum hale_rc cor_alarm_encode(struct correlator_engine *e, const struct cor_alar
 /* Reason text of a metric alarm in its state (Monasca's words); owned, NULL without memory. */
 char *cor_reason(struct correlator_engine *e, const struct cor_alarm *a);
 const char *cor_alarm_name(const struct cor_alarm *a);
+enum hale_severity cor_severity_of(const struct cor_alarm *a);
 /* Sorted and compact: equal values, equal text. Owned; NULL without memory. */
 char *cor_json_text(const json_t *v);
 /* How severe the metric alarm is that n would be in this state. */
 enum hale_severity cor_severity(const struct cor_node *n, enum hale_state state);
+
+/* --- operate.c --- */
+void cor_operate(struct correlator_engine *e, struct cor_alarm *a,
+                 const struct hale_control *c);
 
 /* --- fault.c --- */
 void cor_fault_free(struct cor_fault *f);

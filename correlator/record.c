@@ -286,6 +286,11 @@ enum hale_severity cor_severity(const struct cor_node *n, enum hale_state state)
     return hale_expr_severity(d->expr, states, severities, d->severity);
 }
 
+enum hale_severity cor_severity_of(const struct cor_alarm *a)
+{
+    return a->fault != NULL ? a->fault->severity : a->severity;
+}
+
 /* --- the records --------------------------------------------------------------------- */
 
 /* The record as a value: strings are borrowed, JSON is new. Free with drop_json. def_id: storage
@@ -411,6 +416,7 @@ void cor_emit_op(struct correlator_engine *e, struct cor_alarm *a,
         return;
     if (kind == HALE_ALARM_TRANSITION)
         cor_gate_ask(e, a, old_state);
+    cor_life_severity(e, a);
     r.announce = cor_gate_announce(e, a, kind);
     a->stale = false;
     a->seq = r.seq = ++e->seq;

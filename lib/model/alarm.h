@@ -97,7 +97,8 @@ void hale_event_fini(struct hale_event *e);
  *                     "id":s,"since_ms":n,"until_ms":n?,"text":s?}]
  *                                         why nobody is told; id: of the cause's alarm, of the
  *                                         silence, of the window; until_ms absent: as long as that
- *   "ack":{"by":s,"at_ms":n,"text":s,"until_ms":n?}, "owner":s, "comments":[{"by","at_ms","text"}],
+ *   "surfaced":s                          announced late, by the end of this ("silence <id>")
+ *   "ack":{"by":s,"at_ms":n,"text":s,"severity":s,"until_ms":n?}, "owner":s, "comments":[{"by","at_ms","text"}],
  *   "shelved":{"by":s,"at_ms":n,"until_ms":n,"text":s}
  *   "flap":{"score":x,"since_ms":n?}      since_ms: while it is flapping
  *   "entity":{"type":s,"id":s}            that it is about, in the topology

@@ -141,6 +141,19 @@ class Correlator:
                                 new[k] = r[k]
                         self.write(new, "transition" if new["state"] != a["state"] else "updated",
                                    a["state"])
+                    if r["op"] == "alarm-op" and r["id"] in self.alarms:
+                        a = self.alarms[r["id"]]
+                        life = dict(a.get("life", {}))
+                        word = {"by": r["by"], "at_ms": r["at_ms"], "text": r.get("text", "")}
+                        if r["action"] == "assign":
+                            life["owner"] = r["owner"]
+                        elif r["action"] == "comment":
+                            life["comments"] = life.get("comments", []) + [word]
+                        elif r["action"].startswith("un"):
+                            life.pop({"unack": "ack", "unshelve": "shelved"}[r["action"]], None)
+                        else:
+                            life[{"ack": "ack", "shelve": "shelved"}[r["action"]]] = word
+                        self.write(dict(a, life=life), "updated", a["state"])
         own = type(self.redis)(self.redis.dir)
         self.redis = type(self.redis)(self.redis.dir)
         self.thread = threading.Thread(target=run)

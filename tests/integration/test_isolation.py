@@ -145,6 +145,14 @@ CASES = {
     ("PATCH", "/v2.0/alarms/{id}"): {"body": lambda n: {"lifecycle_state": n}, "id": "alarm"},
     ("DELETE", "/v2.0/alarms/{id}"): {"id": "alarm"},
     ("GET", "/v2.0/alarms/{id}/state-history"): {"get": [""], "id": "alarm"},
+    ("POST", "/v1/alarms/actions"): {"body": lambda n: {
+        "action": "comment", "ids": [NOBODY], "comment": n}},
+    ("POST", "/v1/alarms/{id}/ack"): {"body": lambda n: {"comment": n}, "id": "alarm"},
+    ("POST", "/v1/alarms/{id}/unack"): {"body": lambda n: {}, "id": "alarm"},
+    ("POST", "/v1/alarms/{id}/assign"): {"body": lambda n: {"owner": n}, "id": "alarm"},
+    ("POST", "/v1/alarms/{id}/comment"): {"body": lambda n: {"comment": n}, "id": "alarm"},
+    ("POST", "/v1/alarms/{id}/shelve"): {"body": lambda n: {"comment": n}, "id": "alarm"},
+    ("POST", "/v1/alarms/{id}/unshelve"): {"body": lambda n: {}, "id": "alarm"},
     ("GET", "/v1/alarm-log"): {"get": ["", "?after=0", "?alarm_id={alarm}"]},
     ("GET", "/v1/journal"): {"get": ["", "?after=0-0", "?alarm_id={alarm}"]},
     ("GET", "/v1/alarms/{id}"): {"get": [""], "id": "alarm"},
@@ -399,6 +407,10 @@ def test_nothing_is_changed(world):
             a, none = (world.call(key, ("delegate,operator", B), q.format(needle=n))
                        for n in (NEEDLE[A], "nobodys"))
             assert plain(a, [NEEDLE[A]]) == plain(none, ["nobodys"]), (key, a, none)
+    mine, none = (world.stack.http("POST", "/v1/alarms/actions",
+                                   {"action": "ack", "ids": [i]}, token=world.text["operator", B])
+                  for i in (ids["alarm"], NOBODY))
+    assert mine.json["elements"][0]["status"] == none.json["elements"][0]["status"] == 404
     # The same names in another tenant are no conflict, nor does it tell that they are taken.
     for key in (("POST", "/v2.0/alarm-definitions"), ("POST", "/v2.0/notification-methods")):
         a = world.call(key, ("operator", B), needle=NEEDLE[A])
