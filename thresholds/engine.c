@@ -159,17 +159,18 @@ const struct thresholds_stats *thresholds_engine_stats(const struct thresholds_e
 /* A change of definitions: what was matched before it may have to be matched again. */
 static void next_generation(struct thresholds_engine *e)
 {
+    thresholds_settle(e);
     e->gen++;
     e->header_dirty = true;
 }
 
-static bool dims_equal(const struct hale_subexpr *a, const struct hale_subexpr *b)
+static bool same_terms(const struct hale_subexpr *x, const struct hale_subexpr *y)
 {
-    if (a->n_dims != b->n_dims)
+    if (hale_subexpr_terms(x) != hale_subexpr_terms(y))
         return false;
-    for (unsigned i = 0; i < a->n_dims; i++) {
-        if (!hale_str_eq(a->dims[i].key, b->dims[i].key) ||
-            !hale_str_eq(a->dims[i].value, b->dims[i].value))
+    for (unsigned i = 0; i < hale_subexpr_terms(x); i++) {
+        const struct hale_term a = hale_subexpr_term(x, i), b = hale_subexpr_term(y, i);
+        if (!hale_term_equal(&a, &b))
             return false;
     }
     return true;
@@ -189,7 +190,7 @@ static bool same_structure(const struct hale_definition *a,
     for (unsigned i = 0; i < a->expr->n_subs; i++) {
         const struct hale_subexpr *x = &a->expr->subs[i];
         const struct hale_subexpr *y = &b->expr->subs[i];
-        if (!hale_str_eq(x->name, y->name) || !dims_equal(x, y))
+        if (!same_terms(x, y))
             return false;
     }
     return true;
@@ -201,7 +202,8 @@ static bool same_window(const struct hale_definition *a, const struct hale_defin
     const struct hale_subexpr *x = &a->expr->subs[i];
     const struct hale_subexpr *y = &b->expr->subs[i];
     return x->func == y->func && x->period_s == y->period_s && x->times == y->times &&
-           x->deterministic == y->deterministic && a->semantics == b->semantics;
+           x->deterministic == y->deterministic && x->every_s == y->every_s &&
+           hale_arith_equal(x->arith, y->arith) && a->semantics == b->semantics;
 }
 
 /* The same value leads to the same state under both. */
@@ -394,7 +396,9 @@ static inline void give(struct thresholds_engine *e, struct sub *a, uint64_t id,
 {
     if (a->dead)
         return;
-    if (a->func == HALE_FUNC_RATE)
+    if (a->calculated)
+        thresholds_operands_sample(e, a, id, time_ms, value, m);
+    else if (a->func == HALE_FUNC_RATE)
         thresholds_rate_sample(e, a, id, time_ms, value, m);
     else
         thresholds_window_sample(e, a, time_ms, value, m->at_ms, m->accepted_us);

@@ -36,6 +36,9 @@ struct thresholds_limits {
     int64_t delay_s;        /* monasca: alarm delay, 0..59 */
     int64_t tick_s;         /* monasca: period of the tick, > 0 */
     int64_t tick_phase_s;   /* monasca: ticks are at tick_phase_s + k * tick_s */
+    unsigned shard,
+        shards; /* sub-expressions whose first metric belongs to another shard are
+                             * left out; shards 0: none are */
 };
 #define THRESHOLDS_LATE_WAIT_MAX_MS INT64_C(600000)
 /* 100,000 definitions, 1,000,000 series and sub-alarms, 16 M slots; 30 s; 30 s, 60 s, 0

@@ -40,6 +40,31 @@ struct counters {
     struct counter *v; /* by id */
 };
 
+/* Arithmetic (operands.c): the windows of its metrics, on the grid of the sub-alarm's own, whose
+ * slots are computed from them when it closes. */
+#define MEMBERS_MAX 4096 /* series in one group: 64 such sub-alarms fit a page */
+struct member {          /* a series that feeds operands */
+    uint64_t id;
+    int64_t ms; /* rate: its newest sample, NO_TIME: none */
+    double value;
+    uint8_t mask; /* operands, by bit */
+};
+struct operands {
+    uint8_t n;
+    uint16_t
+        span; /* slots that one value is computed of; 1: windows follow one another */
+    uint16_t
+        n_slots; /* of each operand: span - 1 older ones, then as the sub-alarm; last: 0 */
+    uint16_t head; /* index of the oldest */
+    uint32_t n_members, cap_members;
+    struct member *members; /* by id */
+    uint8_t func[HALE_ARITH_MAX_TERMS];
+    double
+        last[HALE_ARITH_MAX_TERMS]; /* last: newest value and its time, NO_TIME: none */
+    int64_t last_ms[HALE_ARITH_MAX_TERMS];
+    struct slot slots[]; /* n x n_slots */
+};
+
 struct def {
     uint64_t uid; /* order of arrival, never used again */
     struct hale_definition *d;
@@ -56,6 +81,7 @@ struct sub {
     struct bucket *bucket;
     struct sub *bucket_prev, *bucket_next;
     struct counters *counters; /* rate, else NULL; owned */
+    struct operands *operands; /* if calculated; owned */
     uint64_t uid;              /* order of creation: order of events within one tick */
     uint64_t born;             /* generation */
     int64_t recheck_ms;        /* evaluate at this tick too; NO_TIME: no */
@@ -79,6 +105,7 @@ struct sub {
     bool changed; /* operator or threshold changed: look at every slot once */
     bool slow; /* has levels or delays: look at every slot always; last: or on_missing */
     bool clears;      /* has a clear threshold: `threshold` depends on the state */
+    bool calculated;  /* arithmetic: has operands; func is ARITHMETIC or LAST */
     uint16_t times;   /* view slots */
     uint16_t n_slots; /* view and future slots; last: ring of values */
     uint16_t head;    /* index of the oldest slot; last: of the oldest value */
@@ -112,9 +139,9 @@ struct thresholds_series {
     };
 };
 
-struct ref { /* a sub-expression that waits for series */
+struct ref { /* a metric of a sub-expression that waits for series */
     struct def *def;
-    unsigned index;
+    unsigned index, term;
 };
 struct refs {
     size_t n, cap;
@@ -139,6 +166,8 @@ struct thresholds_engine {
     struct thresholds_stats stats;
 
     uint64_t gen, next_uid;
+    bool
+        joining; /* sub-alarms with operands were made: settle, then their other series join */
     struct hale_map *defs; /* id -> struct def */
     struct hale_u64map *defs_by_uid;
     struct hale_map *names;         /* tenant \0 name -> struct name */
@@ -229,6 +258,8 @@ HALE_MUST_CHECK enum hale_rc thresholds_keep(struct thresholds_engine *e,
  * HALE_E_EXISTS, HALE_E_LIMIT, HALE_E_NOMEM. */
 HALE_MUST_CHECK enum hale_rc thresholds_series_restore(struct thresholds_engine *e,
                                                        uint64_t id, uint64_t gen);
+/* Generations are whole again: before whatever follows the samples of an entry. */
+void thresholds_settle(struct thresholds_engine *e);
 /* --- engine.c: definitions ---------------------------------------------------------- */
 /* Takes d, also on failure. uid: not in use. */
 HALE_MUST_CHECK enum hale_rc thresholds_def_add(struct thresholds_engine *e,
@@ -351,6 +382,35 @@ void thresholds_rate_free(struct counters *c);
 void thresholds_window_increase(struct thresholds_engine *e, struct sub *a,
                                 int64_t from_ms, int64_t to_ms, double increase,
                                 const struct moment *m);
+
+/* last, for the values that operands.c computes. */
+void thresholds_window_last(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
+                            double value, const struct moment *m);
+/* Slides to now_ms if it slept. */
+void thresholds_window_wake(struct thresholds_engine *e, struct sub *a, int64_t now_ms);
+
+/* --- operands.c: arithmetic --------------------------------------------------------------- */
+/* With times, width and slots of a set. HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc thresholds_operands_new(struct sub *a,
+                                                     const struct hale_subexpr *x);
+void thresholds_operands_free(struct operands *o); /* NULL allowed */
+/* Memory in slots. */
+size_t thresholds_operands_slots(const struct operands *o);
+void thresholds_operands_reset(struct operands *o);
+void thresholds_operands_slide(struct operands *o, int64_t n);
+bool thresholds_operands_empty(const struct operands *o);
+/* The series feeds these operands. *fresh: it did not feed any. HALE_E_LIMIT, HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc thresholds_operands_join(struct sub *a, uint64_t id,
+                                                      uint8_t mask, bool *fresh);
+/* a takes the place of old: the same series, and what their counters stood at. */
+void thresholds_operands_inherit(struct sub *a, struct sub *old);
+void thresholds_operands_sample(struct thresholds_engine *e, struct sub *a, uint64_t id,
+                                int64_t time_ms, double value, const struct moment *m);
+/* Before a window closes: its slots from those of the operands. */
+void thresholds_operands_compute(struct sub *a);
+struct cursor;
+void thresholds_operands_put(const struct sub *a, struct hale_buf *out);
+bool thresholds_operands_get(struct sub *a, struct cursor *c);
 
 /* --- silence.c: kinds and policies that need no sample to decide ----------------------- */
 void thresholds_absent_sample(struct thresholds_engine *e, struct sub *a,

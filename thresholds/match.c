@@ -67,7 +67,7 @@ static struct refs *dim_refs(struct thresholds_engine *e, struct hale_str tenant
     return r;
 }
 
-static enum hale_rc refs_push(struct refs *r, struct def *def, unsigned index)
+static enum hale_rc refs_push(struct refs *r, const struct ref *ref)
 {
     if (r->n == r->cap) {
         size_t cap = r->cap == 0 ? 2 : r->cap * 2;
@@ -77,7 +77,7 @@ static enum hale_rc refs_push(struct refs *r, struct def *def, unsigned index)
         r->v = v;
         r->cap = cap;
     }
-    r->v[r->n++] = (struct ref){def, index};
+    r->v[r->n++] = *ref;
     return HALE_OK;
 }
 
@@ -98,33 +98,53 @@ static size_t list_len(struct thresholds_engine *e, struct hale_str tenant,
     return r != NULL ? r->n : 0;
 }
 
-static enum hale_rc ref_add(struct thresholds_engine *e, struct def *def, unsigned index)
+static struct hale_term term_of(const struct ref *r)
 {
-    const struct hale_subexpr *x = &def->d->expr->subs[index];
-    struct hale_str tenant = hale_str_from(def->d->tenant);
-    struct name *n = thresholds_name(e, tenant, x->name);
+    return hale_subexpr_term(&r->def->d->expr->subs[r->index], r->term);
+}
+
+static enum hale_rc ref_add(struct thresholds_engine *e, const struct ref *ref)
+{
+    const struct hale_term x = term_of(ref);
+    struct hale_str tenant = hale_str_from(ref->def->d->tenant);
+    struct name *n = thresholds_name(e, tenant, x.name);
     if (n == NULL)
         return HALE_E_NOMEM;
-    if (x->n_dims == 0)
-        return refs_push(&n->plain, def, index);
+    if (x.n_dims == 0)
+        return refs_push(&n->plain, ref);
 
     unsigned best = 0;
     size_t best_len = SIZE_MAX;
-    for (unsigned i = 0; i < x->n_dims; i++) {
-        size_t len = list_len(e, tenant, x->name, &x->dims[i]);
+    for (unsigned i = 0; i < x.n_dims; i++) {
+        size_t len = list_len(e, tenant, x.name, &x.dims[i]);
         if (len < best_len) {
             best = i;
             best_len = len;
         }
     }
-    struct refs *r = dim_refs(e, tenant, x->name, &x->dims[best]);
-    return r != NULL ? refs_push(r, def, index) : HALE_E_NOMEM;
+    struct refs *r = dim_refs(e, tenant, x.name, &x.dims[best]);
+    return r != NULL ? refs_push(r, ref) : HALE_E_NOMEM;
+}
+
+/* Does the sub-expression belong to this shard? Its first metric decides. */
+static bool at_home(const struct thresholds_engine *e, const struct hale_definition *d,
+                    const struct hale_subexpr *x)
+{
+    return e->limits.shards <= 1 ||
+           hale_series_shard(hale_str_from(d->tenant), x->name, e->limits.shards) ==
+               e->limits.shard;
 }
 
 enum hale_rc thresholds_refs_add(struct thresholds_engine *e, struct def *def)
 {
     for (unsigned i = 0; i < def->d->expr->n_subs; i++) {
-        enum hale_rc rc = ref_add(e, def, i);
+        const struct hale_subexpr *x = &def->d->expr->subs[i];
+        enum hale_rc rc = HALE_OK;
+        unsigned n = at_home(e, def->d, x) ? hale_subexpr_terms(x) : 0;
+        for (unsigned t = 0; rc == HALE_OK && t < n; t++) {
+            const struct ref ref = {def, i, t};
+            rc = ref_add(e, &ref);
+        }
         if (rc != HALE_OK)
             return rc;
         thresholds_rematch(e, def, i);
@@ -132,34 +152,62 @@ enum hale_rc thresholds_refs_add(struct thresholds_engine *e, struct def *def)
     return HALE_OK;
 }
 
+static void term_remove(struct thresholds_engine *e, const struct def *def,
+                        struct hale_str tenant, const struct hale_term *x)
+{
+    struct name *n = hale_map_get(e->names, list_key(e, tenant, x->name, NULL));
+    if (n != NULL)
+        refs_drop(&n->plain, def);
+    for (unsigned k = 0; k < x->n_dims; k++) {
+        struct hale_str key = list_key(e, tenant, x->name, &x->dims[k]);
+        struct refs *r = hale_map_get(e->by_dim, key);
+        if (r == NULL)
+            continue;
+        refs_drop(r, def);
+        if (r->n == 0)
+            hale_map_del(e->by_dim, key);
+    }
+}
+
 void thresholds_refs_remove(struct thresholds_engine *e, struct def *def)
 {
     struct hale_str tenant = hale_str_from(def->d->tenant);
     for (unsigned i = 0; i < def->d->expr->n_subs; i++) {
         const struct hale_subexpr *x = &def->d->expr->subs[i];
-        struct name *n = hale_map_get(e->names, list_key(e, tenant, x->name, NULL));
-        if (n != NULL)
-            refs_drop(&n->plain, def);
-        for (unsigned k = 0; k < x->n_dims; k++) {
-            struct hale_str key = list_key(e, tenant, x->name, &x->dims[k]);
-            struct refs *r = hale_map_get(e->by_dim, key);
-            if (r == NULL)
-                continue;
-            refs_drop(r, def);
-            if (r->n == 0)
-                hale_map_del(e->by_dim, key);
+        for (unsigned t = 0; t < hale_subexpr_terms(x); t++) {
+            const struct hale_term term = hale_subexpr_term(x, t);
+            term_remove(e, def, tenant, &term);
         }
+    }
+}
+
+/* Series of all its metrics are matched again at generation gen. */
+static void rematch_at(struct thresholds_engine *e, const struct def *def, unsigned index,
+                       uint64_t gen)
+{
+    const struct hale_subexpr *x = &def->d->expr->subs[index];
+    for (unsigned t = 0; t < hale_subexpr_terms(x); t++) {
+        struct name *n =
+            hale_map_get(e->names, list_key(e, hale_str_from(def->d->tenant),
+                                            hale_subexpr_term(x, t).name, NULL));
+        if (n != NULL)
+            n->gen = gen;
     }
 }
 
 void thresholds_rematch(struct thresholds_engine *e, const struct def *def,
                         unsigned index)
 {
-    struct name *n =
-        hale_map_get(e->names, list_key(e, hale_str_from(def->d->tenant),
-                                        def->d->expr->subs[index].name, NULL));
-    if (n != NULL)
-        n->gen = e->gen;
+    rematch_at(e, def, index, e->gen);
+}
+
+void thresholds_settle(struct thresholds_engine *e)
+{
+    if (!e->joining)
+        return;
+    e->joining = false;
+    e->gen++;
+    e->header_dirty = true;
 }
 
 /* --- candidates of one series ------------------------------------------------------- */
@@ -169,8 +217,8 @@ static enum hale_rc collect_from(struct thresholds_engine *e, const struct refs 
 {
     for (size_t i = 0; i < r->n; i++) {
         const struct hale_definition *d = r->v[i].def->d;
-        if (!hale_str_eq_c(view->tenant, d->tenant) ||
-            !hale_subexpr_matches(&d->expr->subs[r->v[i].index], view))
+        const struct hale_term term = term_of(&r->v[i]);
+        if (!hale_str_eq_c(view->tenant, d->tenant) || !hale_term_matches(&term, view))
             continue;
         if (e->n_found == e->cap_found) {
             size_t cap = e->cap_found == 0 ? 64 : e->cap_found * 2;
@@ -191,7 +239,9 @@ static int by_definition(const void *left, const void *right)
     const struct ref *b = right;
     if (a->def->uid != b->def->uid)
         return a->def->uid < b->def->uid ? -1 : 1;
-    return (a->index > b->index) - (a->index < b->index);
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return (a->term > b->term) - (a->term < b->term);
 }
 
 /* Fills e->found, in the order of definitions. */
@@ -270,6 +320,56 @@ static struct sub *join(struct thresholds_engine *e, const struct ref *ref,
     return a;
 }
 
+/*
+ * Arithmetic: the first metric makes the sub-alarm. The others join from the next entry on (`born`
+ * lies in the next generation), because within this one it depends on what was looked up before
+ * whether their series are matched again; a replay must not come out otherwise. Only series with
+ * all keys of match_by take part, so that no two meet because both lack the same key.
+ */
+static struct sub *join_operands(struct thresholds_engine *e, const struct ref *ref,
+                                 uint8_t mask, uint64_t id,
+                                 const struct hale_series *view, int64_t now_ms)
+{
+    unsigned n_group = group_of(e, ref->def->d, view);
+    struct hale_str group = hale_buf_str(&e->group);
+    if (e->group.failed || n_group != ref->def->d->match_by.n)
+        return NULL;
+    struct sub *a = thresholds_sub_find(e, ref->def, ref->index, group);
+    bool made = a == NULL && (mask & 1) != 0, fresh;
+    if (a != NULL && (mask & 1) == 0 && a->born > e->gen)
+        return NULL;
+    if (made) {
+        a = thresholds_sub_new(e, ref->def, ref->index, group, n_group, now_ms);
+        if (a != NULL && e->joining)
+            rematch_at(e, ref->def, ref->index, e->gen + 1);
+    }
+    if (a == NULL)
+        return NULL;
+    if (made)
+        emit_member(e, a, HALE_SUB_CREATE, view, now_ms);
+    if (thresholds_operands_join(a, id, mask, &fresh) != HALE_OK) {
+        e->stats.refused_series++;
+        return NULL;
+    }
+    *sub_dirty_flag(e, a) = 1;
+    if (fresh && !made)
+        emit_member(e, a, HALE_SUB_METRIC, view, now_ms);
+    return a;
+}
+
+/* The operands that e->found says from *i on for one sub-expression; *i: its last. */
+static uint8_t mask_of(const struct thresholds_engine *e, size_t *i)
+{
+    const struct ref *first = &e->found[*i];
+    uint8_t mask = (uint8_t)(1u << first->term);
+    while (*i + 1 < e->n_found && e->found[*i + 1].def == first->def &&
+           e->found[*i + 1].index == first->index) {
+        *i += 1;
+        mask = (uint8_t)(mask | 1u << e->found[*i].term);
+    }
+    return mask;
+}
+
 static void let_go(struct thresholds_engine *e, struct thresholds_series *s)
 {
     if (s->n == 1)
@@ -291,12 +391,16 @@ static enum hale_rc bind(struct thresholds_engine *e, struct thresholds_series *
         return HALE_E_NOMEM;
     uint32_t n = 0;
     for (size_t i = 0; i < e->n_found; i++) {
-        struct sub *a = join(e, &e->found[i], s->gen, view, now_ms);
+        const struct ref *ref = &e->found[i];
+        bool arith = ref->def->d->expr->subs[ref->index].arith != NULL;
+        struct sub *a = arith ? join_operands(e, ref, mask_of(e, &i), s->id, view, now_ms)
+                              : join(e, ref, s->gen, view, now_ms);
         if (a == NULL)
             continue;
         a->refs++;
         subs[n++] = a;
-        if (a->func == HALE_FUNC_RATE && thresholds_rate_join(a, s->id) != HALE_OK)
+        if (a->func == HALE_FUNC_RATE && !a->calculated &&
+            thresholds_rate_join(a, s->id) != HALE_OK)
             e->stats.refused_series++; /* not counted in this group */
     }
     let_go(e, s);

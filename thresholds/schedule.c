@@ -134,6 +134,7 @@ static void run_bucket(struct thresholds_engine *e, struct bucket *b)
 
 void thresholds_engine_tick(struct thresholds_engine *e, int64_t until_ms)
 {
+    thresholds_settle(e);
     if (e->unscheduled > 0)
         schedule_rest(e);
     struct hale_timer *timer;

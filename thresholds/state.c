@@ -3,13 +3,12 @@
  * state - the snapshot: engine to fields of a hash and back. Little-endian; every value
  * begins with its version (docs/formats/thresholds.md). Reading trusts nothing.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
-#include "thresholds/inner.h"
+#include "thresholds/bytes.h"
 
 #define VERSION        2 /* 1: without level and what waits */
 #define PAGE_MAX_BYTES (16u << 20)
@@ -26,21 +25,6 @@ enum {
 };
 
 /* --- writing ------------------------------------------------------------------------ */
-
-static void put(struct hale_buf *b, uint64_t x, unsigned bytes)
-{
-    unsigned char raw[8];
-    for (unsigned i = 0; i < bytes; i++)
-        raw[i] = (unsigned char)(x >> (8 * i));
-    hale_buf_add(b, raw, bytes);
-}
-
-static void put_double(struct hale_buf *b, double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof(bits));
-    put(b, bits, 8);
-}
 
 static void put_sub(struct hale_buf *b, const struct sub *a)
 {
@@ -72,6 +56,8 @@ static void put_sub(struct hale_buf *b, const struct sub *a)
         if (a->slots[k].n > 0)
             put_double(b, a->slots[k].acc);
     }
+    if (a->calculated)
+        thresholds_operands_put(a, b);
     if (a->func != HALE_FUNC_RATE)
         return;
     uint32_t n = a->counters != NULL ? a->counters->n : 0;
@@ -171,6 +157,7 @@ static enum hale_rc save_series_page(struct thresholds_engine *e, size_t page,
 enum hale_rc thresholds_engine_save(struct thresholds_engine *e, bool all,
                                     thresholds_save_fn fn, void *arg)
 {
+    thresholds_settle(e);
     struct saver sv = {.fn = fn, .arg = arg};
     hale_buf_init(&sv.value, PAGE_MAX_BYTES);
     enum hale_rc rc = HALE_OK;
@@ -210,54 +197,6 @@ void thresholds_engine_saved(struct thresholds_engine *e)
 }
 
 /* --- reading ------------------------------------------------------------------------ */
-
-struct cursor {
-    const unsigned char *p, *end;
-    bool bad; /* latched */
-    unsigned version;
-};
-
-static uint64_t get(struct cursor *c, unsigned bytes)
-{
-    uint64_t x = 0;
-    if ((size_t)(c->end - c->p) < bytes) {
-        c->bad = true;
-        return 0;
-    }
-    for (unsigned i = 0; i < bytes; i++)
-        x |= (uint64_t)c->p[i] << (8 * i);
-    c->p += bytes;
-    return x;
-}
-
-static double get_double(struct cursor *c)
-{
-    uint64_t bits = get(c, 8);
-    double x;
-    memcpy(&x, &bits, sizeof(x));
-    if (isnan(x))
-        c->bad = true;
-    return x;
-}
-
-static int64_t get_time(struct cursor *c, int64_t max)
-{
-    int64_t x = (int64_t)get(c, 8);
-    if (x != NO_TIME && (x > max || x < -max))
-        c->bad = true;
-    return x;
-}
-
-static struct hale_str get_bytes(struct cursor *c, size_t n)
-{
-    struct hale_str s = {(const char *)c->p, n};
-    if ((size_t)(c->end - c->p) < n) {
-        c->bad = true;
-        return (struct hale_str){NULL, 0};
-    }
-    c->p += n;
-    return s;
-}
 
 static struct cursor open_value(struct hale_str v)
 {
@@ -382,7 +321,8 @@ static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct
     bool last = a->func == HALE_FUNC_LAST;
     bool fine = a->n_last <= (last ? a->n_slots : 0) &&
                 (!last || (a->n_last > 0) == (a->last_ms != NO_TIME)) &&
-                get_slots(c, a) && get_counters(c, a);
+                get_slots(c, a) && get_counters(c, a) &&
+                (!a->calculated || thresholds_operands_get(a, c));
     if (!fine) {
         thresholds_sub_free(a);
         return NULL;

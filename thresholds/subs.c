@@ -66,14 +66,19 @@ static unsigned future_slots(const struct thresholds_engine *e, unsigned width_s
     return monasca || need < FUTURE_SLOTS ? FUTURE_SLOTS : need;
 }
 
+static uint32_t width_of(const struct hale_subexpr *x)
+{
+    return x->every_s > 0 ? x->every_s : x->period_s;
+}
+
 static unsigned slots_of(const struct thresholds_engine *e, const struct hale_subexpr *x,
                          bool monasca)
 {
-    if (x->func == HALE_FUNC_LAST)
+    if (hale_subexpr_is_last(x))
         return monasca ? 1 : x->times;
     if (x->func == HALE_FUNC_ABSENT)
         return 2;
-    return x->times + future_slots(e, x->period_s, monasca);
+    return x->times + future_slots(e, width_of(x), monasca);
 }
 
 struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *def,
@@ -92,15 +97,20 @@ struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *
     a->index = (uint8_t)index;
     a->group_len = (uint16_t)group.len;
     a->n_group = (uint16_t)n_group;
-    a->func = (uint8_t)x->func;
+    a->calculated = x->arith != NULL;
+    a->func = (uint8_t)(hale_subexpr_is_last(x) ? HALE_FUNC_LAST : x->func);
     a->deterministic = x->deterministic;
     a->monasca = monasca;
     a->times = (uint16_t)x->times;
-    a->width_s = x->period_s;
+    a->width_s = width_of(x);
     a->n_slots = (uint16_t)n_slots;
     a->state = x->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
     a->recheck_ms = NO_TIME;
     a->last_ms = NO_TIME;
+    if (a->calculated && thresholds_operands_new(a, x) != HALE_OK) {
+        thresholds_sub_free(a);
+        return NULL;
+    }
     thresholds_verdict_refresh(a);
     return a;
 }
@@ -110,7 +120,14 @@ void thresholds_sub_free(struct sub *a)
     if (a == NULL)
         return;
     thresholds_rate_free(a->counters);
+    thresholds_operands_free(a->operands);
     free(a);
+}
+
+/* Memory of the window, in slots. */
+static size_t weight_of(const struct sub *a)
+{
+    return a->n_slots + (a->calculated ? thresholds_operands_slots(a->operands) : 0);
 }
 
 /* Room for one place more, at least up to index `place`. */
@@ -160,7 +177,7 @@ enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e, struct sub *a,
                                   size_t place)
 {
     if (e->stats.subalarms >= e->limits.max_subalarms ||
-        e->stats.slots + a->n_slots > e->limits.max_slots)
+        e->stats.slots + weight_of(a) > e->limits.max_slots)
         return HALE_E_LIMIT;
     bool any = place == SIZE_MAX;
     enum hale_rc rc = find_place(e, &place);
@@ -183,7 +200,7 @@ enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e, struct sub *a,
         a->def_next->def_prev = a;
     a->def->subs = a;
     e->stats.subalarms++;
-    e->stats.slots += a->n_slots;
+    e->stats.slots += weight_of(a);
     *sub_dirty_flag(e, a) = 1;
     return HALE_OK;
 }
@@ -200,6 +217,10 @@ struct sub *thresholds_sub_new(struct thresholds_engine *e, struct def *def,
     }
     a->uid = e->next_uid++;
     a->born = e->gen;
+    if (a->calculated && a->operands->n > 1) {
+        a->born = e->gen + 1;
+        e->joining = true;
+    }
     e->header_dirty = true;
     thresholds_window_reset(a, now_ms);
     thresholds_schedule(e, a);
@@ -236,7 +257,7 @@ void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a)
     if (a->def_next != NULL)
         a->def_next->def_prev = a->def_prev;
     e->stats.subalarms--;
-    e->stats.slots -= a->n_slots;
+    e->stats.slots -= weight_of(a);
     a->dead = true;
     a->def = NULL;
     if (a->refs == 0)
@@ -268,6 +289,7 @@ void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t 
     a->state = old->state;
     a->level = old->level;
     thresholds_verdict_refresh(a);
+    thresholds_operands_inherit(a, old);
     const struct sub silent = {.func = old->func, .last_ms = old->last_ms};
     thresholds_sub_kill(e, old);
     if (thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {

@@ -104,9 +104,10 @@ void thresholds_verdict_slots(const struct sub *a, struct verdict *v, unsigned l
                               unsigned hi)
 {
     int64_t start = window_start_s(a);
+    int64_t reach_s = a->calculated ? (a->operands->span - 1) * (int64_t)a->width_s : 0;
     v->lo = lo;
     v->hi = hi;
-    v->start_ms = (start + (int64_t)lo * a->width_s) * 1000;
+    v->start_ms = (start + (int64_t)lo * a->width_s - reach_s) * 1000;
     v->end_ms = (start + (int64_t)hi * a->width_s) * 1000;
 }
 

@@ -48,6 +48,8 @@ void thresholds_window_reset(struct sub *a, int64_t now_ms)
     a->changed = false;
     a->pend = 0;
     memset(a->slots, 0, a->n_slots * sizeof(a->slots[0]));
+    if (a->calculated)
+        thresholds_operands_reset(a->operands);
 }
 
 static void slide(struct sub *a, int64_t n)
@@ -58,6 +60,8 @@ static void slide(struct sub *a, int64_t n)
     unsigned head = a->head + clear;
     a->head = (uint16_t)(head >= a->n_slots ? head - a->n_slots : head);
     a->view_end_s += n * a->width_s;
+    if (a->calculated)
+        thresholds_operands_slide(a->operands, n);
 }
 
 /* Monasca's slide to now_s (fact: n = d div width, one more if the rest exceeds the
@@ -102,6 +106,14 @@ static void wake(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
         if (behind > 0)
             slide(a, (behind + width_ms - 1) / width_ms);
     }
+}
+
+void thresholds_window_wake(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
+{
+    if (!a->asleep)
+        return;
+    wake(e, a, now_ms);
+    thresholds_schedule(e, a);
 }
 
 void thresholds_window_changed(struct thresholds_engine *e, struct sub *a, int64_t now_ms)
@@ -170,6 +182,12 @@ static void last_sample(struct thresholds_engine *e, struct sub *a, int64_t time
     else if (!same)
         a->pend = 0;
     a->changed = false;
+}
+
+void thresholds_window_last(struct thresholds_engine *e, struct sub *a, int64_t time_ms,
+                            double value, const struct moment *m)
+{
+    last_sample(e, a, time_ms, value, m);
 }
 
 /* --- the other functions ------------------------------------------------------------ */
@@ -380,7 +398,10 @@ static bool settled(struct sub *a)
     };
     if (a->changed || a->pend != 0)
         return false;
-    for (unsigned i = 0; i < a->n_slots; i++) { /* first: mostly there is data */
+    if (a->calculated && !thresholds_operands_empty(a->operands))
+        return false;
+    for (unsigned i = 0; !a->calculated && i < a->n_slots;
+         i++) { /* first: mostly there is data */
         if (a->slots[i].n > 0)
             return false;
     }
@@ -420,6 +441,8 @@ void thresholds_window_tick(struct thresholds_engine *e, struct sub *a, int64_t 
                        : at_ms >= a->view_end_s * 1000 + late_wait_ms(e, a->width_s);
     if (!closing && !a->changed && a->pend == 0)
         return;
+    if (closing && a->calculated)
+        thresholds_operands_compute(a);
     if (decide(a, closing, &v))
         thresholds_verdict(e, a, &v, &m);
     else if (closing)

@@ -306,8 +306,7 @@ static void a_sync_survives_a_restart(void **state)
                 assert_string_equal(cor_topology_from(w->t), entry);
                 for (int k = 0; k < at; k++) {
                     struct hale_topology_update u = update_of("t", parts[k]);
-                    (void)snprintf(entry, sizeof(entry), "%lld-0",
-                                   (long long)first + k);
+                    (void)snprintf(entry, sizeof(entry), "%lld-0", (long long)first + k);
                     assert_int_equal(cor_topology_again(w->t, &u, entry), HALE_OK);
                     hale_topology_update_fini(&u);
                 }

@@ -41,8 +41,19 @@ static void expression_of(char *dst, size_t size, bool monasca)
     static const char *const funcs[] = {"max", "min", "avg", "sum", "count", "last"};
     static const char *const dims[] = {"", "", "{host=h1}", "{zone=z1}",
                                        "{host=h2,zone=z0}"};
+    static const char *const left[] = {"sum(x", "last(x", "max(y", "(count(x", "rate(x"};
+    static const char *const middle[] = {", 60) / rate(y", ") - last(y",
+                                         ", 60 every 15) + avg(x", ", 15) + sum(x",
+                                         ", 30) / rate(x"};
+    static const char *const right[] = {")", ")", ")", ")) * 2", ")"};
     char one[2][128];
     for (unsigned i = 0; i < 2; i++) {
+        if (!monasca && dice(3) == 0) {
+            unsigned kind = dice(5), first = dice(5), second = dice(5);
+            snprintf(one[i], sizeof(one[i]), "%s%s%s%s%s > %u%s", left[kind], dims[first],
+                     middle[kind], dims[second], right[kind], dice(12), delays[dice(5)]);
+            continue;
+        }
         if (!monasca && dice(6) == 0) {
             snprintf(one[i], sizeof(one[i]), "absent(%c%s, %u)", "xy"[dice(2)],
                      dims[dice(5)], 1 + dice(100));
