@@ -54,6 +54,7 @@ static const struct hale_conf_field FIELDS[] = {
 struct subscriber_raw {
     char *name, *url, *secret_file;
     int64_t timeout;
+    int profile;
     NODE states;
     NODE severity;
     NODE headers;
@@ -63,12 +64,14 @@ static const struct hale_conf_field SUBSCRIBER_FIELDS[] = {
     {"name", HALE_CONF_STRING, S(name), true, NULL, 0, 0, NULL,
      "unique; its cursor is kept by it"},
     {"url", HALE_CONF_STRING, S(url), true, NULL, 0, 0, NULL, "where to POST"},
+    {"profile", HALE_CONF_ENUM, S(profile), false, "hale", 0, 0, actuator_profile_words,
+     "form of the body"},
     {"states", HALE_CONF_NODE, S(states), false, NULL, 0, 0, NULL, "new states to tell"},
     {"severity", HALE_CONF_NODE, S(severity), false, NULL, 0, 0, NULL,
      "severities to tell"},
     {"headers", HALE_CONF_NODE, S(headers), false, NULL, 0, 0, NULL, "name: value"},
     {"secret_file", HALE_CONF_STRING, S(secret_file), false, NULL, 0, 0, NULL,
-     "key of X-Hale-Signature"},
+     "key of X-Hale-Signature; profile pagerduty: the routing key"},
     {"timeout", HALE_CONF_DURATION, S(timeout), false, "5s", 100, 60000, NULL, "one try"},
 };
 
@@ -172,6 +175,7 @@ static enum hale_rc read_subscriber(NODE map, struct actuator_conf *conf,
     s->name = move(&raw.name);
     s->url = move(&raw.url);
     s->timeout_ms = raw.timeout;
+    s->profile = (enum actuator_profile)raw.profile;
     rc = check_subscriber(map, conf, s, err);
     if (rc == HALE_OK)
         rc = actuator_read_mask(raw.states, "states", STATES, 7, &s->states, err);
@@ -184,6 +188,9 @@ static enum hale_rc read_subscriber(NODE map, struct actuator_conf *conf,
         rc = actuator_read_check_headers(raw.headers, s->headers, err);
     if (rc == HALE_OK)
         rc = read_secret(map, raw.secret_file, s, err);
+    if (rc == HALE_OK && s->profile == ACTUATOR_PROFILE_PAGERDUTY && s->secret == NULL)
+        rc = hale_yaml_error(map, err,
+                             "profile pagerduty needs the routing key in secret_file");
     hale_conf_fini(SUBSCRIBER_FIELDS, N(SUBSCRIBER_FIELDS), &raw);
     return rc;
 }

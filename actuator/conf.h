@@ -12,6 +12,7 @@
 #include "actuator/allow.h"
 #include "actuator/conf_methods.h"
 #include "actuator/policy.h"
+#include "actuator/profile.h"
 #include "base/buf.h"
 
 #define ACTUATOR_SUBSCRIBERS_MAX 64
@@ -20,7 +21,8 @@ struct actuator_subscriber { /* who is told about alarms */
     char *name, *url;
     unsigned states, severities; /* masks of enum hale_state, enum hale_severity */
     json_t *headers;             /* object of strings */
-    char *secret;                /* key of the signature, or NULL */
+    enum actuator_profile profile;
+    char *secret; /* key of the signature (pagerduty: the routing key), or NULL */
     size_t secret_len;
     int64_t timeout_ms;
 };

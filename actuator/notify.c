@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/profile.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -115,75 +116,7 @@ bool actuator_notify_moved(struct actuator_notify *n, unsigned i)
     return moved;
 }
 
-/* --- text -------------------------------------------------------------------------- */
-
-static void add_key(struct hale_buf *out, const char *key, const char *text)
-{
-    hale_buf_printf(out, ",\"%s\":", key);
-    hale_buf_add_json(out, hale_str_from(text));
-}
-
-static void add_tree(struct hale_buf *out, const char *key, const json_t *tree)
-{
-    char *text = tree != NULL ? json_dumps(tree, JSON_COMPACT) : NULL;
-    hale_buf_printf(out, ",\"%s\":", key);
-    hale_buf_add_c(out, text != NULL ? text : "null");
-    free(text);
-}
-
-static void add_metrics(struct hale_buf *out, const json_t *metrics)
-{
-    hale_buf_add_c(out, ",\"metrics\":[");
-    for (size_t i = 0; i < json_array_size(metrics); i++) {
-        const json_t *metric = json_array_get(metrics, i);
-        hale_buf_add_c(out, i > 0 ? ",{\"id\":null" : "{\"id\":null");
-        add_key(out, "name", json_string_value(json_object_get(metric, "name")));
-        add_tree(out, "dimensions", json_object_get(metric, "dimensions"));
-        hale_buf_add_char(out, '}');
-    }
-    hale_buf_add_char(out, ']');
-}
-
-static const char *kind_text(enum hale_log_kind kind)
-{
-    switch (kind) {
-    case HALE_ALARM_CREATED: return "created";
-    case HALE_ALARM_TRANSITION: return "transition";
-    case HALE_ALARM_UPDATED: return "updated";
-    case HALE_ALARM_DELETED: return "deleted";
-    }
-    return "";
-}
-
-enum hale_rc actuator_notify_body(const struct hale_log_record *rec, struct hale_buf *out)
-{
-    const struct hale_alarm *a = &rec->alarm;
-    hale_buf_printf(out, "{\"v\":1,\"seq\":%lld,\"kind\":\"%s\",\"time_ms\":%lld",
-                    (long long)rec->seq, kind_text(rec->kind), (long long)rec->time_ms);
-    add_key(out, "alarm_id", a->id);
-    add_key(out, "alarm_definition_id", a->definition_id);
-    add_key(out, "alarm_name", a->definition_name);
-    add_key(out, "alarm_description", a->description);
-    hale_buf_printf(out, ",\"alarm_timestamp\":%lld", (long long)(rec->time_ms / 1000));
-    add_key(out, "state", hale_state_text(a->state));
-    add_key(out, "old_state", hale_state_text(rec->old_state));
-    add_key(out, "message", a->reason);
-    add_key(out, "tenant_id", a->tenant);
-    add_metrics(out, a->metrics);
-    add_key(out, "severity", hale_severity_text(a->severity));
-    add_key(out, "source", a->from_event ? "event" : "metric");
-    add_tree(out, "group", a->group);
-    if (a->lifecycle_state != NULL)
-        add_key(out, "lifecycle_state", a->lifecycle_state);
-    if (a->link != NULL)
-        add_key(out, "link", a->link);
-    add_tree(out, "sub_alarms", a->sub_alarms);
-    add_tree(out, "evidence", rec->evidence);
-    hale_buf_printf(out, ",\"accepted_us\":%lld,\"decided_us\":%lld,\"logged_us\":%lld}",
-                    (long long)rec->accepted_us, (long long)rec->decided_us,
-                    (long long)rec->logged_us);
-    return out->failed ? HALE_E_LIMIT : HALE_OK;
-}
+/* --- signature --------------------------------------------------------------------- */
 
 void actuator_notify_sign(const void *key, size_t key_len, struct hale_str body,
                           char *dst)
@@ -251,19 +184,28 @@ static void on_done(const struct hale_http_result *r, void *arg)
     send_next(t, now_us);
 }
 
+/* The same for every try of one record to one subscriber, also after a restart. */
+static void notification_id(const struct target *t, int64_t seq, char *id)
+{
+    char key[128];
+    int len = snprintf(key, sizeof(key), "%s\n%lld", t->conf->name, (long long)seq);
+    hale_id_uuid_from(key, (size_t)len, id);
+}
+
 static enum hale_rc start_call(struct target *t, const struct note *note)
 {
-    char id[HALE_UUID_TEXT], key[128], line_id[HALE_UUID_TEXT + 32], signature[96] = "";
-    char sign_line[128];
+    char id[HALE_UUID_TEXT], line_id[HALE_UUID_TEXT + 32], signature[96] = "";
+    char sign_line[128], type[64];
     char *custom[HEADERS_MAX];
     const char *lines[HEADERS_MAX + 4];
     unsigned n = 0, n_custom = 0;
-    int len = snprintf(key, sizeof(key), "%s\n%lld", t->conf->name, (long long)note->seq);
-    hale_id_uuid_from(key, (size_t)len, id);
+    (void)snprintf(type, sizeof(type), "Content-Type: %s",
+                   actuator_profile_content_type(t->conf->profile));
+    notification_id(t, note->seq, id);
     (void)snprintf(line_id, sizeof(line_id), "X-Hale-Notification: %s", id);
-    lines[n++] = "Content-Type: application/json";
+    lines[n++] = type;
     lines[n++] = line_id;
-    if (t->conf->secret != NULL) {
+    if (t->conf->secret != NULL && t->conf->profile != ACTUATOR_PROFILE_PAGERDUTY) {
         actuator_notify_sign(t->conf->secret, t->conf->secret_len,
                              (struct hale_str){note->body, note->len}, signature);
         (void)snprintf(sign_line, sizeof(sign_line), "X-Hale-Signature: %s", signature);
@@ -319,16 +261,21 @@ static bool concerns(const struct target *t, const struct hale_log_record *rec)
 {
     const struct hale_alarm *a = &rec->alarm;
     return rec->announce && a->actions_enabled &&
+           actuator_profile_tells(t->conf->profile, a->state) &&
            (t->conf->states & 1u << a->state) != 0 &&
            (t->conf->severities & 1u << a->severity) != 0;
 }
 
-static struct note *make_note(const struct hale_log_record *rec)
+static struct note *make_note(const struct target *t, const struct hale_log_record *rec)
 {
+    char id[HALE_UUID_TEXT];
     struct hale_buf body;
     struct note *note = NULL;
+    const struct actuator_profile_note what = {
+        .rec = rec, .id = id, .subscriber = t->conf->name, .key = t->conf->secret};
+    notification_id(t, rec->seq, id);
     hale_buf_init(&body, BODY_MAX_BYTES);
-    if (actuator_notify_body(rec, &body) == HALE_OK)
+    if (actuator_profile_body(t->conf->profile, &what, &body) == HALE_OK)
         note = malloc(sizeof(*note) + body.len + 1);
     if (note != NULL) {
         *note = (struct note){.refs = 1,
@@ -364,7 +311,7 @@ static void settle_cursor(struct target *t)
 void actuator_notify_record(struct actuator_notify *n, const struct hale_log_record *rec,
                             int64_t now_us)
 {
-    struct note *note = NULL;
+    struct note *shared[ACTUATOR_PROFILES] = {NULL};
     n->seen = rec->seq > n->seen ? rec->seq : n->seen;
     for (unsigned i = 0; i < n->n; i++) {
         struct target *t = &n->target[i];
@@ -379,13 +326,19 @@ void actuator_notify_record(struct actuator_notify *n, const struct hale_log_rec
             t->behind = true;
             continue;
         }
-        if (note == NULL && (note = make_note(rec)) == NULL)
-            return;
+        struct note *note = shared[t->conf->profile];
+        if (note == NULL && (note = make_note(t, rec)) == NULL)
+            break;
         push(t, note);
+        if (actuator_profile_shared(t->conf->profile))
+            shared[t->conf->profile] = note;
+        else
+            note_put(note);
         t->read_to = rec->seq;
         send_next(t, now_us);
     }
-    note_put(note);
+    for (unsigned i = 0; i < ACTUATOR_PROFILES; i++)
+        note_put(shared[i]);
 }
 
 bool actuator_notify_wants(const struct actuator_notify *n, unsigned i,
@@ -403,7 +356,7 @@ void actuator_notify_offer(struct actuator_notify *n, unsigned i,
     if (rec->seq <= t->read_to || t->n == ACTUATOR_NOTIFY_QUEUE)
         return;
     if (concerns(t, rec)) {
-        struct note *note = make_note(rec);
+        struct note *note = make_note(t, rec);
         if (note == NULL)
             return;
         push(t, note);

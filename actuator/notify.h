@@ -51,9 +51,6 @@ void actuator_notify_offered(struct actuator_notify *n, unsigned i, int64_t seq,
                              bool read_all);
 void actuator_notify_tick(struct actuator_notify *n, int64_t now_us);
 int64_t actuator_notify_next_us(const struct actuator_notify *n);
-/* The body of a notification, for tests. */
-HALE_MUST_CHECK enum hale_rc actuator_notify_body(const struct hale_log_record *rec,
-                                                  struct hale_buf *out);
 /* "sha256=<hex>" of the body under the key, into dst (80 bytes). */
 void actuator_notify_sign(const void *key, size_t key_len, struct hale_str body,
                           char *dst);

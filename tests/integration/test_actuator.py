@@ -424,6 +424,37 @@ def test_notification_body_signature_and_order(stack, log, receiver):
     wait_for(lambda: log.redis.cmd("GET", "hale:{m}:cursor:noc") == b"3", 10, "the cursor")
 
 
+def test_profiles(stack, log, receiver):
+    """Each in its own words, with its own content type; those that know no UNDETERMINED are not told of it."""
+    names = ["monasca", "alertmanager", "cloudevents", "aodh", "ves", "pagerduty", "slack"]
+    hooks = {name: receiver() for name in names}
+    secret = stack.dir / "routing-key"
+    secret.write_text("R0UT3\n")
+    start(stack, "policies: []\n", subscribers=[
+        {"name": name, "url": hook.url, "profile": name, "secret_file": str(secret)} for name, hook in hooks.items()])
+    log.write()
+    log.write(state="UNDETERMINED")
+    log.write(state="OK")
+    for name, hook in hooks.items():
+        n = 2 if name in ("alertmanager", "ves", "pagerduty") else 3
+        wait_for(lambda h=hook, n=n: len(h.got) == n, 10, f"{n} notifications as {name}")
+        for _, headers, body in hook.got:
+            kind = "cloudevents+json" if name == "cloudevents" else "json"
+            assert headers["Content-Type"] == "application/" + kind
+            assert ("X-Hale-Signature" in headers) == (name != "pagerduty")
+    last = {name: hook.bodies()[-1] for name, hook in hooks.items()}
+    assert [b["status"] for b in hooks["alertmanager"].bodies()] == ["firing", "resolved"]
+    assert last["alertmanager"]["receiver"] == "alertmanager"
+    assert [b["type"] for b in hooks["cloudevents"].bodies()] == [
+        "org.hale.alarm." + w for w in ("raised", "undetermined", "cleared")]
+    assert [b["current"] for b in hooks["aodh"].bodies()] == ["alarm", "insufficient data", "ok"]
+    assert last["ves"]["event"]["faultFields"]["eventSeverity"] == "NORMAL"
+    first, end = hooks["pagerduty"].bodies()
+    assert (first["event_action"], end["event_action"]) == ("trigger", "resolve")
+    assert first["routing_key"] == "R0UT3" and first["dedup_key"] == end["dedup_key"]
+    assert last["slack"]["text"].startswith("OK ")
+
+
 def test_dead_subscriber_delays_nobody(stack, log, receiver):
     slow, refusing, good = receiver(), f"http://127.0.0.1:{free_port()}/", receiver()
     slow.hold = threading.Event()
