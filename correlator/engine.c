@@ -310,7 +310,7 @@ static void take_state(struct correlator_engine *e, struct cor_sub *s,
     s->window_start_ms = r->window_start_ms;
     s->window_end_ms = r->window_end_ms;
     s->severity = r->severity;
-    s->since_ms = r->since_ms, s->missing = r->missing;
+    s->since_ms = r->since_ms, s->missing = r->missing, s->learning = r->learning;
     cor_sub_dirty(e, s);
 }
 

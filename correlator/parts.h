@@ -46,6 +46,7 @@ struct cor_sub {
     enum hale_state state;
     bool reported; /* has reported a state since it was created */
     bool missing;  /* on_missing of the definition decided, as there was no data */
+    bool learning; /* its function needs more history */
     bool stored;   /* its state row was loaded or created, not only a metric row */
     bool dirty;    /* in engine.dirty_subs */
     bool gone;     /* removed; freed by the next flush */

@@ -178,6 +178,8 @@ static json_t *evidence_sub(struct correlator_engine *e, const struct cor_node *
                 e, hale_str_from(hale_severity_text((enum hale_severity)s->severity))));
     if (s != NULL && s->missing)
         set(e, o, "missing", json_true());
+    if (s != NULL && s->learning)
+        set(e, o, "learning", json_true());
     if (s != NULL && s->since_ms != 0)
         set(e, o, "since_ms", json_integer(s->since_ms));
     hale_buf_fini(&text);
@@ -209,6 +211,8 @@ static void reason_item(const struct hale_subexpr *x, const struct cor_sub *s,
     hale_buf_add_c(out, x->negated ? "not (" : "");
     hale_subexpr_format(x, out);
     hale_buf_add_c(out, x->negated ? ")" : "");
+    if (s->learning)
+        hale_buf_add_c(out, " (not enough history yet)");
     if (!values)
         return;
     if (s->missing) {

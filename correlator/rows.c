@@ -122,6 +122,8 @@ void cor_sub_value(const struct cor_sub *s, struct hale_buf *out)
                         hale_severity_text((enum hale_severity)s->severity));
     if (s->since_ms != 0)
         hale_buf_printf(out, ",\"since_ms\":%" PRId64, s->since_ms);
+    if (s->learning)
+        hale_buf_add_c(out, ",\"learning\":true");
     hale_buf_add_c(out, s->missing ? ",\"missing\":true}" : "}");
 }
 
@@ -204,6 +206,7 @@ static enum hale_rc load_sub(struct correlator_engine *e, struct cor_sub *s,
     s->window_end_ms = (int64_t)json_integer_value(json_array_get(window, 1));
     s->since_ms = int_of(o, "since_ms");
     s->missing = json_is_true(json_object_get(o, "missing"));
+    s->learning = json_is_true(json_object_get(o, "learning"));
     enum hale_severity severity;
     const char *level = json_string_value(json_object_get(o, "severity"));
     bool has = hale_severity_parse(hale_str_from(level), &severity) == HALE_OK;

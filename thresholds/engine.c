@@ -203,7 +203,8 @@ static bool same_window(const struct hale_definition *a, const struct hale_defin
     const struct hale_subexpr *y = &b->expr->subs[i];
     return x->func == y->func && x->period_s == y->period_s && x->times == y->times &&
            x->deterministic == y->deterministic && x->every_s == y->every_s &&
-           hale_arith_equal(x->arith, y->arith) && a->semantics == b->semantics;
+           x->days == y->days && hale_arith_equal(x->arith, y->arith) &&
+           a->semantics == b->semantics;
 }
 
 /* The same value leads to the same state under both. */
@@ -212,7 +213,9 @@ static bool same_thresholds(const struct hale_subexpr *x, const struct hale_sube
     if (x->op != y->op || x->threshold > y->threshold || x->threshold < y->threshold ||
         x->for_s != y->for_s || x->clear_for_s != y->clear_for_s ||
         x->has_clear != y->has_clear || x->clear > y->clear || x->clear < y->clear ||
-        x->n_levels != y->n_levels)
+        x->n_levels != y->n_levels || x->percent > y->percent ||
+        x->percent < y->percent || x->absolute != y->absolute ||
+        x->horizon_s != y->horizon_s)
         return false;
     for (unsigned i = 0; i < x->n_levels; i++) {
         if (x->levels[i].severity != y->levels[i].severity ||

@@ -55,6 +55,7 @@ struct thresholds_event {
     int severity;     /* enum hale_severity: level of an ALARM; -1: the definition's */
     int64_t since_ms; /* delayed by `for`: the first decision for the state; else 0 */
     bool missing;     /* on_missing of the definition decided */
+    bool learning;    /* UNDETERMINED because the function needs more history */
     bool by_tick;     /* decided by a tick, not by a sample */
     int64_t at_ms;    /* logical time: the entry's, or the tick's deadline */
     unsigned n_values;

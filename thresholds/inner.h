@@ -24,7 +24,8 @@
 #define NO_TIME         INT64_MIN
 
 struct slot {
-    double acc; /* sum, minimum or maximum of the slot's samples; last: one value */
+    double
+        acc; /* sum, minimum, maximum or (stddev) mean of the slot's samples; last: one value */
     uint32_t n; /* samples; 0: empty */
 };
 
@@ -80,11 +81,17 @@ struct sub {
     struct sub *key_next; /* chain of equal keys in engine.sub_by_key */
     struct bucket *bucket;
     struct sub *bucket_prev, *bucket_next;
-    struct counters *counters; /* rate, else NULL; owned */
-    struct operands *operands; /* if calculated; owned */
-    uint64_t uid;              /* order of creation: order of events within one tick */
-    uint64_t born;             /* generation */
-    int64_t recheck_ms;        /* evaluate at this tick too; NO_TIME: no */
+    union {                        /* what the function keeps beside its slots; owned */
+        struct counters *counters; /* rate */
+        struct sketch *sketches;   /* percentile: one a slot */
+        double *squares;           /* stddev: one a slot */
+        struct history *history;   /* baseline */
+        struct points *points;     /* forecast */
+        struct operands *operands; /* if calculated */
+    };
+    uint64_t uid;       /* order of creation: order of events within one tick */
+    uint64_t born;      /* generation */
+    int64_t recheck_ms; /* evaluate at this tick too; NO_TIME: no */
     int64_t
         data_end_s; /* hale: end of the newest slot that ever held a sample; last: second of
                          * the newest arrival, if on_missing wants it */
@@ -288,6 +295,8 @@ int64_t thresholds_window_deadline(const struct thresholds_engine *e,
 
 /* --- verdict.c: what was decided becomes a state: levels, hysteresis, delays --------- */
 
+bool thresholds_kept_value(struct sub *a, struct slot *s, double *out);
+
 /* What was found: the state, the slots whose values tell why, and the window shown. */
 struct verdict {
     enum hale_state state;
@@ -295,6 +304,7 @@ struct verdict {
     int64_t start_ms, end_ms;
     uint8_t level; /* of ALARM, 1..; filled by verdict.c */
     bool missing;  /* on_missing decided: nothing to measure, nothing to wait for */
+    bool learning; /* samples came, but not enough for the function to say anything yet */
 };
 
 struct moment { /* of the evaluation */
@@ -321,6 +331,24 @@ static inline double slot_value(const struct sub *a, const struct slot *s)
     if (a->func == HALE_FUNC_RATE)
         return s->acc / a->width_s;
     return a->func == HALE_FUNC_COUNT ? s->n : s->acc;
+}
+
+/* Keeps more than slots, and is judged at closes only: kept.c. */
+static inline bool keeps_more(const struct sub *a)
+{
+    return a->func >= HALE_FUNC_PERCENTILE && a->func <= HALE_FUNC_FORECAST;
+}
+
+/* False: the slot says nothing. Of an empty slot forecast may know, of one with samples baseline
+ * may not. */
+static inline bool slot_known(struct sub *a, struct slot *s, double *value)
+{
+    if (keeps_more(a))
+        return thresholds_kept_value(a, s, value);
+    if (s->n == 0)
+        return false;
+    *value = slot_value(a, s);
+    return true;
 }
 
 static inline bool slot_holds(const struct sub *a, const struct slot *s)
@@ -411,6 +439,31 @@ void thresholds_operands_compute(struct sub *a);
 struct cursor;
 void thresholds_operands_put(const struct sub *a, struct hale_buf *out);
 bool thresholds_operands_get(struct sub *a, struct cursor *c);
+
+/* --- kept.c: what some functions keep beside their slots --------------------------------- */
+/* With func and n_slots set. HALE_E_NOMEM. */
+HALE_MUST_CHECK enum hale_rc thresholds_kept_new(struct sub *a);
+void thresholds_kept_free(struct sub *a);
+/* Memory at most, in slots. */
+size_t thresholds_kept_slots(const struct sub *a);
+/* baseline: b's history for a's, so that a change of the period need not learn anew. */
+void thresholds_kept_swap(struct sub *a, struct sub *b);
+/* percentile, stddev: a sample of the slot, counted here. */
+void thresholds_kept_add(struct sub *a, struct slot *s, double value);
+/* baseline, forecast: slot i is about to leave the window. */
+void thresholds_kept_leave(struct sub *a, unsigned i);
+/* A tick may say something new although all slots are empty. */
+bool thresholds_kept_ahead(const struct sub *a);
+/* How far before its slot begins what a value was computed of. */
+int64_t thresholds_kept_reach_s(const struct sub *a);
+/* What belongs to slot k, and what belongs to the whole. False: not what put wrote. */
+struct cursor;
+void thresholds_kept_put_slot(const struct sub *a, unsigned k, struct hale_buf *out);
+void thresholds_kept_put(const struct sub *a, struct hale_buf *out);
+bool thresholds_kept_get_slot(struct sub *a, struct cursor *c, unsigned k, uint32_t n);
+bool thresholds_kept_get(struct sub *a, struct cursor *c);
+/* forecast: seconds of one step of its period. */
+uint32_t thresholds_forecast_step_s(const struct hale_subexpr *x);
 
 /* --- silence.c: kinds and policies that need no sample to decide ----------------------- */
 void thresholds_absent_sample(struct thresholds_engine *e, struct sub *a,

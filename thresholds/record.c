@@ -63,6 +63,7 @@ enum hale_rc thresholds_record_encode(const struct thresholds_event *ev,
         .severity = ev->severity,
         .since_ms = ev->since_ms,
         .missing = ev->missing,
+        .learning = ev->learning,
     };
     enum hale_rc rc = HALE_E_NOMEM;
     if (r.group != NULL && r.values != NULL && r.metrics != NULL)

@@ -53,11 +53,15 @@ static void put_sub(struct hale_buf *b, const struct sub *a)
     for (unsigned i = 0; i < a->n_slots; i++) {
         unsigned k = (a->head + i) % a->n_slots;
         put(b, a->slots[k].n, 4);
-        if (a->slots[k].n > 0)
+        if (a->slots[k].n > 0) {
             put_double(b, a->slots[k].acc);
+            thresholds_kept_put_slot(a, k, b);
+        }
     }
     if (a->calculated)
         thresholds_operands_put(a, b);
+    if (keeps_more(a))
+        thresholds_kept_put(a, b);
     if (a->func != HALE_FUNC_RATE)
         return;
     uint32_t n = a->counters != NULL ? a->counters->n : 0;
@@ -234,12 +238,14 @@ static bool get_slots(struct cursor *c, struct sub *a)
             s.acc = get_double(c);
         if (i < a->n_slots)
             a->slots[i] = s;
+        if (s.n > 0 && keeps_more(a) && !thresholds_kept_get_slot(a, c, i, s.n))
+            return false;
     }
     for (unsigned i = 0; last && i < a->n_last && !c->bad; i++) {
         if (a->slots[i].n != 1)
             return false;
     }
-    return !c->bad;
+    return !c->bad && (!keeps_more(a) || thresholds_kept_get(a, c));
 }
 
 static bool get_counters(struct cursor *c, struct sub *a)

@@ -68,6 +68,8 @@ static unsigned future_slots(const struct thresholds_engine *e, unsigned width_s
 
 static uint32_t width_of(const struct hale_subexpr *x)
 {
+    if (x->func == HALE_FUNC_FORECAST)
+        return thresholds_forecast_step_s(x);
     return x->every_s > 0 ? x->every_s : x->period_s;
 }
 
@@ -112,6 +114,10 @@ struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *
         return NULL;
     }
     thresholds_verdict_refresh(a);
+    if (keeps_more(a) && thresholds_kept_new(a) != HALE_OK) {
+        thresholds_sub_free(a);
+        return NULL;
+    }
     return a;
 }
 
@@ -119,15 +125,19 @@ void thresholds_sub_free(struct sub *a)
 {
     if (a == NULL)
         return;
-    thresholds_rate_free(a->counters);
-    thresholds_operands_free(a->operands);
+    if (a->calculated)
+        thresholds_operands_free(a->operands);
+    else
+        thresholds_kept_free(a);
     free(a);
 }
 
 /* Memory of the window, in slots. */
 static size_t weight_of(const struct sub *a)
 {
-    return a->n_slots + (a->calculated ? thresholds_operands_slots(a->operands) : 0);
+    if (a->calculated)
+        return a->n_slots + thresholds_operands_slots(a->operands);
+    return a->n_slots + (keeps_more(a) ? thresholds_kept_slots(a) : 0);
 }
 
 /* Room for one place more, at least up to index `place`. */
@@ -290,6 +300,7 @@ void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t 
     a->level = old->level;
     thresholds_verdict_refresh(a);
     thresholds_operands_inherit(a, old);
+    thresholds_kept_swap(a, old);
     const struct sub silent = {.func = old->func, .last_ms = old->last_ms};
     thresholds_sub_kill(e, old);
     if (thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {

@@ -44,8 +44,9 @@ void thresholds_verdict_refresh(struct sub *a)
     a->op = (uint8_t)x->op;
     int64_t after_s = a->def->d->missing_after_s;
     a->policy = (uint8_t)policy_of(a);
-    a->missing_after_s =
-        (uint32_t)(after_s > 0 ? after_s : (int64_t)a->width_s * a->times * 2);
+    int64_t period_s =
+        a->func == HALE_FUNC_FORECAST ? x->period_s : (int64_t)a->width_s * a->times;
+    a->missing_after_s = (uint32_t)(after_s > 0 ? after_s : period_s * 2);
     a->slow = a->func == HALE_FUNC_RATE || x->n_levels > 0 || x->for_s > 0 ||
               x->clear_for_s > 0 ||
               (a->func == HALE_FUNC_LAST && a->policy != HALE_MISSING_KEEP);
@@ -55,24 +56,23 @@ void thresholds_verdict_refresh(struct sub *a)
 
 /* --- levels --------------------------------------------------------------------------- */
 
-static uint8_t level_of(const struct sub *a, const struct hale_subexpr *x,
-                        const struct slot *s)
+static uint8_t level_of(const struct sub *a, const struct hale_subexpr *x, double value)
 {
     unsigned l = 0;
-    while (l <= x->n_levels && hale_op_holds((enum hale_op)a->op, slot_value(a, s),
-                                             threshold_of(a, x, l + 1)))
+    while (l <= x->n_levels &&
+           hale_op_holds((enum hale_op)a->op, value, threshold_of(a, x, l + 1)))
         l++;
     return (uint8_t)l;
 }
 
-/* The level that all of slots lo..hi-1 reach; 0 if one of them is empty. */
+/* The level that all of slots lo..hi-1 reach; 0 if one of them is unknown. */
 static uint8_t level_of_run(struct sub *a, const struct hale_subexpr *x, unsigned lo,
                             unsigned hi)
 {
     uint8_t lowest = UINT8_MAX;
     for (unsigned i = lo; i < hi; i++) {
-        const struct slot *s = slot_at(a, i);
-        uint8_t l = s->n > 0 ? level_of(a, x, s) : 0;
+        double value;
+        uint8_t l = slot_known(a, slot_at(a, i), &value) ? level_of(a, x, value) : 0;
         lowest = l < lowest ? l : lowest;
     }
     return lowest;
@@ -108,6 +108,8 @@ void thresholds_verdict_slots(const struct sub *a, struct verdict *v, unsigned l
     v->lo = lo;
     v->hi = hi;
     v->start_ms = (start + (int64_t)lo * a->width_s - reach_s) * 1000;
+    if (keeps_more(a))
+        v->start_ms -= thresholds_kept_reach_s(a) * 1000;
     v->end_ms = (start + (int64_t)hi * a->width_s) * 1000;
 }
 
@@ -121,9 +123,9 @@ static unsigned collect_values(struct thresholds_engine *e, struct sub *a,
 {
     unsigned n = 0;
     for (unsigned i = v->lo; i < v->hi; i++) {
-        const struct slot *s = slot_at(a, i);
-        if (s->n > 0)
-            e->values[n++] = clamped(slot_value(a, s));
+        double value;
+        if (slot_known(a, slot_at(a, i), &value))
+            e->values[n++] = clamped(value);
     }
     return n;
 }
@@ -154,6 +156,7 @@ static void report(struct thresholds_engine *e, struct sub *a, const struct verd
         .severity = severity_of(a),
         .since_ms = since_ms,
         .missing = v->missing,
+        .learning = v->learning,
         .by_tick = m->by_tick,
         .at_ms = m->at_ms,
         .n_values = collect_values(e, a, v),

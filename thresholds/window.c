@@ -55,8 +55,12 @@ void thresholds_window_reset(struct sub *a, int64_t now_ms)
 static void slide(struct sub *a, int64_t n)
 {
     unsigned clear = n < a->n_slots ? (unsigned)n : a->n_slots;
-    for (unsigned i = 0; i < clear; i++)
+    bool learns = a->func == HALE_FUNC_BASELINE || a->func == HALE_FUNC_FORECAST;
+    for (unsigned i = 0; i < clear; i++) {
+        if (learns)
+            thresholds_kept_leave(a, i);
         *slot_at(a, i) = (struct slot){0, 0};
+    }
     unsigned head = a->head + clear;
     a->head = (uint16_t)(head >= a->n_slots ? head - a->n_slots : head);
     a->view_end_s += n * a->width_s;
@@ -225,16 +229,18 @@ static bool find_clear(struct sub *a, struct verdict *v)
 /* Rule 3, at the close of a window. */
 static bool close_view(struct sub *a, struct verdict *v)
 {
-    unsigned empty = 0;
+    unsigned empty = 0, unknown = 0;
+    double value;
     thresholds_verdict_slots(a, v, 0, a->times);
     for (unsigned i = 0; i < a->times; i++) {
-        const struct slot *s = slot_at(a, i);
-        if (s->n == 0) {
+        struct slot *s = slot_at(a, i);
+        if (!slot_known(a, s, &value)) {
             empty++;
+            unknown += s->n > 0;
             continue;
         }
         a->empty = 0;
-        if (!slot_holds(a, s)) {
+        if (!hale_op_holds((enum hale_op)a->op, value, a->threshold)) {
             v->hi = i + 1;
             v->state = HALE_STATE_OK;
             return true;
@@ -258,7 +264,11 @@ static bool close_view(struct sub *a, struct verdict *v)
     v->missing = policy == HALE_MISSING_OK || policy == HALE_MISSING_ALARM;
     bool no_data = a->monasca ? (int64_t)a->empty * 60 >= after_s
                               : a->view_end_s - a->data_end_s >= after_s;
-    return no_data && policy != HALE_MISSING_KEEP;
+    if (no_data && policy != HALE_MISSING_KEEP)
+        return true;
+    *v = (struct verdict){.state = HALE_STATE_UNDETERMINED, .learning = true};
+    thresholds_verdict_slots(a, v, 0, a->times);
+    return unknown > 0 && !a->reported && a->state == HALE_STATE_UNDETERMINED;
 }
 
 static bool decide(struct sub *a, bool closing, struct verdict *v)
@@ -297,8 +307,12 @@ static bool decide_touched(struct sub *a, unsigned i, struct verdict *v)
     return true;
 }
 
-static inline void slot_add(const struct sub *a, struct slot *s, double value)
+static inline void slot_add(struct sub *a, struct slot *s, double value)
 {
+    if (a->func == HALE_FUNC_PERCENTILE || a->func == HALE_FUNC_STDDEV) {
+        thresholds_kept_add(a, s, value);
+        return;
+    }
     if (s->n == 0)
         s->acc = value;
     else if (a->func == HALE_FUNC_MAX)
@@ -396,7 +410,7 @@ static bool settled(struct sub *a)
         [HALE_MISSING_OK] = HALE_STATE_OK,
         [HALE_MISSING_ALARM] = HALE_STATE_ALARM,
     };
-    if (a->changed || a->pend != 0)
+    if (a->changed || a->pend != 0 || (keeps_more(a) && thresholds_kept_ahead(a)))
         return false;
     if (a->calculated && !thresholds_operands_empty(a->operands))
         return false;

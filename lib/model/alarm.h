@@ -23,7 +23,8 @@
  *   {"v":1,"kind":"create"|"metric"|"state","definition_id":s,"definition_version":n,"sub":n,
  *    "group":{k:v},"state":"OK","at_ms":n,"values":[x],"window":{"start_ms":n,"end_ms":n},
  *    "metrics":[{"name":s,"dimensions":{}}],"accepted_us":n,"decided_us":n,
- *    "severity":s?,"since_ms":n?,"missing":b?}
+ *    "severity":s?,"since_ms":n?,"missing":b?,
+ *    "learning":b?}
  * create: first series of the sub-alarm seen; state is the birth state (UNDETERMINED, or OK when
  *   deterministic), metrics has that series. metric: one more series joined (metrics = the new
  *   one). state: the sub-alarm reports a state (first report after creation included); values are
@@ -47,7 +48,7 @@ struct hale_sub_record {
     int64_t accepted_us, decided_us;
     int severity;     /* enum hale_severity; -1: none */
     int64_t since_ms; /* 0: none */
-    bool missing;
+    bool missing, learning;
 };
 HALE_MUST_CHECK enum hale_rc hale_sub_record_encode(const struct hale_sub_record *r,
                                                     struct hale_buf *out);

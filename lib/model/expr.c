@@ -20,8 +20,9 @@ const char *const hale_level_words[] = {"low", "medium", "high", "critical", NUL
 
 const char *hale_func_text(enum hale_func f)
 {
-    static const char *const texts[] = {"MAX",  "MIN",    "AVG",  "SUM",       "COUNT",
-                                        "LAST", "ABSENT", "RATE", "ARITHMETIC"};
+    static const char *const texts[] = {
+        "MAX",  "MIN",        "AVG",    "SUM",      "COUNT",    "LAST",      "ABSENT",
+        "RATE", "PERCENTILE", "STDDEV", "BASELINE", "FORECAST", "ARITHMETIC"};
     HALE_ASSERT((size_t)f < sizeof(texts) / sizeof(texts[0]));
     return texts[f];
 }

@@ -24,8 +24,12 @@ enum hale_func {
     HALE_FUNC_SUM,
     HALE_FUNC_COUNT,
     HALE_FUNC_LAST,
-    HALE_FUNC_ABSENT,    /* no operator: `op` is >=, `threshold` the period */
-    HALE_FUNC_RATE,      /* of a counter: its increase per second, resets handled */
+    HALE_FUNC_ABSENT, /* no operator: `op` is >=, `threshold` the period */
+    HALE_FUNC_RATE,   /* of a counter: its increase per second, resets handled */
+    HALE_FUNC_PERCENTILE,
+    HALE_FUNC_STDDEV,
+    HALE_FUNC_BASELINE,  /* robust deviations from the same hour of past days */
+    HALE_FUNC_FORECAST,  /* the straight line through the period, `horizon_s` ahead */
     HALE_FUNC_ARITHMETIC /* `arith` says of what */
 };
 enum hale_op { HALE_OP_LT, HALE_OP_LTE, HALE_OP_GT, HALE_OP_GTE };
@@ -83,6 +87,10 @@ struct hale_subexpr {
     unsigned period_s; /* 1..; default 60 */
     unsigned times;    /* >= 1 */
     double threshold;
+    double percent;     /* percentile: > 0, < 100 */
+    bool absolute;      /* baseline: deviations to both sides */
+    unsigned days;      /* baseline: looked back */
+    unsigned horizon_s; /* forecast */
     /* Extensions: levels beyond the threshold, rising; an ALARM ends only beyond `clear`; delays
      * of ALARM and of its end in seconds. */
     bool has_clear;

@@ -361,8 +361,7 @@ static void add_term(const struct hale_subexpr *s, unsigned i, struct hale_buf *
         hale_buf_add_char(out, '}');
     if (s->deterministic)
         hale_buf_add_c(out, ", deterministic");
-    if (s->period_s != 60 || s->every_s != 0)
-        hale_buf_printf(out, ", %u", s->period_s);
+    add_args(s, out);
     if (s->every_s != 0)
         hale_buf_printf(out, " every %u", s->every_s);
     hale_buf_add_char(out, ')');

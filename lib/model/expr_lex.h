@@ -44,6 +44,10 @@
 #define parse_burn         hale_expr_parse_burn
 #define add_func_name      hale_expr_add_func_name
 #define shortest_digits    hale_expr_shortest_digits
+#define parse_front_args   hale_expr_parse_front_args
+#define parse_back_args    hale_expr_parse_back_args
+#define check_function     hale_expr_check_function
+#define add_args           hale_expr_add_args
 #define parse_name         hale_expr_parse_name
 #define parse_dims         hale_expr_parse_dims
 
@@ -127,6 +131,14 @@ bool parse_burn(struct parser *p, struct hale_subexpr *longer,
 /* expr.c: a function's name in lower case; the digits of d > 0, see there. */
 void add_func_name(enum hale_func f, struct hale_buf *out);
 int shortest_digits(double d, char digits[24]);
+/* expr_args.c: arguments that only some functions have, before the period and behind it. *more: a
+ * ',' was taken, an argument follows. */
+bool parse_front_args(struct parser *p, struct hale_subexpr *s, bool *more);
+bool parse_back_args(struct parser *p, struct hale_subexpr *s);
+/* What a function cannot do although each of its parts is fine; start: of the comparison. */
+bool check_function(struct parser *p, const struct hale_subexpr *s, size_t start);
+/* expr_args.c: the arguments behind the metric, as much as is needed to read the same again. */
+void add_args(const struct hale_subexpr *s, struct hale_buf *out);
 /* expr_metric.c: a metric name; the dimensions in braces, if any, into s. */
 bool parse_name(struct parser *p, struct hale_str *out);
 bool parse_dims(struct parser *p, struct hale_subexpr *s);

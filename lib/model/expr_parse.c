@@ -18,9 +18,18 @@
 static struct hale_node *parse_or(struct parser *p); /* NULL: failed, p->err is filled */
 
 static const char *const functions[] = {
-    [HALE_FUNC_MAX] = "max",       [HALE_FUNC_MIN] = "min",     [HALE_FUNC_AVG] = "avg",
-    [HALE_FUNC_SUM] = "sum",       [HALE_FUNC_COUNT] = "count", [HALE_FUNC_LAST] = "last",
-    [HALE_FUNC_ABSENT] = "absent", [HALE_FUNC_RATE] = "rate",
+    [HALE_FUNC_MAX] = "max",
+    [HALE_FUNC_MIN] = "min",
+    [HALE_FUNC_AVG] = "avg",
+    [HALE_FUNC_SUM] = "sum",
+    [HALE_FUNC_COUNT] = "count",
+    [HALE_FUNC_LAST] = "last",
+    [HALE_FUNC_ABSENT] = "absent",
+    [HALE_FUNC_RATE] = "rate",
+    [HALE_FUNC_PERCENTILE] = "percentile",
+    [HALE_FUNC_STDDEV] = "stddev",
+    [HALE_FUNC_BASELINE] = "baseline",
+    [HALE_FUNC_FORECAST] = "forecast",
 };
 
 bool find_function(struct hale_str word, enum hale_func *out)
@@ -119,7 +128,7 @@ static bool fail_in_function(struct parser *p, size_t open)
                     lex_here(p, p->pos));
 }
 
-/* "(" metric [ "," "deterministic" ] [ "," period ] ")" with pos at the "(" */
+/* "(" metric [ "," "deterministic" ] [ "," more ] [ "," period ] [ "," more ] ")", pos at the "(" */
 bool parse_call(struct parser *p, struct hale_subexpr *s)
 {
     size_t open = p->pos++;
@@ -139,7 +148,8 @@ bool parse_call(struct parser *p, struct hale_subexpr *s)
             more = lex_take(p, ',');
         }
     }
-    if (more && !parse_period(p, s))
+    if (!parse_front_args(p, s, &more) || (more && !parse_period(p, s)) ||
+        !parse_back_args(p, s))
         return false;
     lex_skip(p);
     return lex_take(p, ')') || fail_in_function(p, open);
@@ -213,7 +223,7 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
     if (!s->bare && !find_function(word, &s->func))
         return lex_fail(p, start, HALE_E_INVAL,
                         "unknown function '%.*s'; known: max, min, avg, sum, count, "
-                        "last, rate, absent",
+                        "last, rate, absent, percentile, stddev, baseline, forecast",
                         lex_shown(word), word.p);
     if (s->bare)
         s->name = word;
@@ -225,8 +235,8 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
         s->threshold = s->period_s;
         return true;
     }
-    if (!s->bare && s->func == HALE_FUNC_RATE)
-        lex_extension(p, start, "there is no function 'rate'");
+    if (!s->bare && s->func > HALE_FUNC_ABSENT)
+        lex_extension(p, start, "there is no function '%s'", functions[s->func]);
     if (s->every_s > 0 && !arith_of_one(p, s))
         return false;
     lex_skip(p);
@@ -235,7 +245,7 @@ static bool parse_sub(struct parser *p, struct hale_subexpr *s)
     if (s->bare)
         s->func =
             s->op == HALE_OP_GT || s->op == HALE_OP_GTE ? HALE_FUNC_MAX : HALE_FUNC_MIN;
-    return parse_tail(p, s);
+    return parse_tail(p, s) && check_function(p, s, start);
 }
 
 /* ---- and, or, parentheses ---- */

@@ -44,6 +44,8 @@ enum hale_rc hale_sub_record_encode(const struct hale_sub_record *r, struct hale
         hale_json_out_i64(&o, "since_ms", r->since_ms);
     if (r->missing)
         hale_json_out_bool(&o, "missing", true);
+    if (r->learning)
+        hale_json_out_bool(&o, "learning", true);
     enum hale_rc rc_outer = hale_json_out_close(&o);
     return rc != HALE_OK ? rc : rc_outer;
 }
@@ -73,6 +75,7 @@ enum hale_rc hale_sub_record_decode(struct hale_str json, struct hale_sub_record
     hale_json_in_i64(&in, "decided_us", may, INT64_MIN, INT64_MAX, &out->decided_us);
     hale_json_in_i64(&in, "since_ms", may, INT64_MIN, INT64_MAX, &out->since_ms);
     hale_json_in_bool(&in, "missing", may, &out->missing);
+    hale_json_in_bool(&in, "learning", may, &out->learning);
     out->severity = -1;
     if (json_object_get(root, "severity") != NULL)
         out->severity = hale_json_in_choice(&in, "severity", hale_severity_choices);

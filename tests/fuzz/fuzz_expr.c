@@ -41,6 +41,8 @@ static void check_sub(const struct hale_subexpr *s, struct hale_buf *text)
     HALE_ASSERT(t->func == s->func && t->op == s->op &&
                 t->deterministic == s->deterministic);
     HALE_ASSERT(t->period_s == s->period_s && t->times == s->times);
+    HALE_ASSERT(t->percent == s->percent && t->absolute == s->absolute);
+    HALE_ASSERT(t->days == s->days && t->horizon_s == s->horizon_s);
     HALE_ASSERT(t->threshold == plain.threshold);
     HALE_ASSERT(t->n_levels == plain.n_levels && t->has_clear == plain.has_clear);
     HALE_ASSERT(t->for_s == s->for_s && t->clear_for_s == s->clear_for_s);

@@ -110,7 +110,8 @@ static void test_bad(void **state)
          "missing before the operator, which stands outside"},
         {OK "- name: b\n  expression: avrg(x) > 1\n",
          "d.yaml:5: parser failed on expression 'avrg(x) > 1' at column 1: unknown "
-         "function 'avrg'; known: max, min, avg, sum, count, last, rate, absent"},
+         "function 'avrg'; known: max, min, avg, sum, count, last, rate, absent, "
+         "percentile, stddev, baseline, forecast"},
         {OK "- name: a\n  expression: avg(y) > 1\n",
          "d.yaml:4: the name 'a' stands twice in this file"},
     };

@@ -479,6 +479,25 @@ static void a_failed_allocation_is_reported(void **state)
     assert_null(e);
 }
 
+static void functions_of_ours_are_extensions(void **state)
+{
+    static const char *const texts[][2] = {
+        {"percentile(x, 95) > 1", "there is no function 'percentile'"},
+        {"stddev(x) > 1", "there is no function 'stddev'"},
+        {"baseline(x) > 1", "there is no function 'baseline'"},
+        {"forecast(x, 600, 1h) > 1", "there is no function 'forecast'"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct hale_expr *e;
+        struct hale_err err = {0};
+        assert_int_equal(hale_expr_parse(hale_str_from(texts[i][0]), &e, &err), HALE_OK);
+        assert_int_equal(e->extension_col, 1);
+        assert_string_equal(e->extension, texts[i][1]);
+        hale_expr_free(e);
+    }
+}
+
 static void arithmetic_computes(void **state)
 {
     static const struct {
@@ -553,6 +572,7 @@ static void terms_of_a_comparison(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(functions_of_ours_are_extensions),
         cmocka_unit_test(valid_vectors_give_their_normal_form),
         cmocka_unit_test(invalid_vectors_give_column_and_reason),
         cmocka_unit_test(fields_are_filled),

@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "reference.h"
 #include "world.h"
 
 #define CASES   600
@@ -23,6 +24,8 @@ struct sample {
 struct model {
     const struct hale_subexpr *x;
     bool monasca;
+    unsigned width_s; /* of a slot: the period, but for forecast */
+    int64_t given_s;  /* what a window covers */
     int64_t late_wait_ms, delay_s, phase_s;
     enum hale_missing policy;
     int64_t missing_after_s;
@@ -61,9 +64,9 @@ static int64_t floor_div(int64_t a, int64_t b)
 /* late_wait, or the share of it that the period has in a minute. */
 static int64_t model_wait_ms(const struct model *m)
 {
-    if (m->x->period_s >= 60)
+    if (m->width_s >= 60)
         return m->late_wait_ms;
-    return (int64_t)floor((double)m->late_wait_ms * m->x->period_s / 60.0 + 1e-9);
+    return (int64_t)floor((double)m->late_wait_ms * m->width_s / 60.0 + 1e-9);
 }
 
 /* The grid of window ends: the largest number of seconds that divides minute and period. */
@@ -81,7 +84,7 @@ static unsigned model_slots(const struct model *m)
     unsigned future = 2;
     if (!m->monasca) {
         unsigned need =
-            (unsigned)ceil(ceil((double)model_wait_ms(m) / 1000.0) / m->x->period_s) + 1;
+            (unsigned)ceil(ceil((double)model_wait_ms(m) / 1000.0) / m->width_s) + 1;
         future = need > future ? need : future;
     }
     return m->x->times + future;
@@ -89,7 +92,7 @@ static unsigned model_slots(const struct model *m)
 
 static int64_t slot_start(const struct model *m, unsigned i)
 {
-    return m->view_end_s + ((int64_t)i - (int64_t)m->x->times) * (int64_t)m->x->period_s;
+    return m->view_end_s + ((int64_t)i - (int64_t)m->x->times) * (int64_t)m->width_s;
 }
 
 static bool model_rate(const struct model *m, int64_t from_ms, int64_t to_ms, double *out)
@@ -105,18 +108,97 @@ static bool model_rate(const struct model *m, int64_t from_ms, int64_t to_ms, do
         n++;
         sum += s->value * (double)(hi - lo) / (double)(s->to_ms - s->from_ms);
     }
-    *out = sum / m->x->period_s;
+    *out = sum / m->width_s;
     return n > 0;
+}
+
+/* Samples of [from, to), in seconds, into v; returns their number. */
+static unsigned model_within(const struct model *m, int64_t from, int64_t to, double *v)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < m->n; i++) {
+        if (m->taken[i].ms >= from * 1000 && m->taken[i].ms < to * 1000)
+            v[n++] = m->taken[i].value;
+    }
+    return n;
+}
+
+static double average_of(const double *v, unsigned n)
+{
+    double sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += v[i];
+    return sum / n;
+}
+
+/* Hour means of what has left the window, by the hour in which the slot began. */
+static bool model_baseline(const struct model *m, int64_t from, double average,
+                           double *out)
+{
+    double means[24 * 28 + 3];
+    unsigned days = m->x->days, counts[24 * 28 + 3] = {0};
+    int64_t hour = floor_div(from, 3600), oldest = hour - 24 * (int64_t)days - 1;
+    int64_t first = m->created_end_s - (int64_t)m->x->times * m->width_s;
+    memset(means, 0, sizeof(means));
+    for (unsigned i = 0; i < m->n; i++) {
+        int64_t at_s = floor_div(m->taken[i].ms, 1000);
+        int64_t start = first + floor_div(at_s - first, m->width_s) * m->width_s;
+        int64_t of = floor_div(start, 3600) - oldest;
+        if (start + m->width_s > slot_start(m, 0) || of < 0 || of >= 24 * (int)days + 3)
+            continue;
+        means[of] += m->taken[i].value;
+        counts[of]++;
+    }
+    for (unsigned i = 0; i < 24 * days + 3; i++)
+        means[i] = counts[i] > 0 ? means[i] / counts[i] : (double)NAN;
+    if (!reference_baseline(means, days, average, out))
+        return false;
+    *out = m->x->absolute ? fabs(*out) : *out;
+    return true;
+}
+
+static bool model_forecast(const struct model *m, int64_t end, double *out)
+{
+    double t[100], y[100], v[SAMPLES];
+    unsigned n = 0, steps = (m->x->period_s + m->width_s - 1) / m->width_s;
+    for (int64_t k = steps; k > 0; k--) {
+        int64_t from = end - k * m->width_s;
+        unsigned samples = model_within(m, from, from + m->width_s, v);
+        if (samples == 0)
+            continue;
+        t[n] = (double)(from - end) + m->width_s / 2.0;
+        y[n++] = average_of(v, samples);
+    }
+    return reference_forecast(t, y, n, (double)steps * m->width_s, m->x->horizon_s, out);
+}
+
+/* percentile and what comes after it */
+static bool model_more(const struct model *m, int64_t from, double *out)
+{
+    double v[SAMPLES];
+    int64_t to = from + m->width_s;
+    if (m->x->func == HALE_FUNC_FORECAST)
+        return model_forecast(m, to, out);
+    unsigned n = model_within(m, from, to, v);
+    if (n == 0)
+        return false;
+    if (m->x->func == HALE_FUNC_BASELINE)
+        return model_baseline(m, from, average_of(v, n), out);
+    *out = m->x->func == HALE_FUNC_STDDEV ? reference_stddev(v, n)
+                                          : reference_percentile(v, n, m->x->percent);
+    return true;
 }
 
 /* False: empty. */
 static bool model_value(const struct model *m, unsigned slot, double *out)
 {
-    int64_t from = slot_start(m, slot), to = from + m->x->period_s;
+    int64_t from = slot_start(m, slot), to = from + m->width_s;
     unsigned n = 0;
     double sum = 0, min = INFINITY, max = -INFINITY;
     if (m->x->func == HALE_FUNC_RATE)
         return model_rate(m, from * 1000, to * 1000, out);
+    if (m->x->func >= HALE_FUNC_PERCENTILE)
+        return model_more(m, from, out);
     for (unsigned i = 0; i < m->n; i++) {
         int64_t at_s = floor_div(m->taken[i].ms, 1000);
         if (at_s < from || at_s >= to)
@@ -132,6 +214,10 @@ static bool model_value(const struct model *m, unsigned slot, double *out)
     case HALE_FUNC_AVG: *out = sum / n; break;
     case HALE_FUNC_SUM: *out = sum; break;
     case HALE_FUNC_COUNT: *out = n; break;
+    case HALE_FUNC_PERCENTILE:
+    case HALE_FUNC_STDDEV:
+    case HALE_FUNC_BASELINE:
+    case HALE_FUNC_FORECAST:
     case HALE_FUNC_RATE:
     case HALE_FUNC_LAST:
     case HALE_FUNC_ABSENT:
@@ -171,7 +257,7 @@ static unsigned reach_all(const struct model *m, const double *v, unsigned n)
 
 static void model_tell(struct model *m, enum hale_state state, unsigned level,
                        int64_t at_ms, bool tick, const double *values, unsigned n,
-                       int64_t since_ms, bool missing)
+                       int64_t since_ms, const char *how)
 {
     m->pend = -1;
     if (m->reported && m->state == state && m->level == level)
@@ -179,13 +265,13 @@ static void model_tell(struct model *m, enum hale_state state, unsigned level,
     m->reported = true;
     m->state = state;
     m->level = level;
-    hale_buf_printf(
-        &m->out->text, "%s %s/%d%s since %" PRId64 " %" PRId64 "%s", m->id,
-        hale_state_text(state), level < 2 ? -1 : (int)m->x->levels[level - 2].severity,
-        missing ? " missing" : "", since_ms, at_ms - BASE_MS, tick ? "t" : "");
+    hale_buf_printf(&m->out->text, "%s %s/%d%s since %" PRId64 " %" PRId64 "%s", m->id,
+                    hale_state_text(state),
+                    level < 2 ? -1 : (int)m->x->levels[level - 2].severity, how, since_ms,
+                    at_ms - BASE_MS, tick ? "t" : "");
     for (unsigned i = 0; i < n; i++) {
         hale_buf_add_char(&m->out->text, ' ');
-        hale_buf_add_double(&m->out->text, values[i]);
+        hale_buf_printf(&m->out->text, "%.9g", values[i]);
     }
     hale_buf_add_char(&m->out->text, '\n');
 }
@@ -202,7 +288,7 @@ static void model_missing(struct model *m, int64_t at_ms, bool tick, const doubl
                !alarm                         ? 0
                : m->state == HALE_STATE_ALARM ? m->level
                                               : 1,
-               at_ms, tick, values, n, 0, ok || alarm);
+               at_ms, tick, values, n, 0, ok || alarm ? " missing" : "");
 }
 
 static void model_report(struct model *m, enum hale_state state, int64_t at_ms, bool tick,
@@ -221,7 +307,7 @@ static void model_report(struct model *m, enum hale_state state, int64_t at_ms, 
     if (delay_ms > 0 && at_ms < m->pend_ms + delay_ms)
         return;
     int64_t since_ms = delay_ms > 0 ? m->pend_ms - BASE_MS : 0;
-    model_tell(m, state, level, at_ms, tick, values, n, since_ms, false);
+    model_tell(m, state, level, at_ms, tick, values, n, since_ms, "");
 }
 
 /* Rules 1 and 2 over the whole window. Returns whether one applied. */
@@ -260,18 +346,18 @@ static bool model_immediate(struct model *m, int64_t at_ms, bool tick)
 static bool silent_for_long(const struct model *m)
 {
     if (m->monasca)
-        return m->empty >= m->x->period_s / 60 * m->x->times * 2;
+        return m->empty >= m->width_s / 60 * m->x->times * 2;
     /* No sample since so long before the end of the view (by default 2 * times periods), and the
      * sub-alarm was there for as long. A slot counts whole. */
     if (m->policy == HALE_MISSING_KEEP)
         return false;
     int64_t from = m->view_end_s - m->missing_after_s;
-    if (from < m->created_end_s - m->x->period_s)
+    if (from < m->created_end_s - m->width_s)
         return false;
     for (unsigned i = 0; i < m->n; i++) {
-        int64_t slots = floor_div(m->view_end_s - 1 - floor_div(m->taken[i].ms, 1000),
-                                  m->x->period_s);
-        if (m->view_end_s - slots * (int64_t)m->x->period_s > from)
+        int64_t slots =
+            floor_div(m->view_end_s - 1 - floor_div(m->taken[i].ms, 1000), m->width_s);
+        if (m->view_end_s - slots * (int64_t)m->width_s > from)
             return false;
     }
     return true;
@@ -279,11 +365,15 @@ static bool silent_for_long(const struct model *m)
 
 static void model_rule3(struct model *m, int64_t at_ms, bool tick)
 {
-    double v[2000] = {0};
+    double v[2000] = {0}, samples[SAMPLES];
     unsigned n = 0;
+    bool unknown = false; /* samples of which the function cannot say anything yet */
     for (unsigned i = 0; i < m->x->times; i++) {
-        if (!model_value(m, i, &v[n]))
+        if (!model_value(m, i, &v[n])) {
+            int64_t from = slot_start(m, i);
+            unknown |= model_within(m, from, from + m->width_s, samples) > 0;
             continue;
+        }
         m->empty = 0;
         if (!holds(m, v[n++])) {
             model_report(m, HALE_STATE_OK, at_ms, tick, v, n);
@@ -299,6 +389,8 @@ static void model_rule3(struct model *m, int64_t at_ms, bool tick)
         model_report(m, HALE_STATE_OK, at_ms, tick, v, n);
     else if (silent_for_long(m))
         model_missing(m, at_ms, tick, v, n);
+    else if (!m->reported && m->state == HALE_STATE_UNDETERMINED && unknown)
+        model_tell(m, HALE_STATE_UNDETERMINED, 0, at_ms, tick, v, n, 0, " learning");
     else
         m->pend = -1; /* no data: the wait is over */
 }
@@ -306,11 +398,11 @@ static void model_rule3(struct model *m, int64_t at_ms, bool tick)
 static void model_slide(struct model *m, int64_t now_s)
 {
     if (!m->monasca) {
-        m->view_end_s += m->x->period_s;
+        m->view_end_s += m->width_s;
         return;
     }
     int64_t d = now_s - m->view_end_s;
-    int64_t w = m->x->period_s;
+    int64_t w = m->width_s;
     if (d > m->delay_s)
         m->view_end_s += (d / w + (d % w > m->delay_s ? 1 : 0)) * w;
 }
@@ -367,7 +459,7 @@ static void model_sample(struct model *m, int64_t time_ms, double value, int64_t
 {
     if (m->x->func == HALE_FUNC_ABSENT) {
         m->arrived_ms = now_ms;
-        model_tell(m, HALE_STATE_OK, 0, now_ms, false, NULL, 0, 0, false);
+        model_tell(m, HALE_STATE_OK, 0, now_ms, false, NULL, 0, 0, "");
         return;
     }
     if (m->x->func == HALE_FUNC_LAST) {
@@ -419,7 +511,7 @@ static int64_t model_silent_ms(const struct model *m)
     if (m->arrived_ms == INT64_MAX)
         return INT64_MAX;
     if (m->x->func == HALE_FUNC_ABSENT)
-        return m->arrived_ms + m->x->period_s * INT64_C(1000);
+        return m->arrived_ms + m->width_s * INT64_C(1000);
     if (m->x->func != HALE_FUNC_LAST || m->policy == HALE_MISSING_KEEP)
         return INT64_MAX;
     return -floor_div(-m->arrived_ms, 1000) * 1000 + m->missing_after_s * 1000;
@@ -441,8 +533,8 @@ static void model_close(struct model *m, int64_t at_ms, int64_t after_ms)
 {
     int64_t now_s = at_ms / 1000;
     if (at_ms == model_silent_ms(m) && m->x->func == HALE_FUNC_ABSENT) {
-        double silence = m->x->period_s;
-        model_tell(m, HALE_STATE_ALARM, 1, at_ms, true, &silence, 1, 0, false);
+        double silence = m->width_s;
+        model_tell(m, HALE_STATE_ALARM, 1, at_ms, true, &silence, 1, 0, "");
         return;
     }
     if (at_ms == model_silent_ms(m)) {
@@ -467,19 +559,37 @@ static void note_state(const struct thresholds_event *ev, void *arg)
     if (ev->kind != HALE_SUB_STATE)
         return;
     l->n++;
-    hale_buf_printf(&l->text, "%s %s/%d%s since %" PRId64 " %" PRId64 "%s",
+    hale_buf_printf(&l->text, "%s %s/%d%s%s since %" PRId64 " %" PRId64 "%s",
                     ev->definition->id, hale_state_text(ev->state), ev->severity,
-                    ev->missing ? " missing" : "",
+                    ev->missing ? " missing" : "", ev->learning ? " learning" : "",
                     ev->since_ms != 0 ? ev->since_ms - BASE_MS : 0, ev->at_ms - BASE_MS,
                     ev->by_tick ? "t" : "");
     for (unsigned i = 0; i < ev->n_values; i++) {
         hale_buf_add_char(&l->text, ' ');
-        hale_buf_add_double(&l->text, ev->values[i]);
+        hale_buf_printf(&l->text, "%.9g", ev->values[i]);
     }
     hale_buf_add_char(&l->text, '\n');
 }
 
-static void random_expression(char *dst, size_t size, bool monasca)
+static size_t random_more(char *dst, size_t size, const char *deterministic,
+                          unsigned period)
+{
+    static const char *const percents[] = {"50", "95", "99.9", "1", "33.3"};
+    switch (dice(4)) {
+    case 0:
+        return (size_t)snprintf(dst, size, "percentile(x%s, %s, %u)", deterministic,
+                                percents[dice(5)], period);
+    case 1: return (size_t)snprintf(dst, size, "stddev(x%s, %u)", deterministic, period);
+    case 2:
+        return (size_t)snprintf(dst, size, "baseline(x%s%s, %u, %ud)", deterministic,
+                                dice(2) == 0 ? ", absolute" : "", period, 3 + dice(5));
+    default:
+        return (size_t)snprintf(dst, size, "forecast(x%s, %u, %us)", deterministic,
+                                10 + period * dice(8), 1 + dice(4000));
+    }
+}
+
+static void random_expression(char *dst, size_t size, bool monasca, bool days)
 {
     static const char *const funcs[] = {"max", "min", "avg", "sum", "count", "last"};
     static const char *const ops[] = {"<", "<=", ">", ">="};
@@ -496,10 +606,16 @@ static void random_expression(char *dst, size_t size, bool monasca)
     unsigned period = periods[dice(6)];
     if (!monasca && dice(2) == 0)
         period = odd[dice(10)];
+    if (days)
+        period = 600 * (1 + dice(6));
     const char *op = ops[dice(4)];
     unsigned threshold = func[0] == 'r' ? dice(2) : dice(12);
-    size_t n = (size_t)snprintf(dst, size, "%s(x%s, %u) %s %u", func, deterministic,
-                                period, op, threshold);
+    bool more = !monasca && dice(3) == 0;
+    size_t n =
+        more ? random_more(dst, size, deterministic, period)
+             : (size_t)snprintf(dst, size, "%s(x%s, %u)", func, deterministic, period);
+    n += (size_t)snprintf(dst + n, size - n, " %s %u%s", op, threshold,
+                          more ? ".37" : ""); /* not hit by rounding */
     int step = op[0] == '<' ? -1 : 1;
     int high = (int)threshold + step * (1 + (int)dice(3));
     if (!monasca && dice(3) == 0)
@@ -513,8 +629,8 @@ static void random_expression(char *dst, size_t size, bool monasca)
     if (gap || wait)
         n += (size_t)snprintf(dst + n, size - n, " clear");
     if (gap)
-        n += (size_t)snprintf(dst + n, size - n, " %d",
-                              (int)threshold - step * (int)dice(4));
+        n += (size_t)snprintf(dst + n, size - n, " %d%s",
+                              (int)threshold - step * (int)dice(4), more ? ".37" : "");
     if (wait)
         snprintf(dst + n, size - n, " for %u", 1 + dice(150));
 }
@@ -527,7 +643,7 @@ struct world {
     struct lines got, want;
 };
 
-static void world_build(struct world *w, struct thresholds_series **s)
+static void world_build(struct world *w, struct thresholds_series **s, bool days)
 {
     static const char *const policies[] = {"keep", "undetermined", "ok", "alarm"};
     int64_t waits[] = {0, 1000, 30000, 30000, 90000, 200000};
@@ -547,7 +663,7 @@ static void world_build(struct world *w, struct thresholds_series **s)
         char text[200], id[16];
         bool monasca = dice(2) == 0;
         struct model *m = &w->models[i];
-        random_expression(text, sizeof(text), monasca);
+        random_expression(text, sizeof(text), monasca, days);
         snprintf(id, sizeof(id), "d%u", i);
         char extra[100] = "";
         if (!monasca && dice(2) == 0)
@@ -559,6 +675,12 @@ static void world_build(struct world *w, struct thresholds_series **s)
                 w->e, make_definition_with(id, text, "[]", monasca, 1, extra), now),
             HALE_OK);
         m->x = &w->defs[i]->expr->subs[0];
+        m->width_s = m->x->period_s;
+        m->given_s = (int64_t)m->width_s * m->x->times;
+        if (m->x->func == HALE_FUNC_FORECAST) {
+            m->given_s = m->width_s;
+            m->width_s = (unsigned)ceil(m->x->period_s / 30.0);
+        }
         m->policy = w->defs[i]->on_missing;
         if (m->policy == HALE_MISSING_DEFAULT)
             m->policy = m->x->func == HALE_FUNC_LAST ? HALE_MISSING_KEEP
@@ -567,14 +689,14 @@ static void world_build(struct world *w, struct thresholds_series **s)
             m->policy = HALE_MISSING_KEEP;
         m->missing_after_s = w->defs[i]->missing_after_s;
         if (m->missing_after_s == 0)
-            m->missing_after_s = 2 * (int64_t)m->x->period_s * m->x->times;
+            m->missing_after_s = 2 * m->given_s;
         m->arrived_ms = INT64_MAX;
         m->monasca = monasca;
         m->late_wait_ms = w->limits.late_wait_ms;
         m->delay_s = w->limits.delay_s;
         m->phase_s = w->limits.tick_phase_s;
-        int64_t grid = model_grid_s(m->x->period_s);
-        m->view_end_s = floor_div(now / 1000 + m->x->period_s, grid) * grid;
+        int64_t grid = model_grid_s(m->width_s);
+        m->view_end_s = floor_div(now / 1000 + m->width_s, grid) * grid;
         m->created_end_s = m->view_end_s;
         m->pend = -1;
         m->state = m->x->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED;
@@ -619,12 +741,14 @@ static void run_case(unsigned number)
     struct thresholds_series *s;
     random_state = 0x9e3779b97f4a7c15u + number;
     (void)dice(2);
-    world_build(&w, &s);
+    bool days = number % 50 == 0; /* a quarter of an hour from one sample to the next */
+    world_build(&w, &s, days);
     int64_t now = BASE_MS + 60000, swept = BASE_MS;
-    unsigned n = 50 + dice(400);
+    unsigned n = 50 + dice(400) + (days ? 1000 : 0);
     for (unsigned i = 0; i < n; i++) {
         /* Mostly a few seconds, now and then a silence of up to an hour. */
-        now += dice(40) == 0 ? (int64_t)dice(3600000) : (int64_t)dice(20000);
+        now += dice(40) == 0 ? (int64_t)dice(3600000)
+                             : (int64_t)dice(days ? 1800000 : 20000);
         int64_t stamp = now;
         unsigned kind = dice(10);
         if (kind == 0)

@@ -46,6 +46,13 @@ static void expression_of(char *dst, size_t size, bool monasca)
                                          ", 60 every 15) + avg(x", ", 15) + sum(x",
                                          ", 30) / rate(x"};
     static const char *const right[] = {")", ")", ")", ")) * 2", ")"};
+    static const struct {
+        const char *func, *before, *behind, *tail;
+    } more[] = {{"percentile", ", 90", "", ""},
+                {"stddev", ", deterministic", "", " for 40s"},
+                {"baseline", "", ", 3d", " high at 10 clear 0"},
+                {"baseline", ", absolute", "", " times 2"},
+                {"forecast", "", ", 10m", " times 2"}};
     char one[2][128];
     for (unsigned i = 0; i < 2; i++) {
         if (!monasca && dice(3) == 0) {
@@ -57,6 +64,13 @@ static void expression_of(char *dst, size_t size, bool monasca)
         if (!monasca && dice(6) == 0) {
             snprintf(one[i], sizeof(one[i]), "absent(%c%s, %u)", "xy"[dice(2)],
                      dims[dice(5)], 1 + dice(100));
+            continue;
+        }
+        if (!monasca && dice(3) == 0) {
+            unsigned k = dice(5);
+            snprintf(one[i], sizeof(one[i]), "%s(%c%s%s, %u%s) > %u%s", more[k].func,
+                     "xy"[dice(2)], dims[dice(5)], more[k].before, 10 + 50 * dice(4),
+                     more[k].behind, dice(9), more[k].tail);
             continue;
         }
         snprintf(one[i], sizeof(one[i]), "%s(%c%s%s, %u) > %u%s times %u%s",
@@ -149,12 +163,14 @@ static void do_op(struct thresholds_engine *e, const struct op *op)
     }
 }
 
-static void make_script(struct op *ops)
+/* days: long enough for a baseline to have days to compare with. */
+static void make_script(struct op *ops, bool days)
 {
     int64_t now = BASE_MS + dice(60000);
     for (unsigned i = 0; i < OPS; i++) {
         unsigned k = dice(100);
-        now += dice(50) == 0 ? (int64_t)dice(1200000) : (int64_t)dice(9000);
+        now +=
+            dice(50) == 0 ? (int64_t)dice(1200000) : (int64_t)dice(days ? 2400000 : 9000);
         ops[i].kind = i < 4 || k < 4 ? OP_DEFINE
                       : k < 5        ? OP_DROP
                       : k < 8        ? OP_FORGET
@@ -227,7 +243,7 @@ static void run_case(unsigned number)
     struct thresholds_limits limits = thresholds_limits_default();
     random_state = 0x853c49e6748fea9bu + number;
     (void)dice(2);
-    make_script(ops);
+    make_script(ops, number % 5 == 0);
     uint64_t chaos = random_state;
 
     lines_init(&want);
@@ -292,7 +308,7 @@ static void test_round_trip(void **state)
     struct lines out;
     struct thresholds_limits limits = thresholds_limits_default();
     random_state = 12345;
-    make_script(ops);
+    make_script(ops, false);
     lines_init(&out);
     struct thresholds_engine *e = thresholds_engine_new(&limits, lines_emit, &out);
     assert_non_null(e);

@@ -107,6 +107,8 @@ static void read_expect(struct vector *v, struct hale_str line)
     struct hale_str rest = {line.p + values + 1, line.len - values - 1};
     if (hale_str_eq_c(rest, " missing")) {
         hale_buf_add_c(&v->expected, " missing");
+    } else if (hale_str_eq_c(rest, " learning")) {
+        hale_buf_add_c(&v->expected, " learning");
     } else if (rest.len > 0) {
         (void)word(&rest);
         assert_true(hale_str_eq_c(word(&rest), "since"));
@@ -173,7 +175,7 @@ static void note_state(const struct thresholds_event *ev, void *arg)
     hale_buf_add_char(out, ']');
     if (ev->since_ms != 0)
         hale_buf_printf(out, " since %" PRId64, ev->since_ms - BASE_MS);
-    hale_buf_add_c(out, ev->missing ? " missing\n" : "\n");
+    hale_buf_add_c(out, ev->missing ? " missing\n" : ev->learning ? " learning\n" : "\n");
 }
 
 static void run_vector(const struct vector *v)

@@ -48,6 +48,7 @@ static inline void lines_emit(const struct thresholds_event *ev, void *arg)
     }
     hale_buf_printf(&l->text, "] %" PRId64 "..%" PRId64, ev->window_start_ms - BASE_MS,
                     ev->window_end_ms - BASE_MS);
+    hale_buf_add_c(&l->text, ev->learning ? " learning" : "");
     if (ev->series != NULL)
         hale_buf_printf(&l->text, " series %.*s", (int)ev->series->name.len,
                         ev->series->name.p);

@@ -1,0 +1,1 @@
+target_link_options(${HALE_TEST_TARGET} PRIVATE ${HALE_WRAP_ALLOC})
