@@ -12,12 +12,13 @@ static const struct {
     const char *name;
     enum key_kind kind;
 } keys[] = {
-    {"name", KEY_TEXT},          {"expression", KEY_TEXT},
-    {"description", KEY_TEXT},   {"severity", KEY_TEXT},
-    {"semantics", KEY_TEXT},     {"actions_enabled", KEY_BOOL},
-    {"match_by", KEY_LIST},      {"ok_actions", KEY_LIST},
-    {"alarm_actions", KEY_LIST}, {"undetermined_actions", KEY_LIST},
-    {"on_missing", KEY_TEXT},    {"missing_after", KEY_SECONDS},
+    {"name", KEY_TEXT},           {"expression", KEY_TEXT},
+    {"description", KEY_TEXT},    {"severity", KEY_TEXT},
+    {"semantics", KEY_TEXT},      {"actions_enabled", KEY_BOOL},
+    {"match_by", KEY_LIST},       {"ok_actions", KEY_LIST},
+    {"alarm_actions", KEY_LIST},  {"undetermined_actions", KEY_LIST},
+    {"on_missing", KEY_TEXT},     {"missing_after", KEY_SECONDS},
+    {"flap_detection", KEY_BOOL},
 };
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 

@@ -55,6 +55,8 @@ static void add_definition(const struct collector *c, const struct hale_http_req
     /* Ours, only where they are in use: clients compare the set of keys. */
     if (d->semantics == HALE_SEMANTICS_MONASCA)
         add_text(b, "semantics", "monasca");
+    if (d->flap_off)
+        hale_buf_add_c(b, ",\"flap_detection\":false");
     if (d->on_missing != HALE_MISSING_DEFAULT)
         add_text(b, "on_missing", hale_missing_text(d->on_missing));
     if (d->missing_after_s != 0)

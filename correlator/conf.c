@@ -63,6 +63,27 @@ static const struct hale_conf_field fields[] = {
      .min = 1,
      .max = HALE_TOPOLOGY_ENTITIES_MAX,
      .help = "the same of one tenant"},
+    {.key = "flap_window",
+     .type = HALE_CONF_DURATION,
+     .offset = offsetof(struct correlator_conf, flap_window_ms),
+     .fallback = "10m",
+     .min = 0,
+     .max = 86400000,
+     .help = "changes of state within it count for flapping; 0s: no flap detection"},
+    {.key = "flap_start",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, flap_start),
+     .fallback = "30",
+     .min = 1,
+     .max = 95,
+     .help = "percent of 20 weighted changes above which an alarm flaps"},
+    {.key = "flap_stop",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, flap_stop),
+     .fallback = "25",
+     .min = 1,
+     .max = 95,
+     .help = "percent below which it is calm again; not above flap_start"},
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -84,6 +105,11 @@ enum hale_rc correlator_conf_load(const char *path, void **conf_out, struct hale
                              hale_yaml_line(hale_yaml_get(hale_yaml_root(yaml), "redis")),
                              0, "redis: %s", why.text);
     }
+    if (rc == HALE_OK && c->flap_stop > c->flap_start)
+        rc = hale_err_at(err, HALE_E_INVAL, path,
+                         hale_yaml_line(hale_yaml_get(hale_yaml_root(yaml), "flap_stop")),
+                         0, "flap_stop: must not be above flap_start (%lld)",
+                         (long long)c->flap_start);
     hale_yaml_free(yaml);
     if (rc != HALE_OK) {
         correlator_conf_free(c);

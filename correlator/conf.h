@@ -17,6 +17,8 @@ struct correlator_conf {
     int64_t max_alarms;                            /* ceiling, > 0 */
     int64_t max_sub_alarms;                        /* ceiling, > 0 */
     int64_t max_entities, max_entities_per_tenant; /* ceilings, > 0 */
+    int64_t flap_window_ms;                        /* 0: off */
+    int64_t flap_start, flap_stop;                 /* percent */
     int log_level;                                 /* enum hale_log_level */
 };
 

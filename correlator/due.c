@@ -12,6 +12,7 @@ static void (*const happen[])(struct correlator_engine *e, void *owner, int64_t 
     [COR_DUE_EXPIRY] = cor_expiry_due,
     [COR_DUE_ACK] = cor_life_ack_due,
     [COR_DUE_SHELVE] = cor_life_shelve_due,
+    [COR_DUE_FLAP] = cor_flap_due,
 };
 
 /* --- the heap ------------------------------------------------------------------------ */

@@ -17,7 +17,8 @@ struct correlator_engine;
 enum cor_due_kind {
     COR_DUE_EXPIRY, /* an event alarm was not repeated */
     COR_DUE_ACK,    /* an acknowledgement ends */
-    COR_DUE_SHELVE  /* a shelved alarm is back */
+    COR_DUE_SHELVE, /* a shelved alarm is back */
+    COR_DUE_FLAP    /* an alarm that flapped is calm */
 };
 struct cor_due {
     enum cor_due_kind kind;

@@ -48,6 +48,8 @@ struct correlator_limits {
     size_t max_subs;    /* sub-alarms */
     size_t max_metrics; /* series kept per sub-alarm and shown per alarm */
     size_t max_entities, max_entities_per_tenant; /* 0: HALE_TOPOLOGY_ENTITIES_MAX */
+    int64_t flap_window_ms;       /* correlator/flap.h; 0: no flap detection */
+    double flap_start, flap_stop; /* percent */
 };
 #define CORRELATOR_MAX_ALARMS  200000
 #define CORRELATOR_MAX_SUBS    1000000
@@ -78,8 +80,10 @@ struct correlator_stats {
     uint64_t evicted;           /* cleared event alarms that made room */
     uint64_t mutes_refused;     /* COR_MUTES_MAX of one alarm */
     uint64_t unknown_alarm;     /* control records about alarms that do not exist */
-    uint64_t by_state[3];       /* gauge: alarms by enum hale_state */
-    uint64_t subs;              /* gauge */
+    uint64_t flaps_begun, flaps_ended;
+    uint64_t flapping;    /* gauge: alarms that flap now */
+    uint64_t by_state[3]; /* gauge: alarms by enum hale_state */
+    uint64_t subs;        /* gauge */
 };
 
 /* NULL on memory failure. The sink is copied. */

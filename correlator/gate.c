@@ -11,6 +11,7 @@
 static void (*const sources[])(struct correlator_engine *e, struct cor_alarm *a,
                                enum hale_state from) = {
     cor_life_source,
+    cor_flap_source,
 };
 
 /* --- mutes --------------------------------------------------------------------------- */
@@ -154,15 +155,18 @@ static void surface(struct correlator_engine *e, struct cor_life *l)
 static bool verdict(const struct cor_alarm *a, enum hale_log_kind kind)
 {
     const struct cor_life *l = &a->life;
+    /* The change that begins the flapping is told, and the clear waits for its end. */
+    unsigned mutes = l->n_mutes - (l->flap.begins ? 1 : 0);
+    bool owed = a->state == HALE_STATE_OK && l->announced != HALE_STATE_OK &&
+                (l->flap.since_ms == 0 || l->flap.begins);
     switch (kind) {
     case HALE_ALARM_CREATED: return false;
     case HALE_ALARM_TRANSITION:
-        if (l->n_mutes == 0 && l->ended_id != NULL && a->state == l->announced)
+        if (mutes == 0 && l->ended_id != NULL && a->state == l->announced)
             return false; /* they were not told that it had left that state */
-        return l->n_mutes == 0 ||
-               (a->state == HALE_STATE_OK && l->announced != HALE_STATE_OK);
+        return mutes == 0 || owed;
     case HALE_ALARM_UPDATED:
-        return l->n_mutes == 0 && a->state != l->announced && !newborn(a);
+        return owed || (mutes == 0 && a->state != l->announced && !newborn(a));
     case HALE_ALARM_DELETED: return l->announced == HALE_STATE_ALARM;
     }
     return false;
@@ -178,6 +182,7 @@ bool cor_gate_announce(struct correlator_engine *e, struct cor_alarm *a,
     if (told)
         l->announced = kind == HALE_ALARM_DELETED ? HALE_STATE_OK : a->state;
     l->changed = false;
+    l->flap.begins = false;
     free(l->ended_id);
     l->ended_id = NULL;
     return told;

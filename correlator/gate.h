@@ -5,7 +5,7 @@
  * gate - who is told. States are always true and always logged; the gate decides whether those outside
  * (subscribers, methods, policies) hear of them: the record's `announce`.
  *   - A transition of an alarm without mutes is announced, one of a muted alarm is not;
- *   - but whoever was told of a problem is told of its end, muted or not;
+ *   - but whoever was told of a problem is told of its end, muted or not (of a flapping one when it is calm);
  *   - when the last mute ends and the state is another than was announced, an `updated` record announces
  *     it, once; if the problem came and went meanwhile, nothing is said. A mute that begins after the
  *     announcement says nothing.

@@ -81,6 +81,9 @@ json_t *cor_life_json(struct correlator_engine *e, const struct cor_alarm *a)
         set(e, shelved, "until_ms", json_integer(cor_due_of(&l->shelve_due)));
         set(e, o, "shelved", shelved);
     }
+    json_t *flap = cor_flap_json(e, &l->flap);
+    if (flap != NULL)
+        set(e, o, "flap", flap);
     if (l->owner != NULL)
         set(e, o, "owner", json_string(l->owner));
     if (l->n_comments > 0) {
@@ -156,6 +159,7 @@ static void load_comments(struct correlator_engine *e, struct cor_life *l,
 
 void cor_life_init(struct cor_alarm *a)
 {
+    a->life.flap.due = (struct cor_due){.kind = COR_DUE_FLAP, .id = a->id, .owner = a};
     a->life.ack_due = (struct cor_due){.kind = COR_DUE_ACK, .id = a->id, .owner = a};
     a->life.shelve_due =
         (struct cor_due){.kind = COR_DUE_SHELVE, .id = a->id, .owner = a};
@@ -190,6 +194,7 @@ void cor_life_load(struct correlator_engine *e, struct cor_alarm *a, const json_
         l->shelved = word_of(e, shelved);
         cor_due_set(e, &l->shelve_due, int_of(shelved, "until_ms"));
     }
+    cor_flap_load(e, a, json_object_get(life, "flap"));
     load_comments(e, l, json_object_get(life, "comments"));
     l->changed = false;
 }
@@ -207,6 +212,8 @@ void cor_life_disarm(struct correlator_engine *e, struct cor_life *life)
 {
     cor_due_set(e, &life->ack_due, 0);
     cor_due_set(e, &life->shelve_due, 0);
+    cor_due_set(e, &life->flap.due, 0);
+    e->stats.flapping -= life->flap.since_ms != 0;
 }
 
 void cor_life_fini(struct cor_life *life)
@@ -219,6 +226,7 @@ void cor_life_fini(struct cor_life *life)
         cor_word_fini(&life->comments[i]);
     free(life->mutes);
     free(life->comments);
+    free(life->flap.times);
     free(life->surfaced);
     free(life->ended_id);
     free(life->owner);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "correlator/due.h"
+#include "correlator/flap.h"
 #include "model/alarm.h"
 
 #define COR_MUTES_MAX    64 /* of one alarm */
@@ -57,6 +58,7 @@ struct cor_life {
     struct cor_due ack_due;
     struct cor_word shelved; /* by NULL: not shelved */
     struct cor_due shelve_due;
+    struct cor_flap flap;
     char *owner; /* NULL: nobody */
     unsigned n_comments;
     struct cor_word *comments;

@@ -43,6 +43,8 @@ enum engine_meter {
     EXPIRED,
     EVICTED,
     UNKNOWN_ALARM,
+    FLAPS_BEGUN,
+    FLAPS_ENDED,
     ENGINE_METERS
 };
 
@@ -72,6 +74,8 @@ static struct hale_counter engine_meters[ENGINE_METERS] = {
     [EVICTED] = C("alarms_evicted", "Cleared event alarms removed to make room"),
     [UNKNOWN_ALARM] =
         K("ignored", "why=\"unknown_alarm\"", "Records without effect, by reason"),
+    [FLAPS_BEGUN] = C("flaps_begun", "Alarms that began to flap"),
+    [FLAPS_ENDED] = C("flaps_ended", "Alarms that were calm again"),
 };
 
 static struct hale_counter gauges[] = {
@@ -80,6 +84,7 @@ static struct hale_counter gauges[] = {
                     "Alarms by state"),
     HALE_GAUGE_INIT("hale_correlator_alarms", "state=\"ALARM\"", "Alarms by state"),
     HALE_GAUGE_INIT("hale_correlator_sub_alarms", NULL, "Sub-alarms known"),
+    HALE_GAUGE_INIT("hale_correlator_flapping", NULL, "Alarms that flap"),
 };
 
 static struct hale_counter latency[] = {
@@ -134,6 +139,8 @@ static void list(const struct correlator_stats *s, uint64_t out[ENGINE_METERS])
     out[EXPIRED] = s->events_expired;
     out[EVICTED] = s->evicted;
     out[UNKNOWN_ALARM] = s->unknown_alarm;
+    out[FLAPS_BEGUN] = s->flaps_begun;
+    out[FLAPS_ENDED] = s->flaps_ended;
 }
 
 void correlator_meters_publish(const struct correlator_stats *now,
@@ -149,5 +156,6 @@ void correlator_meters_publish(const struct correlator_stats *now,
     for (unsigned i = 0; i < 3; i++)
         hale_counter_set(&gauges[i], (int64_t)now->by_state[i]);
     hale_counter_set(&gauges[3], (int64_t)now->subs);
+    hale_counter_set(&gauges[4], (int64_t)now->flapping);
     *last = *now;
 }

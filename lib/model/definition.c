@@ -150,6 +150,9 @@ static void decode_fields(struct hale_json_in *in, struct hale_definition *d)
     if (json_object_get(in->object, "on_missing") != NULL)
         d->on_missing =
             (enum hale_missing)hale_json_in_choice(in, "on_missing", missing_choices);
+    bool flap = true;
+    hale_json_in_bool(in, "flap_detection", HALE_JSON_OPTIONAL, &flap);
+    d->flap_off = !flap;
     hale_json_in_i64(in, "missing_after", HALE_JSON_OPTIONAL, 0, HALE_MISSING_AFTER_MAX_S,
                      &d->missing_after_s);
     hale_json_in_i64(in, "version", must, 1, INT64_MAX, &d->version);
@@ -220,6 +223,8 @@ enum hale_rc hale_definition_encode(const struct hale_definition *d, struct hale
     out_strings(&o, "alarm_actions", &d->alarm_actions);
     out_strings(&o, "undetermined_actions", &d->undetermined_actions);
     hale_json_out_str(&o, "semantics", semantics_choices[d->semantics]);
+    if (d->flap_off)
+        hale_json_out_bool(&o, "flap_detection", false);
     if (d->on_missing != HALE_MISSING_DEFAULT)
         hale_json_out_str(&o, "on_missing", hale_missing_text(d->on_missing));
     if (d->missing_after_s != 0)
@@ -348,20 +353,29 @@ static enum hale_rc api_semantics(const struct request *r)
 }
 
 /* A bool; "true" and "false" as text too, which clients send on PATCH. */
-static enum hale_rc api_actions_enabled(const struct request *r)
+static enum hale_rc api_bool(const struct request *r, const char *key, bool *out)
 {
-    json_t *v = json_object_get(r->body, "actions_enabled");
+    json_t *v = json_object_get(r->body, key);
     struct hale_str text = hale_str_from(json_string_value(v));
-    r->d->actions_enabled = r->base != NULL ? r->base->actions_enabled : true;
     if (v == NULL)
         return HALE_OK;
     bool yes = json_is_true(v) || (r->base != NULL && hale_str_ieq_c(text, "true"));
     bool no = json_is_false(v) || (r->base != NULL && hale_str_ieq_c(text, "false"));
     if (!yes && !no)
-        return hale_err_set(r->err, HALE_E_INVAL,
-                            "actions_enabled must be true or false");
-    r->d->actions_enabled = yes;
+        return hale_err_set(r->err, HALE_E_INVAL, "%s must be true or false", key);
+    *out = yes;
     return HALE_OK;
+}
+
+static enum hale_rc api_switches(const struct request *r)
+{
+    bool flap = r->base == NULL || !r->base->flap_off;
+    r->d->actions_enabled = r->base != NULL ? r->base->actions_enabled : true;
+    enum hale_rc rc = api_bool(r, "actions_enabled", &r->d->actions_enabled);
+    if (rc == HALE_OK)
+        rc = api_bool(r, "flap_detection", &flap);
+    r->d->flap_off = !flap;
+    return rc;
 }
 
 struct list_rule {
@@ -507,8 +521,8 @@ enum hale_rc hale_definition_from_api(const json_t *body,
                                       struct hale_definition **out, struct hale_err *err)
 {
     static enum hale_rc (*const readers[])(const struct request *) = {
-        api_name,       api_expression, api_description,     api_severity, api_semantics,
-        api_extensions, api_missing,    api_actions_enabled, api_lists,
+        api_name,       api_expression, api_description, api_severity, api_semantics,
+        api_extensions, api_missing,    api_switches,    api_lists,
     };
     *out = NULL;
     HALE_ASSERT(!partial || base != NULL);

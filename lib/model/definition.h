@@ -7,7 +7,7 @@
  *   {"v":1,"id":uuid,"tenant":s,"name":s,"description":s,"expression":s,"match_by":[s],
  *    "severity":"LOW|MEDIUM|HIGH|CRITICAL","actions_enabled":b,"ok_actions":[s],
  *    "alarm_actions":[s],"undetermined_actions":[s],"semantics":"hale|monasca",
- *    "on_missing":"keep|undetermined|ok|alarm"?,"missing_after":n?,"version":n,
+ *    "on_missing":"keep|undetermined|ok|alarm"?,"missing_after":n?,"flap_detection":false?,"version":n,
  *    "created_ms":n,"updated_ms":n}
  * version counts from 1 and grows with each change.
  * Ownership: a definition is its own heap object; free with hale_definition_free.
@@ -55,6 +55,8 @@ struct hale_definition {
     enum hale_missing on_missing;
     int64_t missing_after_s; /* 0: 2 x period x times */
     bool actions_enabled;
+    bool
+        flap_off; /* "flap_detection":false: its alarms are told however often they change */
     int64_t version;
     int64_t created_ms, updated_ms;
 };

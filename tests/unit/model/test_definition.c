@@ -403,6 +403,7 @@ static void the_missing_data_policy_is_kept_and_taken_back(void **state)
     hale_buf_reset(&text);
     assert_int_equal(hale_definition_encode(without, &text), HALE_OK);
     assert_null(strstr(text.p, "missing"));
+    assert_null(strstr(text.p, "flap"));
     hale_definition_free(plain);
     hale_definition_free(d);
     hale_definition_free(again);
