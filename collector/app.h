@@ -16,6 +16,7 @@
 struct collector_tokens;
 struct collector_keystone;
 struct collector_catalog;
+struct collector_copies;
 struct collector_metadata;
 struct collector_intake;
 struct collector_tenant_limits;
@@ -39,6 +40,7 @@ struct collector {
     struct collector_tokens *tokens;
     struct collector_keystone *keystone; /* NULL: not configured */
     struct collector_catalog *catalog;
+    struct collector_copies *copies; /* of samples, to other shards */
     struct collector_metadata *metadata;
     struct collector_intake *intake;
     struct collector_tenant_limits *limits;

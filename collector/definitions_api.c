@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "collector/alarm_view.h"
+#include "collector/copies.h"
 #include "collector/definition_store.h"
 #include "collector/params.h"
 #include "collector/request.h"
@@ -353,6 +354,9 @@ void collector_definitions_post(struct collector *c, struct hale_redis *redis,
     struct collector_definition_change ch = {make_new, &change, change.request->tenant,
                                              id, true};
     enum hale_rc rc = collector_definition_change(redis, &ch, &d, &err);
+    if (rc ==
+        HALE_OK) /* whoever has the answer may send: it is copied where it is needed */
+        rc = collector_copies_set(c->copies, d);
     if (rc == HALE_OK)
         reply_definition(c, req, 201, d);
     else
@@ -475,6 +479,7 @@ void collector_definition_delete(struct collector *c, struct hale_redis *redis,
 
     enum hale_rc rc = collector_definition_change(redis, &ch, NULL, &err);
     if (rc == HALE_OK) {
+        collector_copies_drop(c->copies, r->param);
         await_alarms_gone(c, r);
         collector_reply_none(req, 204);
     } else {

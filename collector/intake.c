@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/u64map.h"
 #include "collector/catalog.h"
+#include "collector/copies.h"
 #include "collector/request.h"
 #include "collector/spelling.h"
 #include "collector/stats.h"
@@ -45,6 +46,10 @@ struct collector_intake {
     struct collector_spellings *spellings;
     struct hale_batch *batches[HALE_SHARDS_MAX]; /* being filled, one per shard */
     unsigned n_shards;
+    struct hale_batch **copies; /* from * n_shards + to; NULL: none was needed yet */
+    unsigned used[HALE_SHARDS_MAX * HALE_SHARDS_MAX]; /* those that hold samples */
+    unsigned n_used;
+    uint32_t copying; /* epoch of the masks (collector/copies.h), 0: nothing is copied */
     /* Of the current request: */
     const struct collector_form *form;
     struct collector_job *job;
@@ -80,6 +85,7 @@ struct collector_intake *collector_intake_new(struct collector *c)
         in->batches[s] = hale_batch_new();
         HALE_ASSERT(in->batches[s] != NULL);
     }
+    in->copies = hale_xcalloc((size_t)in->n_shards * in->n_shards, sizeof(in->copies[0]));
     hale_buf_init(&in->canon, 256u << 20);
     collector_rejected_init();
     return in;
@@ -92,6 +98,9 @@ void collector_intake_free(struct collector_intake *in)
     collector_spellings_free(in->spellings);
     for (unsigned s = 0; s < in->n_shards; s++)
         hale_batch_free(in->batches[s]);
+    for (size_t i = 0; i < (size_t)in->n_shards * in->n_shards; i++)
+        hale_batch_free(in->copies[i]);
+    free(in->copies);
     hale_buf_fini(&in->canon);
     free(in->misses);
     (void)pthread_mutex_destroy(&in->lock);
@@ -123,6 +132,7 @@ bool collector_intake_begin(struct collector_intake *in, struct hale_http_req *r
     in->last_a = in->last_b = (struct hale_str){NULL, 0};
     in->last_hash = collector_spellings_hash(in->last_a, in->last_b, in->seed);
     in->accepted_us = hale_clock_wall_us();
+    in->copying = collector_copies_epoch(in->app->copies);
     in->state = GOOD;
     in->n_rejected = 0;
     in->reason = NULL;
@@ -137,6 +147,8 @@ static struct collector_job *end(struct collector_intake *in)
 
     for (unsigned s = 0; s < in->n_shards; s++)
         hale_batch_reset(in->batches[s]);
+    while (in->n_used > 0)
+        hale_batch_reset(in->copies[in->used[--in->n_used]]);
     in->n_misses = 0;
     hale_buf_reset(&in->canon);
     hale_u64map_free(in->fresh);
@@ -149,8 +161,9 @@ static struct collector_job *end(struct collector_intake *in)
 
 /* --- samples --------------------------------------------------------------------------- */
 
-/* Moves the shard's samples into a stream entry of the job. */
-static enum state seal(struct collector_intake *in, unsigned shard)
+/* Moves the batch's samples into a stream entry of the job. */
+static enum state seal(struct collector_intake *in, struct hale_batch *batch,
+                       const struct collector_batch *entry)
 {
     struct collector_job *j = in->job;
     struct collector_batch *v = realloc(j->batches, (j->n_batches + 1) * sizeof(*v));
@@ -159,14 +172,54 @@ static enum state seal(struct collector_intake *in, unsigned shard)
         return NO_MEMORY;
     j->batches = v;
     struct collector_batch *b = &v[j->n_batches++];
-    b->shard = shard;
+    *b = *entry;
     hale_buf_init(&b->bytes, (size_t)512 << 20);
-    if (hale_batch_encode(in->batches[shard], in->accepted_us, &b->bytes) != HALE_OK ||
+    if (hale_batch_encode(batch, in->accepted_us, &b->bytes) != HALE_OK ||
         b->bytes.failed)
         return NO_MEMORY;
     j->bytes += b->bytes.len;
-    hale_batch_reset(in->batches[shard]);
+    hale_batch_reset(batch);
     return GOOD;
+}
+
+static enum state seal_shard(struct collector_intake *in, unsigned shard)
+{
+    const struct collector_batch entry = {.shard = shard};
+
+    return seal(in, in->batches[shard], &entry);
+}
+
+static enum state seal_copy(struct collector_intake *in, unsigned pair)
+{
+    const struct collector_batch entry = {
+        .shard = pair % in->n_shards, .copy = true, .from = pair / in->n_shards};
+
+    collector_count(SAMPLES_COPIED, hale_batch_n(in->copies[pair]));
+    return seal(in, in->copies[pair], &entry);
+}
+
+/* The sample of a series of shard `from`, for the shards of the mask too; without its value_meta,
+ * which nobody there reads. */
+static enum state add_copies(struct collector_intake *in, uint64_t id, unsigned from,
+                             const struct collector_offer *o, uint64_t mask)
+{
+    const struct hale_str no_meta = {NULL, 0};
+    enum state state = GOOD;
+
+    for (; mask != 0 && state == GOOD; mask &= mask - 1) {
+        unsigned pair = from * in->n_shards + (unsigned)__builtin_ctzll(mask);
+        struct hale_batch **b = &in->copies[pair];
+        if (*b == NULL && (*b = hale_batch_new()) == NULL)
+            return NO_MEMORY;
+        if (hale_batch_n(*b) == 0)
+            in->used[in->n_used++] = pair;
+        else if (hale_batch_n(*b) >= HALE_BATCH_MAX_SAMPLES)
+            state = seal_copy(in, pair);
+        if (state == GOOD &&
+            hale_batch_add(*b, id, o->time_ms, o->value, no_meta) != HALE_OK)
+            state = NO_MEMORY;
+    }
+    return state;
 }
 
 static enum state add_sample(struct collector_intake *in, uint64_t id, unsigned shard,
@@ -175,7 +228,7 @@ static enum state add_sample(struct collector_intake *in, uint64_t id, unsigned 
     struct hale_batch *b = in->batches[shard];
 
     if (hale_batch_n(b) >= HALE_BATCH_MAX_SAMPLES) {
-        enum state state = seal(in, shard);
+        enum state state = seal_shard(in, shard);
         if (state != GOOD)
             return state;
     }
@@ -183,6 +236,20 @@ static enum state add_sample(struct collector_intake *in, uint64_t id, unsigned 
         return NO_MEMORY;
     in->job->n_samples++;
     return GOOD;
+}
+
+/* Of a known series. Only while something is copied. */
+static uint64_t copies_of(struct collector_intake *in, struct collector_spelling *s)
+{
+    struct hale_series text;
+
+    if (s->copied_at != in->copying) {
+        s->copied_at = in->copying;
+        s->copies = hale_series_decode(collector_series_text(s->series), &text) == HALE_OK
+                        ? collector_copies_mask(in->app->copies, text.tenant, text.name)
+                        : 0;
+    }
+    return s->copies;
 }
 
 static enum state reject(struct collector_intake *in, const char *reason,
@@ -257,7 +324,12 @@ static enum state add_miss(struct collector_intake *in, uint64_t hash,
         return reject(in, "series-limit", err.text);
     }
     in->misses[in->n_misses++] = (struct miss){hash, *o, at, canonical.len};
-    return add_sample(in, id, hale_series_shard(in->tenant, text.name, in->n_shards), o);
+    unsigned shard = hale_series_shard(in->tenant, text.name, in->n_shards);
+    enum state state = add_sample(in, id, shard, o);
+    if (state == GOOD && in->copying != 0)
+        state = add_copies(in, id, shard, o,
+                           collector_copies_mask(in->app->copies, in->tenant, text.name));
+    return state;
 }
 
 static enum state take_sample(struct collector_intake *in, unsigned i)
@@ -272,7 +344,10 @@ static enum state take_sample(struct collector_intake *in, unsigned i)
             return add_miss(in, in->w.hashes[i], o); /* its ceilings count again */
         collector_series_list_add(&in->job->series, s->series);
     }
-    return add_sample(in, s->id, s->shard, o);
+    enum state state = add_sample(in, s->id, s->shard, o);
+    if (in->copying != 0 && state == GOOD)
+        state = add_copies(in, s->id, s->shard, o, copies_of(in, s));
+    return state;
 }
 
 static void flush(struct collector_intake *in)
@@ -416,7 +491,11 @@ static enum state build(struct collector_intake *in)
         state = unique_series(&in->job->series);
     for (unsigned s = 0; s < in->n_shards; s++) {
         if (state == GOOD && hale_batch_n(in->batches[s]) > 0)
-            state = seal(in, s);
+            state = seal_shard(in, s);
+    }
+    for (unsigned i = 0; i < in->n_used && state == GOOD; i++) {
+        if (hale_batch_n(in->copies[in->used[i]]) > 0)
+            state = seal_copy(in, in->used[i]);
     }
     for (size_t i = 0; i < in->job->series.n; i++)
         in->job->bytes += in->job->series.v[i]->len;

@@ -11,6 +11,7 @@
 #include "collector/app.h"
 #include "collector/archive.h"
 #include "collector/catalog.h"
+#include "collector/copies.h"
 #include "collector/events_api.h"
 #include "collector/forget.h"
 #include "collector/hot.h"
@@ -53,6 +54,7 @@ static enum hale_rc prepare(struct collector *c, struct hale_err *err)
     c->catalog =
         collector_catalog_new((size_t)c->conf->max_series, (unsigned)c->conf->shards);
     HALE_ASSERT(c->limits != NULL && c->tokens != NULL && c->catalog != NULL);
+    c->copies = collector_copies_new((unsigned)c->conf->shards);
     c->metadata = collector_metadata_new();
     c->progress = collector_progress_new();
     c->hot = collector_hot_new(c, hale_clock_wall_ms());
@@ -128,6 +130,7 @@ static void finish(struct collector *c)
     collector_hot_free(c->hot);
     collector_progress_free(c->progress);
     collector_catalog_free(c->catalog);
+    collector_copies_free(c->copies);
     collector_files_free(c->files);
     collector_keystone_free(c->keystone);
     collector_tokens_free(c->tokens);

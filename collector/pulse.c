@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "collector/copies.h"
 #include "collector/stats.h"
 #include "store/keys.h"
 
@@ -107,6 +108,9 @@ void collector_pulse_beat(struct collector_pulse *p, struct collector *c)
         watch_memory(c, hale_reply_str(reply));
         hale_reply_free(reply);
         check_durability(p);
+        if (collector_copies_follow(c->copies, p->redis) != HALE_OK)
+            hale_warn("event=definitions_not_followed detail=\"%s\"",
+                      hale_redis_error(p->redis));
     }
     collector_gauge(REDIS_UP, ok ? 1 : 0);
     if (ok != atomic_exchange(&c->redis_ok, ok))

@@ -179,6 +179,8 @@ void collector_spellings_add(struct collector_spellings *c, uint64_t hash,
     e->s.id = series->id;
     e->s.shard = series->shard;
     e->s.stored_at = 0;
+    e->s.copied_at = 0;
+    e->s.copies = 0;
     e->a_len = (uint32_t)o->a.len;
     e->b_len = (uint32_t)o->b.len;
     e->c_len = (uint32_t)o->c.len;

@@ -22,7 +22,9 @@ struct collector_spellings;
 struct collector_spelling {
     struct collector_series *series;
     uint64_t id;
-    unsigned shard;
+    uint16_t shard;
+    uint32_t copied_at; /* epoch of `copies` */
+    uint64_t copies;    /* other shards that need its samples (collector/copies.h) */
     uint64_t stored_at; /* collector_catalog_deaths + 1 when it was last seen stored */
 };
 /* Redis has the series; deaths is a fresh collector_catalog_deaths. */

@@ -24,6 +24,8 @@
     X(POSTS, COUNTER, "hale_collector_posts_total", NULL,                                \
       "Acknowledged POSTs of metrics")                                                   \
     X(BATCHES, COUNTER, "hale_collector_batches_total", NULL, "Stream entries written")  \
+    X(SAMPLES_COPIED, COUNTER, "hale_collector_samples_copied_total", NULL,              \
+      "Samples appended to another shard too, for definitions with metrics of several")  \
     X(ROUND_TRIPS, COUNTER, "hale_collector_commits_total", NULL,                        \
       "Pipelines sent by the sample writer (many requests each)")                        \
     X(LIMITED_RATE, COUNTER, "hale_collector_limited_requests_total", "reason=\"rate\"", \

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "collector/archive.h"
 #include "collector/catalog.h"
+#include "collector/copies.h"
 #include "collector/hot.h"
 #include "collector/progress.h"
 #include "collector/reload.h"
@@ -52,6 +53,8 @@ static enum hale_rc load(struct collector_store *s)
     struct collector *c = s->app;
     enum hale_rc rc = collector_load_series(c, s->redis);
 
+    if (rc == HALE_OK)
+        rc = collector_copies_load(c->copies, s->redis);
     for (unsigned i = 0; rc == HALE_OK && i < s->n_shards; i++) {
         rc = collector_load_position(s->redis, i, "hot", &s->read[i]);
         if (rc == HALE_OK)
@@ -114,8 +117,9 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
     struct collector_store *s = arg;
     struct hale_batch_view view;
 
-    (void)field;
-    if (hale_batch_open(value, &view) == HALE_OK) {
+    if (!hale_str_eq_c(field, HALE_KEYS_BATCH)) {
+        /* a copy for thresholds: the samples are in their own shard */
+    } else if (hale_batch_open(value, &view) == HALE_OK) {
         if (take_batch(s, stream, id, &view) != HALE_OK) {
             hale_error("event=hot_store_full shard=%u", stream);
             s->stuck = true; /* it is read again: what was added twice counts once */

@@ -92,6 +92,8 @@ static enum hale_rc look_through(struct collector_writer *w, struct collector_jo
     struct hale_batch_view v;
 
     for (unsigned b = 0; b < j->n_batches; b++) {
+        if (j->batches[b].copy)
+            continue; /* its series are in another one too */
         if (hale_batch_open(hale_buf_str(&j->batches[b].bytes), &v) != HALE_OK)
             return HALE_E_INVAL;
         for (unsigned i = 0; i < v.n; i++) {
@@ -111,6 +113,7 @@ static enum hale_rc append_job(struct collector_writer *w, struct collector_job 
 {
     struct hale_redis *r = w->redis;
     char key[HALE_KEY_MAX];
+    char field[HALE_KEY_MAX];
     enum hale_rc rc = HALE_OK;
 
     if (j->deaths != collector_catalog_deaths(w->app->catalog))
@@ -121,9 +124,12 @@ static enum hale_rc append_job(struct collector_writer *w, struct collector_job 
     }
     for (unsigned i = 0; rc == HALE_OK && i < j->n_batches; i++) {
         const struct collector_batch *b = &j->batches[i];
+        struct hale_str name = b->copy
+                                   ? hale_str_from(hale_keys_copy_field(b->from, field))
+                                   : HALE_STR(HALE_KEYS_BATCH);
         rc = HALE_REDIS(r, HALE_STR("XADD"),
                         hale_str_from(hale_keys_samples(b->shard, key)), HALE_STR("*"),
-                        HALE_STR("b"), hale_buf_str(&b->bytes));
+                        name, hale_buf_str(&b->bytes));
     }
     return rc;
 }

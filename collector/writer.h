@@ -16,6 +16,8 @@
 
 struct collector_batch { /* one stream entry */
     unsigned shard;
+    bool copy; /* of a batch of shard `from` */
+    unsigned from;
     struct hale_buf bytes;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * feed - stream entries and ticks into the engine, in the one total order: every tick
- * with a deadline before an entry's id runs before the entry.
+ * with a deadline before an entry's id runs before the entry. An entry may be a copy of one of
+ * another shard; its series stand in that one's catalogue.
  */
 #include <endian.h>
 #include <string.h>
@@ -28,14 +29,20 @@ void thresholds_shard_tick(struct thresholds_shard *s, int64_t until_ms)
         s->now_ms = until_ms;
 }
 
+struct entry {
+    struct hale_batch_view v;
+    const char *series_key; /* catalogue of its series */
+    int64_t now_ms;
+};
+
 /* Asks the catalogue for the unknown series unknown[from..to) of the batch. */
-static enum hale_rc introduce_some(struct thresholds_shard *s,
-                                   const struct hale_batch_view *v, size_t from,
-                                   size_t to, int64_t now_ms)
+static enum hale_rc introduce_some(struct thresholds_shard *s, const struct entry *e,
+                                   size_t from, size_t to)
 {
+    const struct hale_batch_view *v = &e->v;
     uint64_t keys[HMGET_FIELDS];
     struct hale_str args[HMGET_FIELDS + 2] = {HALE_STR("HMGET"),
-                                              hale_str_from(s->series_key)};
+                                              hale_str_from(e->series_key)};
     unsigned n = 2;
     for (size_t i = from; i < to; i++, n++) {
         keys[n - 2] = htobe64(hale_batch_id(v, s->unknown[i]));
@@ -50,7 +57,7 @@ static enum hale_rc introduce_some(struct thresholds_shard *s,
         uint64_t id = hale_batch_id(v, s->unknown[i]);
         struct thresholds_series *series = thresholds_engine_find(s->engine, id);
         if (series == NULL && !hale_reply_is_nil(canonical) &&
-            thresholds_engine_series(s->engine, id, hale_reply_str(canonical), now_ms,
+            thresholds_engine_series(s->engine, id, hale_reply_str(canonical), e->now_ms,
                                      &series) != HALE_OK)
             series = NULL;
         s->handles[s->unknown[i]] = series;
@@ -61,10 +68,10 @@ static enum hale_rc introduce_some(struct thresholds_shard *s,
     return s->failed ? HALE_E_IO : HALE_OK;
 }
 
-static enum hale_rc find_series(struct thresholds_shard *s,
-                                const struct hale_batch_view *v, int64_t now_ms)
+static enum hale_rc find_series(struct thresholds_shard *s, const struct entry *e)
 {
     enum { AHEAD = 16 };
+    const struct hale_batch_view *v = &e->v;
     size_t n_unknown = 0;
     thresholds_engine_trim(s->engine);
     for (unsigned i = 0; i < v->n; i++) {
@@ -77,7 +84,7 @@ static enum hale_rc find_series(struct thresholds_shard *s,
     enum hale_rc rc = HALE_OK;
     for (size_t i = 0; rc == HALE_OK && i < n_unknown; i += HMGET_FIELDS) {
         size_t to = i + HMGET_FIELDS < n_unknown ? i + HMGET_FIELDS : n_unknown;
-        rc = introduce_some(s, v, i, to, now_ms);
+        rc = introduce_some(s, e, i, to);
     }
     return rc;
 }
@@ -86,8 +93,9 @@ static int on_entry(unsigned stream, struct hale_stream_id id, struct hale_str f
                     struct hale_str value, void *arg)
 {
     struct thresholds_shard *s = arg;
+    char other[HALE_KEY_MAX];
+    unsigned from;
     (void)stream;
-    (void)field;
     int64_t now_ms =
         id.ms < THRESHOLDS_TIME_MAX_MS ? (int64_t)id.ms : THRESHOLDS_TIME_MAX_MS;
     note_position(s);
@@ -101,14 +109,17 @@ static int on_entry(unsigned stream, struct hale_stream_id id, struct hale_str f
     if (s->replaying)
         hale_counter_add(&thresholds_replayed_entries, 1);
 
-    struct hale_batch_view v;
-    if (hale_batch_open(value, &v) != HALE_OK) {
+    struct entry e = {.series_key = s->series_key, .now_ms = now_ms};
+    bool own = hale_str_eq_c(field, HALE_KEYS_BATCH), copy = false;
+    if (!own && (copy = hale_keys_is_copy(field, &from)))
+        e.series_key = hale_keys_series(from, other);
+    if ((!own && !copy) || hale_batch_open(value, &e.v) != HALE_OK) {
         hale_counter_add(&thresholds_bad_entries, 1);
         return 0;
     }
-    if (find_series(s, &v, now_ms) != HALE_OK)
+    if (find_series(s, &e) != HALE_OK)
         return 1;
-    thresholds_engine_samples(s->engine, &v, s->handles, now_ms);
+    thresholds_engine_samples(s->engine, &e.v, s->handles, now_ms);
     return s->failed ? 1 : 0;
 }
 

@@ -100,6 +100,8 @@ static enum hale_rc skip_control(struct thresholds_shard *s)
 static enum hale_rc new_engine(struct thresholds_shard *s)
 {
     struct thresholds_limits limits = thresholds_conf_limits(s->conf);
+    limits.shard = s->index;
+    limits.shards = (unsigned)s->conf->shards;
     thresholds_engine_free(s->engine);
     s->engine = thresholds_engine_new(&limits, thresholds_shard_emit, s);
     return s->engine != NULL ? HALE_OK : HALE_E_NOMEM;

@@ -33,6 +33,23 @@ static const char *named_key(const char *prefix, const char *name, char *dst)
     return dst;
 }
 
+const char *hale_keys_copy_field(unsigned from, char *dst)
+{
+    (void)snprintf(dst, HALE_KEY_MAX, "c%u", from);
+    return dst;
+}
+
+bool hale_keys_is_copy(struct hale_str field, unsigned *from)
+{
+    uint64_t n;
+    if (field.len < 2 || field.p[0] != 'c' ||
+        hale_str_u64((struct hale_str){field.p + 1, field.len - 1}, &n) != HALE_OK ||
+        n >= HALE_SHARDS_MAX)
+        return false;
+    *from = (unsigned)n;
+    return true;
+}
+
 const char *hale_keys_samples(unsigned shard, char *dst)
 {
     return shard_key(shard, "samples", dst);

@@ -7,7 +7,7 @@
  *
  * | key                        | type   | writer     | content                                   |
  * |----------------------------|--------|------------|-------------------------------------------|
- * | hale:{sN}:samples          | stream | collector  | field b = batch (model/batch.h)           |
+ * | hale:{sN}:samples          | stream | collector  | field b = batch (model/batch.h); cM = copy of one of shard M |
  * | hale:{sN}:series           | hash   | collector  | 8-byte id (big-endian) -> canonical series|
  * | hale:{sN}:forgotten        | hash   | collector  | 8-byte id -> series removed but for its samples and archive |
  * | hale:{sN}:hot:<id16>:<c>   | string | collector  | packed raw samples of chunk c (docs/formats/hot.md) |
@@ -50,7 +50,10 @@
  * (approximate trimming).
  * All functions write a NUL-terminated key into dst (HALE_KEY_MAX bytes) and return dst.
  */
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/str.h"
 
 #define HALE_KEY_MAX            256
 #define HALE_SHARDS_MAX         64
@@ -82,6 +85,10 @@
 #define HALE_KEYS_ASK_MAX     "256" /* questions kept; an answer is waited for 1 s */
 
 const char *hale_keys_samples(unsigned shard, char *dst);
+#define HALE_KEYS_BATCH "b" /* field of a batch in its own shard */
+/* Field of a batch of shard `from` in the stream of another one; and is it such a field? */
+const char *hale_keys_copy_field(unsigned from, char *dst);
+bool hale_keys_is_copy(struct hale_str field, unsigned *from);
 const char *hale_keys_series(unsigned shard, char *dst);
 const char *hale_keys_forgotten(unsigned shard, char *dst);
 const char *hale_keys_hot(unsigned shard, uint64_t series_id, int64_t chunk, char *dst);

@@ -222,17 +222,51 @@ def test_term_writes_a_snapshot(stack, feed):
     assert feed.redis.cmd("HGET", "hale:{s0}:thr:meta", "snapshot") == entry
 
 
+def shard_of(name, n, tenant=b"t"):
+    f = ctypes.CDLL(LIB).XXH3_64bits_withSeed
+    f.restype = ctypes.c_uint64
+    f.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint64]
+    return f(name.encode(), len(name), f(tenant, len(tenant), 0)) % n
+
+
 def test_shards_work_side_by_side(stack, feed):
     start(stack, shards=2)
-    d = feed.define("last(x) > 10")
+    here, there = (next(n for n in "xyzuvwabc" if shard_of(n, 2) == s) for s in (0, 1))
+    d = feed.define(f"last({here}) > 10 or last({there}) > 10")
     other = Feed(feed.redis)
     other.shard = 1
     feed.applied()
     other.applied()
-    feed.post([(feed.series("x", host="a"), now_ms(), 50.0)])
-    other.post([(other.series("x", host="b"), now_ms(), 5.0)])
+    feed.post([(feed.series(here, host="a"), now_ms(), 50.0)])
+    other.post([(other.series(there, host="b"), now_ms(), 5.0)])
     wait_for(lambda: feed.states(d) == ["ALARM"] and other.states(d) == ["OK"], 5,
              "a state in each shard")
+
+
+def test_copies_from_another_shard(stack, feed):
+    """Their series stand in the catalogue of the shard they come from; rubbish is skipped."""
+    start(stack, shards=2)
+    here, there = (next(n for n in "xyzuvwabc" if shard_of(n, 2) == s) for s in (0, 1))
+    d = feed.define(f"last({here}) / last({there}) > 10")
+    plain = feed.define(f"last({there}) > 1")
+    other = Feed(feed.redis)
+    other.shard = 1
+    feed.applied()
+    other.applied()
+    a, b = feed.series(here), other.series(there)
+
+    def copy(value, field="c1"):
+        feed.redis.cmd("XADD", feed.key("samples"), "*", field, batch([(b, now_ms(), value)]))
+    feed.post([(a, now_ms(), 50.0)])
+    copy(1.0)
+    wait_for(lambda: feed.states(d) == ["ALARM"], 20, "ALARM")
+    for field in ("c99", "cx", "d"):
+        copy(1000.0, field)
+    copy(10.0)
+    wait_for(lambda: feed.states(d) == ["ALARM", "OK"], 20, "OK")
+    assert feed.states(plain) == other.states(d) == []  # a copy is only for what lives here
+    other.post([(b, now_ms(), 10.0)])
+    wait_for(lambda: other.states(plain) == ["ALARM"], 20, "the plain definition, at home")
 
 
 def strip(record):

@@ -73,12 +73,28 @@ static void test_hash_tags(void **state)
     }
 }
 
+static void test_copy_fields(void **state)
+{
+    static const char *const others[] = {"b", "c", "c64", "cx", "c1 ", "d1", "", "c-1"};
+    char text[HALE_KEY_MAX];
+    unsigned from;
+    (void)state;
+    for (unsigned i = 0; i < HALE_SHARDS_MAX; i++) {
+        assert_true(
+            hale_keys_is_copy(hale_str_from(hale_keys_copy_field(i, text)), &from));
+        assert_int_equal(from, i);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(hale_keys_is_copy(hale_str_from(others[i]), &from));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_hash_tags),
+        cmocka_unit_test(test_copy_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
