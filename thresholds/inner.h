@@ -434,6 +434,8 @@ HALE_MUST_CHECK enum hale_rc thresholds_operands_join(struct sub *a, uint64_t id
 void thresholds_operands_inherit(struct sub *a, struct sub *old);
 void thresholds_operands_sample(struct thresholds_engine *e, struct sub *a, uint64_t id,
                                 int64_t time_ms, double value, const struct moment *m);
+/* What slot i of the view is as of now; NAN: no value. */
+double thresholds_operands_value(const struct sub *a, unsigned i);
 /* Before a window closes: its slots from those of the operands. */
 void thresholds_operands_compute(struct sub *a);
 struct cursor;

@@ -9,12 +9,15 @@ static void look_window(struct thresholds_engine *e, struct sub *a,
 {
     if (no_window(a))
         return;
-    out->window_start_ms = window_start_s(a) * 1000;
+    int64_t reach_s = a->calculated ? (a->operands->span - 1) * (int64_t)a->width_s : 0;
+    out->window_start_ms = (window_start_s(a) - reach_s) * 1000;
     out->window_end_ms = a->view_end_s * 1000;
     out->values = e->values;
     for (unsigned i = 0; i < a->times && i < a->n_slots; i++) {
         const struct slot *s = slot_at(a, i);
-        out->values[out->n_values++] = s->n > 0 ? slot_value(a, s) : (double)NAN;
+        out->values[out->n_values++] = a->calculated ? thresholds_operands_value(a, i)
+                                       : s->n > 0    ? slot_value(a, s)
+                                                     : (double)NAN;
     }
 }
 

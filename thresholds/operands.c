@@ -151,15 +151,19 @@ static bool operand_value(const struct sub *a, unsigned term, unsigned i, double
     return all.n > 0;
 }
 
+double thresholds_operands_value(const struct sub *a, unsigned i)
+{
+    double values[HALE_ARITH_MAX_TERMS];
+    unsigned n = 0;
+    while (n < a->operands->n && operand_value(a, n, i, &values[n]))
+        n++;
+    return n == a->operands->n ? hale_arith_value(arith_of(a), values) : (double)NAN;
+}
+
 void thresholds_operands_compute(struct sub *a)
 {
     for (unsigned i = 0; i < a->times; i++) {
-        double values[HALE_ARITH_MAX_TERMS], value = NAN;
-        unsigned n = 0;
-        while (n < a->operands->n && operand_value(a, n, i, &values[n]))
-            n++;
-        if (n == a->operands->n)
-            value = hale_arith_value(arith_of(a), values);
+        double value = thresholds_operands_value(a, i);
         bool known = isfinite(value);
         *slot_at(a, i) = (struct slot){known ? value : 0, known};
         int64_t end_s = window_start_s(a) + (int64_t)(i + 1) * a->width_s;

@@ -636,6 +636,28 @@ static void windows_that_overlap(void **state)
     clear(&w);
 }
 
+static void a_look_sees_the_values_of_now(void **state)
+{
+    (void)state;
+    struct world w;
+    struct thresholds_look look;
+    build(&w);
+    define(&w, "sum(a, 20 every 10) / sum(b) > 1 times 2", "[]", 1);
+    sample(&w, "a", "", 6, 1);
+    sample(&w, "b", "", 2, 2);
+    assert_int_equal(thresholds_engine_look(w.e, HALE_STR("d"), 0, NULL, 0, &look),
+                     HALE_OK);
+    assert_int_equal(look.n_values, 2);
+    assert_true(isnan(look.values[0]) && fabs(look.values[1] - 3) < 1e-9);
+    assert_int_equal(look.window_start_ms - BASE_MS, -20000);
+    assert_int_equal(look.window_end_ms - BASE_MS, 10000);
+    assert_int_equal(look.series, 2);
+    until(&w, 30);
+    expect(&w, "create d/0 UNDETERMINED at 1000 []\nmetric d/0 UNDETERMINED at 2000 []\n"
+               "state d/0 ALARM at 20000t [3.0, 3.0]\n");
+    clear(&w);
+}
+
 static void changes_keep_the_members(void **state)
 {
     (void)state;
@@ -785,6 +807,7 @@ int main(void)
         cmocka_unit_test(one_series_may_be_several_operands),
         cmocka_unit_test(last_is_computed_at_arrival),
         cmocka_unit_test(windows_that_overlap),
+        cmocka_unit_test(a_look_sees_the_values_of_now),
         cmocka_unit_test(changes_keep_the_members),
         cmocka_unit_test(the_order_within_an_entry_is_no_matter),
         cmocka_unit_test(snapshots_have_members_and_counters),
