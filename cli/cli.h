@@ -38,6 +38,7 @@ struct cli_options {
     const char *group;      /* --group k=v,... */
     bool verbose;           /* test: -v, the whole course */
     const char *junit;      /* test: --junit, a file */
+    const char *match_by;   /* import prometheus: --match-by a,b */
     const char *from, *to;  /* backtest: --from, --to, times or durations before now */
     long limit;             /* --limit */
     const char *duration;   /* --for, a duration */
@@ -77,6 +78,7 @@ int cli_token_create(const struct cli_options *o, const char *name);
 int cli_token_list(const struct cli_options *o);
 int cli_token_revoke(const struct cli_options *o, const char *name);
 int cli_status(const struct cli_options *o);
+int cli_import(const struct cli_options *o, const char *kind, const char *path);
 /* n >= 1 scenario files. CLI_FAILED: not as expected; CLI_USAGE: a file could not be run. */
 int cli_test(const struct cli_options *o, int n, char **paths);
 #endif

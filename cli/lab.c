@@ -79,12 +79,14 @@ struct cli_lab *cli_lab_new(const struct cli_lab_conf *conf)
     lab->conf = conf;
     lab->now_ms = conf->start_ms;
     hale_buf_init(&lab->scratch, LAB_TEXT_MAX);
-    lab->tables[0] = json_object();
-    lab->tables[1] = json_object();
+    bool tables = true;
+    for (unsigned i = 0; i < LAB_TABLES; i++) {
+        lab->tables[i] = json_object();
+        tables = tables && lab->tables[i] != NULL;
+    }
     lab->definitions = json_object();
     lab->thresholds = thresholds_make(lab);
-    enum hale_rc rc = lab->thresholds != NULL && lab->tables[0] != NULL &&
-                              lab->tables[1] != NULL && lab->definitions != NULL
+    enum hale_rc rc = lab->thresholds != NULL && tables && lab->definitions != NULL
                           ? lab_correlator_boot(lab)
                           : HALE_E_NOMEM;
     if (rc == HALE_OK)
@@ -108,8 +110,8 @@ void cli_lab_free(struct cli_lab *lab)
     free(lab->series);
     queue_fini(&lab->subs);
     queue_fini(&lab->logs);
-    json_decref(lab->tables[0]);
-    json_decref(lab->tables[1]);
+    for (unsigned i = 0; i < LAB_TABLES; i++)
+        json_decref(lab->tables[i]);
     json_decref(lab->definitions);
     hale_buf_fini(&lab->scratch);
     free(lab);

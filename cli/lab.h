@@ -27,6 +27,7 @@
 #include "actuator/policy.h"
 #include "base/rc.h"
 #include "base/str.h"
+#include "correlator/engine.h"
 #include "model/alarm.h"
 #include "model/journal.h"
 #include "thresholds/engine.h"
@@ -44,8 +45,8 @@ struct cli_lab_sink {
 struct cli_lab_conf {
     const char *tenant;
     int64_t start_ms;
-    int64_t late_wait_ms;                     /* as of thresholds */
-    size_t max_alarms;                        /* as of the correlator */
+    int64_t late_wait_ms; /* as of thresholds */
+    struct correlator_limits correlator;
     const struct actuator_policies *policies; /* NULL: none */
     const json_t *answers;                    /* NULL: none */
     struct cli_lab_sink sink;                 /* functions may be NULL */
@@ -72,6 +73,9 @@ HALE_MUST_CHECK enum hale_rc cli_lab_event(struct cli_lab *lab,
 /* An operator's command about an alarm, or its deletion or change. */
 HALE_MUST_CHECK enum hale_rc cli_lab_control(struct cli_lab *lab,
                                              const struct hale_control *c);
+/* update: as on the stream (model/topology.h). HALE_E_INVAL with the reason and the place in it. */
+HALE_MUST_CHECK enum hale_rc cli_lab_topology(struct cli_lab *lab, struct hale_str update,
+                                              struct hale_err *err);
 
 /* Does what is due before until_ms; then it is until_ms. */
 HALE_MUST_CHECK enum hale_rc cli_lab_advance(struct cli_lab *lab, int64_t until_ms);

@@ -7,6 +7,7 @@
 
 #include "cli/lab_inner.h"
 #include "model/definition.h"
+#include "model/topology.h"
 
 static void on_log(void *arg, const struct hale_log_record *r)
 {
@@ -83,17 +84,16 @@ static enum hale_rc load_table(struct cli_lab *lab, enum correlator_table table)
 
 enum hale_rc lab_correlator_boot(struct cli_lab *lab)
 {
-    const struct correlator_limits limits = {.max_alarms = lab->conf->max_alarms,
-                                             .max_subs = CORRELATOR_MAX_SUBS,
-                                             .max_metrics = CORRELATOR_MAX_METRICS};
     const struct correlator_sink sink = {
         .arg = lab, .log = on_log, .put = on_put, .del = on_del};
     struct correlator_input in;
     char id[48];
-    lab->correlator = correlator_engine_new(&limits, &sink);
+    lab->correlator = correlator_engine_new(&lab->conf->correlator, &sink);
     if (lab->correlator == NULL)
         return HALE_E_NOMEM;
     enum hale_rc rc = load_definitions(lab);
+    if (rc == HALE_OK)
+        rc = load_table(lab, CORRELATOR_ENTITIES);
     if (rc == HALE_OK)
         rc = load_table(lab, CORRELATOR_SUBS);
     if (rc == HALE_OK)
@@ -167,5 +167,24 @@ enum hale_rc lab_correlator_turn(struct cli_lab *lab)
             rc = take_sub(lab, text);
         free(text);
     }
+    return lab_note(lab, rc);
+}
+
+enum hale_rc cli_lab_topology(struct cli_lab *lab, struct hale_str update,
+                              struct hale_err *err)
+{
+    struct hale_topology_update u;
+    struct correlator_input in;
+    char id[48];
+    enum hale_rc rc = hale_topology_update_decode(update, &u, err);
+    if (rc != HALE_OK)
+        return rc;
+    rc = lab_correlator_turn(lab);
+    if (rc == HALE_OK)
+        rc = correlator_engine_topology(lab->correlator, &u,
+                                        lab_correlator_in(lab, &in, id, sizeof(id)));
+    if (rc == HALE_OK)
+        rc = lab_correlator_commit(lab);
+    hale_topology_update_fini(&u);
     return lab_note(lab, rc);
 }

@@ -12,7 +12,7 @@
 #include "cli/lab.h"
 #include "correlator/engine.h"
 
-#define LAB_ROWS_MAX 8
+#define LAB_TABLES   3 /* enum correlator_table */
 #define LAB_TEXT_MAX (8u << 20)
 
 struct lab_queue { /* texts, first in first out */
@@ -56,9 +56,9 @@ struct cli_lab {
     enum hale_rc failed;
     struct thresholds_engine *thresholds;
     struct correlator_engine *correlator;
-    json_t *tables[2];   /* of the correlator: field -> text */
-    int64_t seq;         /* of the alarm log */
-    json_t *definitions; /* name -> text as stored */
+    json_t *tables[LAB_TABLES]; /* of the correlator: field -> text */
+    int64_t seq;                /* of the alarm log */
+    json_t *definitions;        /* name -> text as stored */
     struct lab_queue subs, logs;
     unsigned n_series, cap_series;
     struct lab_series *series;

@@ -57,6 +57,11 @@ static const char usage[] =
     "  test FILE...                run scenarios: series, events, commands in; alarms, "
     "notifications,\n"
     "                              actions out (-v, --junit FILE)\n"
+    "  import monasca|prometheus FILE\n"
+    "                              definitions of Monasca (JSON), alerting rules of "
+    "Prometheus:\n"
+    "                              a file for apply; what is left out is named "
+    "(--match-by a,b)\n"
     "  check FILE                  check a file of alarm definitions, policies or "
     "tokens, offline\n"
     "\n"
@@ -103,6 +108,7 @@ enum {
     OPT_DEFINITION,
     OPT_GROUP,
     OPT_JUNIT,
+    OPT_MATCH_BY,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -134,6 +140,7 @@ static const struct option longs[] = {
     {"reload", required_argument, NULL, OPT_RELOAD},
     {"definition", required_argument, NULL, OPT_DEFINITION},
     {"group", required_argument, NULL, OPT_GROUP},
+    {"match-by", required_argument, NULL, OPT_MATCH_BY},
     {"junit", required_argument, NULL, OPT_JUNIT},
     {"verbose", no_argument, NULL, 'v'},
     {"file", required_argument, NULL, 'f'},
@@ -224,6 +231,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_GROUP: o->group = optarg; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case OPT_MERGE: o->merge = true; break;
+    case OPT_MATCH_BY: o->match_by = optarg; break;
     case OPT_JUNIT: o->junit = optarg; break;
     case 'v': o->verbose = true; break;
     case 'f': o->file = optarg; break;
@@ -296,6 +304,10 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     if (strcmp(noun, "check") == 0)
         return n == 2 ? cli_check(o, verb)
                       : wrong("check wants one file, got", n > 2 ? words[2] : "none");
+    if (strcmp(noun, "import") == 0)
+        return n == 3 ? cli_import(o, verb, words[2])
+                      : wrong("import wants monasca or prometheus and one file, got",
+                              n > 1 ? verb : "none");
     if (strcmp(noun, "test") == 0)
         return n > 1 ? cli_test(o, n - 1, words + 1)
                      : wrong("test wants scenario files, got", "none");

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/definitions.h"
-#include "correlator/engine.h"
+#include "correlator/conf.h"
 #include "thresholds/engine.h"
 
 #define START_DEFAULT "2024-01-01T00:00:00Z"
@@ -17,8 +17,9 @@ typedef const struct hale_yaml_node *NODE;
 
 struct raw {
     char *scenario, *about, *tenant, *start;
-    int64_t length_ms, interval_ms, late_wait_ms, max_alarms;
-    NODE alarm_definitions, definitions, policies, policies_file, answers;
+    int64_t length_ms, interval_ms, late_wait_ms;
+    NODE correlator, topology, alarm_definitions, definitions, policies, policies_file,
+        answers;
     NODE series, events, ops, expect;
 };
 #define FIELD(key, type, member, fallback, min, max, help)                               \
@@ -38,8 +39,8 @@ static const struct hale_conf_field fields[] = {
           "between two values of a series"),
     FIELD("late_wait", HALE_CONF_DURATION, late_wait_ms, "30s", 0,
           (double)THRESHOLDS_LATE_WAIT_MAX_MS, "as of hale-thresholds"),
-    FIELD("max_alarms", HALE_CONF_INT, max_alarms, "200000", 1, CORRELATOR_MAX_ALARMS,
-          "as of hale-correlator"),
+    NODE_FIELD("correlator", correlator, "keys of correlator.yaml"),
+    NODE_FIELD("topology", topology, "entities"),
     NODE_FIELD("alarm_definitions", alarm_definitions, "definitions"),
     NODE_FIELD("definitions", definitions, "files of definitions"),
     NODE_FIELD("policies", policies, "policies"),
@@ -126,6 +127,47 @@ enum hale_rc cli_scenario_texts(NODE node, json_t **out, struct hale_err *err)
             return hale_yaml_error(item, err, "a text is wanted here");
     }
     return HALE_OK;
+}
+
+enum hale_rc cli_scenario_json(NODE node, json_t **out, struct hale_err *err)
+{
+    struct hale_str text = hale_yaml_text(node), key;
+    enum hale_rc rc = HALE_OK;
+    switch (hale_yaml_kind(node)) {
+    case HALE_YAML_NULL: *out = json_null(); break;
+    case HALE_YAML_SCALAR:
+        *out = json_stringn(text.p != NULL ? text.p : "", text.len);
+        break;
+    case HALE_YAML_LIST:
+        *out = json_array();
+        for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(node); i++) {
+            json_t *item = NULL;
+            rc = cli_scenario_json(hale_yaml_item(node, i), &item, err);
+            if (rc != HALE_OK)
+                json_decref(item);
+            else if (json_array_append_new(*out, item) != 0)
+                rc = no_memory(err);
+        }
+        break;
+    case HALE_YAML_MAP:
+        *out = json_object();
+        for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(node); i++) {
+            json_t *item = NULL;
+            rc = cli_scenario_json(hale_yaml_pair(node, i, &key, NULL), &item, err);
+            char *name = strndup(key.p != NULL ? key.p : "", key.len);
+            if (rc != HALE_OK || name == NULL)
+                json_decref(item);
+            else if (json_object_set_new(*out, name, item) != 0)
+                rc = no_memory(err);
+            if (name == NULL)
+                rc = no_memory(err);
+            free(name);
+        }
+        break;
+    }
+    if (rc == HALE_OK && *out == NULL)
+        return hale_yaml_error(node, err, "the text is not UTF-8");
+    return rc;
 }
 
 void cli_alarm_ref_fini(struct cli_alarm_ref *ref)
@@ -292,7 +334,6 @@ static void take_head(struct cli_scenario *s, struct raw *raw)
     raw->scenario = raw->tenant = NULL;
     s->length_ms = raw->length_ms;
     s->late_wait_ms = raw->late_wait_ms;
-    s->max_alarms = raw->max_alarms;
 }
 
 static enum hale_rc read_all(struct cli_scenario *s, NODE root, struct hale_err *err)
@@ -308,6 +349,10 @@ static enum hale_rc read_all(struct cli_scenario *s, NODE root, struct hale_err 
         hale_clock_parse_iso(hale_str_from(raw.start), &s->start_ms) != HALE_OK)
         rc = hale_yaml_error(hale_yaml_get(root, "start"), err,
                              "start: a time like " START_DEFAULT " is wanted here");
+    if (rc == HALE_OK)
+        rc = correlator_conf_read(raw.correlator, &s->correlator, err);
+    if (rc == HALE_OK)
+        rc = cli_scenario_topology(s, raw.topology, err);
     if (rc == HALE_OK)
         rc = read_definitions(s, &raw, err);
     if (rc == HALE_OK)
@@ -367,6 +412,8 @@ void cli_scenario_free(struct cli_scenario *s)
         return;
     cli_scenario_inputs_fini(s);
     cli_scenario_wants_fini(s);
+    correlator_conf_free(s->correlator);
+    json_decref(s->topology);
     actuator_policies_free(s->policies);
     json_decref(s->definitions);
     json_decref(s->answers);

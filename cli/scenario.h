@@ -15,6 +15,7 @@
 #include "actuator/policy.h"
 #include "base/rc.h"
 #include "base/str.h"
+#include "correlator/conf.h"
 #include "model/alarm.h"
 #include "model/yaml.h"
 
@@ -31,13 +32,14 @@ enum cli_op_kind {
     CLI_OP_RESTART,
     CLI_OP_DEFINE,
     CLI_OP_UNDEFINE,
+    CLI_OP_TOPOLOGY,
     CLI_OP_ALARM, /* control: alarm-op */
     CLI_OP_DELETE
 };
 struct cli_op {
     enum cli_op_kind kind;
     unsigned parts;           /* restart: enum cli_lab_part */
-    json_t *bodies;           /* define */
+    json_t *bodies;           /* define: bodies; topology: the update */
     char *name;               /* undefine */
     struct cli_alarm_ref ref; /* alarm-op, delete */
     enum hale_alarm_op action;
@@ -97,7 +99,9 @@ struct cli_expect {
 
 struct cli_scenario {
     char *path, *name, *tenant;
-    int64_t start_ms, length_ms, late_wait_ms, max_alarms;
+    int64_t start_ms, length_ms, late_wait_ms;
+    struct correlator_conf *correlator;
+    json_t *topology;    /* update at the start; NULL: none */
     json_t *definitions; /* array of bodies */
     struct actuator_policies *policies;
     json_t *answers;
@@ -128,6 +132,13 @@ void cli_scenario_inputs_fini(struct cli_scenario *s);
 enum hale_rc cli_scenario_wants(struct cli_scenario *s, const struct hale_yaml_node *list,
                                 struct hale_err *err);
 void cli_scenario_wants_fini(struct cli_scenario *s);
+/* The entities of a list, to be put at the start. */
+enum hale_rc cli_scenario_topology(struct cli_scenario *s,
+                                   const struct hale_yaml_node *entities,
+                                   struct hale_err *err);
+/* A node as JSON, in which every scalar is a text. */
+enum hale_rc cli_scenario_json(const struct hale_yaml_node *node, json_t **out,
+                               struct hale_err *err);
 /* "name", "name{key=value,...}", and group: a map or NULL. */
 enum hale_rc cli_scenario_ref(const struct hale_yaml_node *where, const char *text,
                               const struct hale_yaml_node *group,

@@ -8,6 +8,7 @@
 #include "cli/lab.h"
 #include "cli/scenario.h"
 #include "cli/values.h"
+#include "model/topology.h"
 
 typedef const struct hale_yaml_node *NODE;
 
@@ -204,7 +205,7 @@ static enum hale_rc read_event(struct cli_scenario *s, NODE map, struct hale_err
 struct raw_op {
     int64_t at_ms;
     char *undefine;
-    NODE restart, define, command[6], delete;
+    NODE restart, define, topology, command[6], delete;
 };
 static const struct hale_conf_field op_fields[] = {
     ROW(raw_op, "at", HALE_CONF_DURATION, at_ms, true, NULL, 0, TIME_MAX, NULL, "when"),
@@ -212,6 +213,8 @@ static const struct hale_conf_field op_fields[] = {
         "thresholds, correlator, actuator or all"),
     ROW(raw_op, "define", HALE_CONF_NODE, define, false, NULL, 0, 0, NULL,
         "new or changed definitions"),
+    ROW(raw_op, "topology", HALE_CONF_NODE, topology, false, NULL, 0, 0, NULL,
+        "put, patch and delete of entities"),
     ROW(raw_op, "undefine", HALE_CONF_STRING, undefine, false, NULL, 0, 0, NULL,
         "name of a definition"),
     ROW(raw_op, "ack", HALE_CONF_NODE, command[HALE_OP_ACK], false, NULL, 0, 0, NULL,
@@ -295,6 +298,81 @@ static enum hale_rc read_restart(NODE node, struct cli_op *op, struct hale_err *
     return rc;
 }
 
+/* --- topology ---------------------------------------------------------------------- */
+
+/* Is it one that the correlator would take? */
+static enum hale_rc check_update(NODE where, const json_t *update, struct hale_err *err)
+{
+    struct hale_topology_update u;
+    struct hale_err why = {0};
+    char *text = json_dumps(update, JSON_COMPACT);
+    if (text == NULL)
+        return no_memory(err);
+    enum hale_rc rc = hale_topology_update_decode(hale_str_from(text), &u, &why);
+    free(text);
+    if (rc != HALE_OK)
+        return hale_yaml_error(where, err, "topology: %s", why.text);
+    hale_topology_update_fini(&u);
+    return HALE_OK;
+}
+
+static enum hale_rc frame(struct cli_scenario *s, NODE where, int64_t at_ms,
+                          json_t *update, struct hale_err *err)
+{
+    const char *key;
+    json_t *list, *entity;
+    size_t i;
+    json_object_foreach (update, key, list)
+        json_array_foreach (list, i, entity)
+            if (json_is_object(entity) && json_object_get(entity, "source") == NULL)
+                (void)json_object_set_new(entity, "source", json_string("scenario"));
+    if (json_object_set_new(update, "v", json_integer(1)) != 0 ||
+        json_object_set_new(update, "tenant", json_string(s->tenant)) != 0 ||
+        json_object_set_new(update, "source", json_string("scenario")) != 0 ||
+        json_object_set_new(update, "at_ms", json_integer(s->start_ms + at_ms)) != 0)
+        return no_memory(err);
+    return check_update(where, update, err);
+}
+
+static enum hale_rc read_update(struct cli_scenario *s, NODE map, int64_t at_ms,
+                                json_t **out, struct hale_err *err)
+{
+    static const char *const lists[] = {"put", "patch", "delete", NULL};
+    if (hale_yaml_kind(map) != HALE_YAML_MAP)
+        return hale_yaml_error(map, err, "topology wants put, patch or delete");
+    for (size_t i = 0; i < hale_yaml_count(map); i++) {
+        struct hale_str key;
+        NODE list = hale_yaml_pair(map, i, &key, NULL);
+        unsigned k = 0;
+        while (lists[k] != NULL && !hale_str_eq_c(key, lists[k]))
+            k++;
+        if (lists[k] == NULL)
+            return hale_yaml_error(list, err,
+                                   "topology wants put, patch or delete, got "
+                                   "'%.*s'",
+                                   (int)key.len, key.p);
+    }
+    enum hale_rc rc = cli_scenario_json(map, out, err);
+    return rc == HALE_OK ? frame(s, map, at_ms, *out, err) : rc;
+}
+
+enum hale_rc cli_scenario_topology(struct cli_scenario *s, NODE entities,
+                                   struct hale_err *err)
+{
+    json_t *list = NULL;
+    if (entities == NULL || hale_yaml_kind(entities) == HALE_YAML_NULL)
+        return HALE_OK;
+    enum hale_rc rc = cli_scenario_maps(entities, "topology", err);
+    if (rc == HALE_OK)
+        rc = cli_scenario_json(entities, &list, err);
+    if (rc != HALE_OK) {
+        json_decref(list);
+        return rc;
+    }
+    s->topology = json_pack("{s:o}", "put", list);
+    return s->topology != NULL ? frame(s, entities, 0, s->topology, err) : no_memory(err);
+}
+
 /* Which of the things an item may say it says; exactly one. */
 static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
                            struct cli_op *op, struct hale_err *err)
@@ -320,6 +398,10 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
         op->kind = CLI_OP_DEFINE;
         enum hale_rc rc = cli_scenario_maps(raw->define, "define", err);
         return rc == HALE_OK ? cli_definitions_list(raw->define, &op->bodies, err) : rc;
+    }
+    if (raw->topology != NULL) {
+        op->kind = CLI_OP_TOPOLOGY;
+        return read_update(s, raw->topology, raw->at_ms, &op->bodies, err);
     }
     if (raw->undefine != NULL) {
         op->kind = CLI_OP_UNDEFINE;

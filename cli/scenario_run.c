@@ -329,6 +329,17 @@ static enum hale_rc command(struct run *r, const struct cli_op *op, struct hale_
                            "there is no such alarm at this time");
 }
 
+static enum hale_rc topology(struct run *r, const json_t *update, int line,
+                             struct hale_err *err)
+{
+    struct hale_err why = {0};
+    char *text = json_dumps(update, JSON_COMPACT);
+    enum hale_rc rc =
+        text != NULL ? cli_lab_topology(r->lab, hale_str_from(text), &why) : HALE_E_NOMEM;
+    free(text);
+    return rc == HALE_OK ? rc : at_line(r, line, rc, err, why.text);
+}
+
 static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
                           struct hale_err *err)
 {
@@ -342,6 +353,9 @@ static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
         rc = cli_lab_restart(r->lab, op->parts);
         return rc == HALE_OK ? rc : at_line(r, line, rc, err, "the restart failed");
     case CLI_OP_DEFINE: return define_all(r, op->bodies, line, err);
+    case CLI_OP_TOPOLOGY:
+        note(r, "topology", "", "");
+        return topology(r, op->bodies, line, err);
     case CLI_OP_UNDEFINE:
         rc = cli_lab_undefine(r->lab, op->name);
         return rc == HALE_OK ? rc
@@ -438,6 +452,8 @@ static enum hale_rc prepare(struct run *r, struct hale_err *err)
 {
     struct hale_err why = {0};
     enum hale_rc rc = define_all(r, r->s->definitions, 0, err);
+    if (rc == HALE_OK && r->s->topology != NULL)
+        rc = topology(r, r->s->topology, 0, err);
     for (unsigned i = 0; rc == HALE_OK && i < r->s->n_series; i++) {
         const struct cli_scenario_series *series = &r->s->series[i];
         rc = cli_lab_series(r->lab, series->metric, series->dimensions, &r->series[i],
@@ -476,7 +492,7 @@ enum hale_rc cli_scenario_run(const struct cli_scenario *s, bool timeline,
         .tenant = s->tenant,
         .start_ms = s->start_ms,
         .late_wait_ms = s->late_wait_ms,
-        .max_alarms = (size_t)s->max_alarms,
+        .correlator = correlator_conf_limits(s->correlator),
         .policies = s->policies,
         .answers = s->answers,
         .sink = {.arg = &r, .log = on_log, .plan = on_plan, .row = on_row}};

@@ -87,36 +87,59 @@ static const struct hale_conf_field fields[] = {
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
+static enum hale_rc check(const struct hale_yaml_node *map,
+                          const struct correlator_conf *c, struct hale_err *err)
+{
+    struct hale_err why = {0};
+    if (hale_redis_check_url(c->redis, &why) != HALE_OK)
+        return hale_yaml_error(hale_yaml_get(map, "redis"), err, "redis: %s", why.text);
+    if (c->flap_stop > c->flap_start)
+        return hale_yaml_error(hale_yaml_get(map, "flap_stop"), err,
+                               "flap_stop: must not be above flap_start (%lld)",
+                               (long long)c->flap_start);
+    return HALE_OK;
+}
+
+enum hale_rc correlator_conf_read(const struct hale_yaml_node *map,
+                                  struct correlator_conf **out, struct hale_err *err)
+{
+    struct correlator_conf *c = calloc(1, sizeof(*c));
+    *out = NULL;
+    if (c == NULL)
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, c, err);
+    if (rc == HALE_OK)
+        rc = check(map, c, err);
+    if (rc == HALE_OK)
+        *out = c;
+    else
+        correlator_conf_free(c);
+    return rc;
+}
+
 enum hale_rc correlator_conf_load(const char *path, void **conf_out, struct hale_err *err)
 {
     struct hale_yaml *yaml = NULL;
-    *conf_out = NULL;
-    struct correlator_conf *c = calloc(1, sizeof(*c));
-    if (c == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    struct correlator_conf *c = NULL;
     enum hale_rc rc = hale_yaml_load_file(path, &yaml, err);
     if (rc == HALE_OK)
-        rc = hale_conf_read(hale_yaml_root(yaml), fields, N_FIELDS, c, err);
-    if (rc == HALE_OK) {
-        struct hale_err why = {0};
-        rc = hale_redis_check_url(c->redis, &why);
-        if (rc != HALE_OK)
-            rc = hale_err_at(err, rc, path,
-                             hale_yaml_line(hale_yaml_get(hale_yaml_root(yaml), "redis")),
-                             0, "redis: %s", why.text);
-    }
-    if (rc == HALE_OK && c->flap_stop > c->flap_start)
-        rc = hale_err_at(err, HALE_E_INVAL, path,
-                         hale_yaml_line(hale_yaml_get(hale_yaml_root(yaml), "flap_stop")),
-                         0, "flap_stop: must not be above flap_start (%lld)",
-                         (long long)c->flap_start);
+        rc = correlator_conf_read(hale_yaml_root(yaml), &c, err);
     hale_yaml_free(yaml);
-    if (rc != HALE_OK) {
-        correlator_conf_free(c);
-        return rc;
-    }
     *conf_out = c;
-    return HALE_OK;
+    return rc;
+}
+
+struct correlator_limits correlator_conf_limits(const struct correlator_conf *c)
+{
+    return (struct correlator_limits){.max_alarms = (size_t)c->max_alarms,
+                                      .max_subs = (size_t)c->max_sub_alarms,
+                                      .max_metrics = CORRELATOR_MAX_METRICS,
+                                      .max_entities = (size_t)c->max_entities,
+                                      .max_entities_per_tenant =
+                                          (size_t)c->max_entities_per_tenant,
+                                      .flap_window_ms = c->flap_window_ms,
+                                      .flap_start = (double)c->flap_start,
+                                      .flap_stop = (double)c->flap_stop};
 }
 
 void correlator_conf_free(void *conf)

@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 #include "base/rc.h"
+#include "correlator/engine.h"
+#include "model/yaml.h"
 
 struct correlator_conf {
     char *redis;                                   /* URL for hale_redis_new */
@@ -25,6 +27,12 @@ struct correlator_conf {
 /* For struct hale_daemon_spec. */
 HALE_MUST_CHECK enum hale_rc correlator_conf_load(const char *path, void **conf_out,
                                                   struct hale_err *err);
+/* The same from a part of another file (a scenario's). */
+HALE_MUST_CHECK enum hale_rc correlator_conf_read(const struct hale_yaml_node *map,
+                                                  struct correlator_conf **out,
+                                                  struct hale_err *err);
+/* What of it is the engine's. */
+struct correlator_limits correlator_conf_limits(const struct correlator_conf *c);
 void correlator_conf_free(void *conf);
 void correlator_conf_describe(struct hale_buf *out);
 #endif

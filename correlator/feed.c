@@ -140,15 +140,7 @@ static void on_checkpoint(void *arg)
 
 struct correlator_engine *correlator_feed_engine_new(struct correlator_feed *f)
 {
-    const struct correlator_limits limits = {
-        .max_alarms = (size_t)f->conf->max_alarms,
-        .max_subs = (size_t)f->conf->max_sub_alarms,
-        .max_metrics = CORRELATOR_MAX_METRICS,
-        .max_entities = (size_t)f->conf->max_entities,
-        .max_entities_per_tenant = (size_t)f->conf->max_entities_per_tenant,
-        .flap_window_ms = f->conf->flap_window_ms,
-        .flap_start = (double)f->conf->flap_start,
-        .flap_stop = (double)f->conf->flap_stop};
+    const struct correlator_limits limits = correlator_conf_limits(f->conf);
     const struct correlator_sink sink = {.arg = f,
                                          .log = on_log,
                                          .put = on_put,

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* import - `hale import monasca|prometheus FILE`. */
+#include "cli/import.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "cli/cli.h"
+#include "cli/table.h"
+#include "model/definition.h"
+
+#define FILE_BYTES  (64u << 20)
+#define NOTES_BYTES (16u << 20)
+#define NAMESAKES   100
+
+void cli_import_init(struct cli_import *i)
+{
+    *i = (struct cli_import){.definitions = json_array()};
+    hale_buf_init(&i->notes, NOTES_BYTES);
+}
+
+void cli_import_fini(struct cli_import *i)
+{
+    json_decref(i->definitions);
+    hale_buf_fini(&i->notes);
+}
+
+void cli_import_note(struct cli_import *i, const char *place, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    hale_buf_printf(&i->notes, "%s: %s\n", place, cli_table_clean(text));
+}
+
+static bool is_taken(const struct cli_import *i, const char *name)
+{
+    const json_t *body;
+    size_t k;
+    json_array_foreach (i->definitions, k, body)
+        if (strcmp(cli_text(body, "name"), name) == 0)
+            return true;
+    return false;
+}
+
+/* "name", else "name 2" ... */
+static bool free_name(const struct cli_import *i, json_t *body)
+{
+    char name[1024];
+    const char *base = cli_text(body, "name");
+    (void)snprintf(name, sizeof(name), "%s", base);
+    for (unsigned n = 2; n < NAMESAKES && is_taken(i, name); n++)
+        (void)snprintf(name, sizeof(name), "%.900s %u", base, n);
+    return !is_taken(i, name) &&
+           json_object_set_new(body, "name", json_string(name)) == 0;
+}
+
+enum hale_rc cli_import_add(struct cli_import *i, const char *place, json_t *body)
+{
+    struct hale_definition *checked = NULL;
+    struct hale_err err = {0};
+    if (!free_name(i, body)) {
+        cli_import_note(i, place, "left out: too many of this name");
+        i->left_out++;
+        return HALE_OK;
+    }
+    enum hale_rc rc = hale_definition_from_api(body, NULL, false, &checked, &err);
+    hale_definition_free(checked);
+    if (rc == HALE_E_NOMEM)
+        return rc;
+    if (rc != HALE_OK) {
+        cli_import_note(i, place, "left out: %s", err.text);
+        i->left_out++;
+        return HALE_OK;
+    }
+    return json_array_append(i->definitions, body) == 0 ? HALE_OK : HALE_E_NOMEM;
+}
+
+/* JSON's texts are YAML's too, but for characters that YAML wants escaped. */
+static void add_yaml(struct hale_buf *out, const char *json)
+{
+    static const char *const breaks[][2] = {
+        {"\x7f", "\\u007f"},         {"\xe2\x80\xa8", "\\u2028"},
+        {"\xe2\x80\xa9", "\\u2029"}, {"\xef\xbb\xbf", "\\ufeff"},
+        {"\xef\xbf\xbe", "\\ufffe"}, {"\xef\xbf\xbf", "\\uffff"},
+    };
+    for (const char *p = json; *p != '\0'; p++) {
+        size_t i = 0, n = sizeof(breaks) / sizeof(breaks[0]);
+        while (i < n && strncmp(p, breaks[i][0], strlen(breaks[i][0])) != 0)
+            i++;
+        if (i < n) {
+            hale_buf_add_c(out, breaks[i][1]);
+            p += strlen(breaks[i][0]) - 1;
+        } else if ((unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0) {
+            hale_buf_printf(out, "\\u00%02x", (unsigned)(unsigned char)*++p);
+        } else {
+            hale_buf_add_char(out, *p);
+        }
+    }
+}
+
+void cli_import_write(const struct cli_import *i, struct hale_buf *out)
+{
+    const json_t *body;
+    size_t k;
+    hale_buf_add_c(out, "alarm_definitions:");
+    hale_buf_add_c(out, json_array_size(i->definitions) == 0 ? " []\n" : "\n");
+    json_array_foreach (i->definitions, k, body) {
+        const char *key, *lead = "- ";
+        json_t *value;
+        json_object_foreach ((json_t *)(uintptr_t)body, key, value) {
+            char *text = json_dumps(value, JSON_ENCODE_ANY);
+            hale_buf_printf(out, "%s%s: ", lead, key);
+            add_yaml(out, text != NULL ? text : "null");
+            hale_buf_add_char(out, '\n');
+            free(text);
+            lead = "  ";
+        }
+    }
+}
+
+static enum hale_rc read_any(const struct cli_options *o, const char *kind,
+                             const char *path, struct cli_import *i, struct hale_err *err)
+{
+    struct hale_buf text;
+    hale_buf_init(&text, FILE_BYTES);
+    enum hale_rc rc = hale_fs_read(path, &text, err);
+    if (rc == HALE_OK && strcmp(kind, "monasca") == 0)
+        rc = cli_import_monasca(hale_buf_str(&text), path, i, err);
+    else if (rc == HALE_OK)
+        rc = cli_import_prometheus(hale_buf_str(&text), path, o->match_by, i, err);
+    hale_buf_fini(&text);
+    return rc;
+}
+
+int cli_import(const struct cli_options *o, const char *kind, const char *path)
+{
+    struct hale_err err = {0};
+    struct hale_buf out;
+    struct cli_import i;
+    if (strcmp(kind, "monasca") != 0 && strcmp(kind, "prometheus") != 0) {
+        (void)hale_err_set(&err, HALE_E_INVAL,
+                           "import knows monasca and prometheus, not '%.60s'", kind);
+        (void)cli_fail(&err);
+        return CLI_USAGE;
+    }
+    cli_import_init(&i);
+    if (read_any(o, kind, path, &i, &err) != HALE_OK) {
+        cli_import_fini(&i);
+        (void)cli_fail(&err);
+        return CLI_USAGE;
+    }
+    hale_buf_init(&out, FILE_BYTES);
+    cli_import_write(&i, &out);
+    if (out.p != NULL)
+        (void)fwrite(out.p, 1, out.len, stdout);
+    if (i.notes.p != NULL)
+        (void)fputs(i.notes.p, stderr);
+    (void)fprintf(stderr, "%s: %zu definition%s written, %u left out\n", path,
+                  json_array_size(i.definitions),
+                  json_array_size(i.definitions) == 1 ? "" : "s", i.left_out);
+    bool failed = out.failed || i.left_out > 0;
+    hale_buf_fini(&out);
+    cli_import_fini(&i);
+    return failed ? CLI_FAILED : CLI_OK;
+}
