@@ -17,6 +17,7 @@
 #include "actuator/engine.h"
 #include "actuator/ledger.h"
 #include "actuator/notify.h"
+#include "actuator/session.h"
 #include "base/map.h"
 #include "net/daemon.h"
 #include "net/http_client.h"
@@ -26,14 +27,17 @@
 
 struct call { /* a request of the engine's, under way */
     struct app *app;
-    char run_id[HALE_UUID_TEXT];
+    char key[HALE_UUID_TEXT + 16]; /* of app.calls: run id, and the lane's number */
+    int lane;
+    bool of_cloud; /* id is the session's */
     uint64_t id;
 };
 struct app {
     struct hale_daemon *daemon;
     struct actuator_conf *conf;
     struct hale_http_client *http;
-    struct hale_map *calls; /* run id -> struct call */
+    struct hale_map *calls; /* run id and lane -> struct call */
+    struct actuator_sessions *sessions;
     struct hale_redis *read, *ask;
     struct actuator_ledger *ledger;
     struct actuator_engine *engine;

@@ -19,29 +19,40 @@ static void answer(struct app *app, const char *run_id, const struct actuator_an
         actuator_engine_answered(app->engine, run_id, a, hale_clock_wall_us());
 }
 
-static void on_done(const struct hale_http_result *r, void *arg)
+/* The call is over: out of the table (frees it), then the engine hears of it. */
+static void over(struct call *call, struct actuator_answer *a)
 {
-    struct call *call = arg;
     struct app *app = call->app;
     char run_id[HALE_UUID_TEXT];
-    const struct actuator_answer a = {.rc = r->rc,
-                                      .sent = r->sent,
-                                      .status = r->status,
-                                      .body = r->body,
-                                      .location = hale_http_result_header(r, "Location"),
-                                      .retry_after =
-                                          hale_http_result_header(r, "Retry-After"),
-                                      .took_us = r->took_us,
-                                      .error = r->error};
-    memcpy(run_id, call->run_id, sizeof(run_id));
-    hale_map_del(app->calls, hale_str_from(run_id)); /* frees call */
-    answer(app, run_id, &a);
+    (void)snprintf(run_id, sizeof(run_id), "%.*s", HALE_UUID_TEXT - 1, call->key);
+    a->lane = call->lane;
+    hale_map_del(app->calls, hale_str_from(call->key));
+    answer(app, run_id, a);
 }
 
-static void refuse_call(struct app *app, const char *run_id, enum hale_rc rc,
+static void on_session_done(const struct actuator_answer *result, void *arg)
+{
+    struct actuator_answer a = *result;
+    over(arg, &a);
+}
+
+static void on_done(const struct hale_http_result *r, void *arg)
+{
+    struct actuator_answer a = {.rc = r->rc,
+                                .sent = r->sent,
+                                .status = r->status,
+                                .body = r->body,
+                                .location = hale_http_result_header(r, "Location"),
+                                .retry_after = hale_http_result_header(r, "Retry-After"),
+                                .took_us = r->took_us,
+                                .error = r->error};
+    over(arg, &a);
+}
+
+static void refuse_call(struct app *app, const char *run_id, int lane, enum hale_rc rc,
                         const char *why)
 {
-    const struct actuator_answer a = {.rc = rc, .error = why};
+    const struct actuator_answer a = {.rc = rc, .lane = lane, .error = why};
     answer(app, run_id, &a);
 }
 
@@ -101,47 +112,77 @@ static enum hale_rc start_call(struct app *app, struct call *call,
     return rc;
 }
 
+/* call may be over, and gone, when this returns. */
+static void start_in_session(struct app *app, struct call *call,
+                             const struct actuator_request *q)
+{
+    char key[sizeof(call->key)];
+    uint64_t id = 0;
+    memcpy(key, call->key, sizeof(key));
+    actuator_session_call(app->sessions, q, on_session_done, call, &id);
+    if (id != 0)
+        ((struct call *)hale_map_get(app->calls, hale_str_from(key)))->id = id;
+}
+
+static void drop(struct app *app, const struct call *call)
+{
+    if (call->of_cloud)
+        actuator_session_cancel(app->sessions, call->id);
+    else
+        hale_http_client_cancel(app->http, call->id);
+}
+
 void app_call(void *arg, const char *run_id, const struct actuator_request *q)
 {
     struct app *app = arg;
     struct hale_err err = {.text = "out of memory"};
-    if (!actuator_allow_url(&app->conf->allow, q->url.p)) {
+    bool of_cloud = q->cloud[0] != '\0';
+    if (!of_cloud && !actuator_allow_url(&app->conf->allow, q->url.p)) {
         hale_counter_add(actuator_stat(ACTUATOR_STAT_CALLS_DENIED), 1);
-        refuse_call(app, run_id, HALE_E_DENIED,
+        refuse_call(app, run_id, q->lane, HALE_E_DENIED,
                     "the host is not allowed: add it to 'allow' in the configuration");
         return;
     }
     struct call *call = calloc(1, sizeof(*call));
     if (call == NULL) {
-        refuse_call(app, run_id, HALE_E_IO, err.text);
+        refuse_call(app, run_id, q->lane, HALE_E_IO, err.text);
         return;
     }
     call->app = app;
-    (void)snprintf(call->run_id, sizeof(call->run_id), "%s", run_id);
-    if (hale_map_put(app->calls, hale_str_from(run_id), call) != HALE_OK) {
+    call->lane = q->lane;
+    call->of_cloud = of_cloud;
+    (void)snprintf(call->key, sizeof(call->key), "%s/%d", run_id, q->lane);
+    if (hale_map_put(app->calls, hale_str_from(call->key), call) != HALE_OK) {
         free(call);
-        refuse_call(app, run_id, HALE_E_IO, "too many requests are under way");
+        refuse_call(app, run_id, q->lane, HALE_E_IO, "too many requests are under way");
+        return;
+    }
+    if (q->accepted_us > 0)
+        hale_counter_observe_us(actuator_stat(ACTUATOR_STAT_CALL_SECONDS),
+                                hale_clock_wall_us() - q->accepted_us);
+    if (of_cloud) {
+        start_in_session(app, call, q);
         return;
     }
     enum hale_rc rc = start_call(app, call, q, &err);
-    if (rc == HALE_OK) {
-        if (q->accepted_us > 0)
-            hale_counter_observe_us(actuator_stat(ACTUATOR_STAT_CALL_SECONDS),
-                                    hale_clock_wall_us() - q->accepted_us);
+    if (rc == HALE_OK)
         return;
-    }
-    hale_map_del(app->calls, hale_str_from(run_id));
-    refuse_call(app, run_id, rc == HALE_E_INVAL ? rc : HALE_E_IO, err.text);
+    hale_map_del(app->calls, hale_str_from(call->key));
+    refuse_call(app, run_id, q->lane, rc == HALE_E_INVAL ? rc : HALE_E_IO, err.text);
 }
 
 void app_call_cancel(void *arg, const char *run_id)
 {
     struct app *app = arg;
-    struct call *call = hale_map_get(app->calls, hale_str_from(run_id));
-    if (call == NULL)
-        return;
-    hale_http_client_cancel(app->http, call->id);
-    hale_map_del(app->calls, hale_str_from(run_id));
+    struct hale_str key;
+    struct call *call;
+    size_t it = 0;
+    while ((call = hale_map_next(app->calls, &it, &key)) != NULL) {
+        if (strncmp(call->key, run_id, HALE_UUID_TEXT - 1) != 0)
+            continue;
+        drop(app, call);
+        hale_map_del(app->calls, key);
+    }
 }
 
 void app_call_cancel_all(struct app *app)
@@ -149,6 +190,6 @@ void app_call_cancel_all(struct app *app)
     struct call *call;
     size_t it = 0;
     while ((call = hale_map_next(app->calls, &it, NULL)) != NULL)
-        hale_http_client_cancel(app->http, call->id);
+        drop(app, call);
     hale_map_clear(app->calls);
 }

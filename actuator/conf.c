@@ -28,6 +28,7 @@ struct conf_raw {
     NODE allow;
     NODE methods;
     NODE smtp;
+    NODE clouds;
 };
 #define C(member) offsetof(struct conf_raw, member)
 static const struct hale_conf_field FIELDS[] = {
@@ -49,6 +50,8 @@ static const struct hale_conf_field FIELDS[] = {
      "tenants' webhooks: reach (remote or listed), allow, pagerduty_url, timeout"},
     {"smtp", HALE_CONF_NODE, C(smtp), false, NULL, 0, 0, NULL,
      "letters: url, from, user, password_file, starttls, ca_file, timeout"},
+    {"clouds", HALE_CONF_NODE, C(clouds), false, NULL, 0, 0, NULL,
+     "OpenStack clouds by name: auth_url, user, password_file, project, ..."},
 };
 
 struct subscriber_raw {
@@ -97,6 +100,7 @@ void actuator_conf_free(void *arg)
         subscriber_fini(&conf->subscriber[i]);
     actuator_allow_fini(&conf->allow);
     actuator_methods_conf_fini(&conf->methods);
+    actuator_clouds_fini(&conf->clouds);
     free(conf);
 }
 
@@ -231,12 +235,33 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
     enum hale_rc rc = HALE_OK;
     for (unsigned i = 0; i < conf->policies->n && rc == HALE_OK; i++)
         for (unsigned k = 0; k < conf->policies->v[i].n_steps && rc == HALE_OK; k++)
-            rc = actuator_allow_add_url(&conf->allow, conf->policies->v[i].step[k].url);
+            if (conf->policies->v[i].step[k].url != NULL)
+                rc = actuator_allow_add_url(&conf->allow,
+                                            conf->policies->v[i].step[k].url);
+    for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
+        rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
     for (unsigned i = 0; i < conf->n_subscribers && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->subscriber[i].url);
     return rc == HALE_OK
                ? rc
                : hale_err_set(err, rc, "too many different hosts are configured");
+}
+
+/* A policy may only name clouds there are. */
+static enum hale_rc check_clouds(const struct actuator_conf *conf, const char *source,
+                                 struct hale_err *err)
+{
+    char near[128];
+    for (unsigned i = 0; i < conf->policies->n; i++)
+        for (unsigned k = 0; k < conf->policies->v[i].n_steps; k++) {
+            const struct actuator_step *s = &conf->policies->v[i].step[k];
+            if (s->cloud != NULL && actuator_clouds_find(&conf->clouds, s->cloud) == NULL)
+                return hale_err_at(
+                    err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
+                    "'clouds' in the configuration has no '%.64s'%s", s->cloud,
+                    actuator_clouds_suggest(&conf->clouds, s->cloud, near, sizeof(near)));
+        }
+    return HALE_OK;
 }
 
 static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err *err)
@@ -259,10 +284,14 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
     if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
     if (rc == HALE_OK)
+        rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
+    if (rc == HALE_OK)
         rc = raw.policies != NULL
                  ? actuator_policies_load_file(raw.policies, &conf->policies, err)
                  : actuator_policies_load(HALE_STR("policies: []\n"), "", &conf->policies,
                                           err);
+    if (rc == HALE_OK)
+        rc = check_clouds(conf, raw.policies, err);
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc == HALE_OK ? allow_written(conf, err) : rc;
 }

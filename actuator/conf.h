@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "actuator/allow.h"
+#include "actuator/cloud.h"
 #include "actuator/conf_methods.h"
 #include "actuator/policy.h"
 #include "actuator/profile.h"
@@ -35,6 +36,7 @@ struct actuator_conf {
     struct actuator_subscriber subscriber[ACTUATOR_SUBSCRIBERS_MAX];
     struct actuator_allow allow;
     struct actuator_methods_conf methods;
+    struct actuator_clouds clouds;
 };
 
 HALE_MUST_CHECK enum hale_rc actuator_conf_load(const char *path, void **conf_out,

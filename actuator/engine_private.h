@@ -11,7 +11,7 @@
 #include "model/journal.h"
 
 #define ENGINE_MAGIC      0x48414354u
-#define ENGINE_ROWS_MAX   6
+#define ENGINE_ROWS_MAX   16
 #define ENGINE_FORGET_MAX 4096
 #define RENEW_US          (ACTUATOR_LEASE_MS * 1000 / 3)
 
@@ -74,4 +74,17 @@ void life_committed(struct actuator_engine *e, struct actuator_run *r,
                     const char *holder);
 void life_answered(struct actuator_engine *e, struct actuator_run *r,
                    const struct actuator_answer *a);
+/* The step is over: the next one or verification; or the run's end. */
+void life_step_done(struct actuator_engine *e, struct actuator_run *r);
+void life_step_failed(struct actuator_engine *e, struct actuator_run *r, const char *why);
+
+/* --- lanes.c --- */
+bool lanes_are_for(const struct actuator_run *r); /* the current step acts on a cloud */
+void lanes_begin(struct actuator_engine *e, struct actuator_run *r, enum actuator_op op,
+                 int64_t position);
+/* Does what is due; nothing while a commit is under way. */
+void lanes_work(struct actuator_engine *e, struct actuator_run *r);
+void lanes_answered(struct actuator_engine *e, struct actuator_run *r,
+                    const struct actuator_answer *a);
+void lanes_resume(struct actuator_engine *e, struct actuator_run *r);
 #endif

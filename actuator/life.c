@@ -188,6 +188,10 @@ static void call_row(struct actuator_engine *e, struct actuator_run *r)
 void life_begin_call(struct actuator_engine *e, struct actuator_run *r,
                      enum actuator_op op, int64_t position)
 {
+    if (lanes_are_for(r)) {
+        lanes_begin(e, r, op, position);
+        return;
+    }
     r->phase = ACTUATOR_CALL;
     r->attempt++;
     r->wake_us = 0;
@@ -203,6 +207,10 @@ void life_begin_call(struct actuator_engine *e, struct actuator_run *r,
 static void send_request(struct actuator_engine *e, struct actuator_run *r)
 {
     struct actuator_request q;
+    if (r->phase == ACTUATOR_LANES) {
+        lanes_work(e, r);
+        return;
+    }
     enum hale_rc rc = actuator_step_request(r, e->now_us, &q);
     if (rc == HALE_OK) {
         r->calling = true;
@@ -233,7 +241,8 @@ static void act(struct actuator_engine *e, struct actuator_run *r)
     case ACTUATOR_SETTLE: settle(e, r); break;
     case ACTUATOR_ASK:
     case ACTUATOR_CONFLICT:
-    case ACTUATOR_POLL: send_request(e, r); break;
+    case ACTUATOR_POLL:
+    case ACTUATOR_LANES: send_request(e, r); break;
     }
 }
 
@@ -255,7 +264,14 @@ void life_wake(struct actuator_engine *e, struct actuator_run *r)
     }
 }
 
-static void step_done(struct actuator_engine *e, struct actuator_run *r)
+void life_step_failed(struct actuator_engine *e, struct actuator_run *r, const char *why)
+{
+    char text[ACTUATOR_TEXT_MAX + 64];
+    (void)snprintf(text, sizeof(text), "step %lld: %s", (long long)r->step, why);
+    end_run(e, r, false, text);
+}
+
+void life_step_done(struct actuator_engine *e, struct actuator_run *r)
 {
     r->step++;
     if ((size_t)r->step == json_array_size(r->plan)) {
@@ -276,6 +292,7 @@ static void step_done(struct actuator_engine *e, struct actuator_run *r)
     r->step_us = r->call_us = 0;
     r->op_occ[0] = '\0';
     r->settled = false;
+    actuator_lanes_fini(&r->lanes);
     life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
 }
 
@@ -297,7 +314,10 @@ void life_answered(struct actuator_engine *e, struct actuator_run *r,
                    const struct actuator_answer *a)
 {
     struct actuator_decision d;
-    char text[ACTUATOR_TEXT_MAX + 64];
+    if (r->state == ACTUATOR_OPEN && r->phase == ACTUATOR_LANES) {
+        lanes_answered(e, r, a);
+        return;
+    }
     if (!r->calling || r->state != ACTUATOR_OPEN)
         return;
     r->calling = false;
@@ -305,12 +325,11 @@ void life_answered(struct actuator_engine *e, struct actuator_run *r,
     if (d.note)
         life_row(e, r, "answer", true, answer_detail(r, a), "%s", d.text);
     if (d.end == ACTUATOR_STEP_DONE) {
-        step_done(e, r);
+        life_step_done(e, r);
         return;
     }
     if (d.end == ACTUATOR_STEP_FAILED) {
-        (void)snprintf(text, sizeof(text), "step %lld: %s", (long long)r->step, d.text);
-        end_run(e, r, false, text);
+        life_step_failed(e, r, d.text);
         return;
     }
     r->failures += d.counts ? 1 : 0;
@@ -328,6 +347,10 @@ static void resume(struct actuator_engine *e, struct actuator_run *r)
 {
     if (r->state == ACTUATOR_VERIFYING) {
         life_check_verify(e, r);
+        return;
+    }
+    if (r->phase == ACTUATOR_LANES) {
+        lanes_resume(e, r);
         return;
     }
     if (r->phase == ACTUATOR_CALL && strcmp(actuator_run_step_type(r), "vnflcm") == 0)
@@ -370,7 +393,7 @@ void life_committed(struct actuator_engine *e, struct actuator_run *r,
     if (result == ACTUATOR_LOST || result == ACTUATOR_EXISTS) {
         if (result == ACTUATOR_LOST)
             hale_warn("event=lease_lost run=%s target=%s", r->id, r->target);
-        if (r->calling)
+        if (r->calling || r->phase == ACTUATOR_LANES)
             e->io.cancel(e->io.arg, r->id);
         r->calling = false;
         r->after = AFTER_FORGET;

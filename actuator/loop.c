@@ -102,6 +102,7 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
         return;
     }
     app->conf = conf;
+    actuator_sessions_set_conf(app->sessions, conf);
     hale_log_set_level((enum hale_log_level)conf->log_level);
     if (app->loaded) {
         struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
@@ -199,7 +200,8 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     hale_daemon_health_set(d, "redis", false, "not connected yet");
     app.http = hale_http_client_new(APP_CALLS_MAX);
     app.calls = hale_map_new(APP_CALLS_MAX * 4, free);
-    if (app.http == NULL || app.calls == NULL) {
+    app.sessions = app.http != NULL ? actuator_sessions_new(app.http, app.conf) : NULL;
+    if (app.sessions == NULL || app.calls == NULL) {
         hale_error("event=out_of_memory");
     } else if (hale_daemon_serve(d, app.conf->listen, &err) != HALE_OK) {
         hale_error("event=listen_failed detail=\"%s\"",
@@ -215,6 +217,7 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
         code = 0;
     }
     app_unload(&app);
+    actuator_sessions_free(app.sessions);
     hale_map_free(app.calls);
     hale_http_client_free(app.http);
     actuator_conf_free(app.conf);

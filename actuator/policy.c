@@ -15,6 +15,7 @@ void actuator_policy_step_fini(struct actuator_step *s)
     free(s->url);
     free(s->token_file);
     free(s->vnf);
+    free(s->cloud);
     free(s->method);
     json_decref(s->headers);
     json_decref(s->body);
@@ -181,7 +182,8 @@ struct texts {
 static enum hale_rc fill_texts(const struct actuator_step *s, const json_t *vars,
                                struct texts *out, char *missing)
 {
-    enum hale_rc rc = expand(s->url, vars, ACTUATOR_URL, &out->url, missing);
+    enum hale_rc rc =
+        s->url != NULL ? expand(s->url, vars, ACTUATOR_URL, &out->url, missing) : HALE_OK;
     if (rc == HALE_OK && s->vnf != NULL)
         rc = expand(s->vnf, vars, ACTUATOR_PLAIN, &out->vnf, missing);
     if (rc == HALE_OK)
@@ -195,6 +197,12 @@ static enum hale_rc fill_texts(const struct actuator_step *s, const json_t *vars
 static json_t *pack_step(const struct actuator_step *s, const struct texts *t)
 {
     const char *auth = s->auth == 0 ? "bearer" : "x-auth-token";
+    if (s->type == ACTUATOR_VIM)
+        return json_pack("{s:s,s:s,s:s,s:O,s:I,s:I,s:I,s:I}", "type", s->kind, "cloud",
+                         s->cloud, "action", s->action, "args", t->body, "timeout_ms",
+                         (json_int_t)s->timeout_ms, "poll_ms", (json_int_t)s->poll_ms,
+                         "retries", (json_int_t)s->retries, "parallel",
+                         (json_int_t)s->parallel);
     if (s->type == ACTUATOR_VNFLCM)
         return json_pack("{s:s,s:O,s:s,s:I,s:I,s:s*,s:O*,s:O,s:s,s:I}", "type", "vnflcm",
                          "url", t->url, "auth", auth, "timeout_ms",

@@ -11,7 +11,9 @@
  *              "auth":"bearer"|"x-auth-token","token_file":s,"timeout_ms","poll_ms",
  *              "retries"},
  *             {"type":"webhook","url","method","headers":{},"body":any,"auth",
- *              "token_file","timeout_ms","retries"}]
+ *              "token_file","timeout_ms","retries"},
+ *             {"type":"nova"|"heat"|...,"cloud","action","args":{},"timeout_ms","poll_ms",
+ *              "retries","parallel"}]
  * Ownership: a set owns all it points to. Threads: immutable after loading.
  */
 #include <jansson.h>
@@ -29,17 +31,23 @@
 #define ACTUATOR_POLICY_NAME_MAX 64  /* bytes */
 
 enum actuator_mode { ACTUATOR_OBSERVE, ACTUATOR_AUTO };
-enum actuator_step_type { ACTUATOR_VNFLCM, ACTUATOR_WEBHOOK };
+enum actuator_step_type { ACTUATOR_VNFLCM, ACTUATOR_WEBHOOK, ACTUATOR_VIM };
 
 struct actuator_step {
     enum actuator_step_type type;
-    char *url, *token_file; /* token_file NULL = none */
+    int line;               /* in the file */
+    char *url, *token_file; /* NULL = none */
     int auth;               /* 0 bearer, 1 x-auth-token */
     int64_t timeout_ms, retries;
     /* vnflcm */
     int operation; /* 0 heal, 1 scale */
     char *vnf;
     int64_t poll_ms;
+    /* of a cloud: body is an object of the action's arguments */
+    const char *kind;   /* "nova", ...: static */
+    const char *action; /* static */
+    char *cloud;
+    int64_t parallel;
     /* webhook */
     char *method;
     json_t *headers; /* object of strings, or NULL */

@@ -9,6 +9,7 @@
 
 #include "actuator/allow.h"
 #include "actuator/policy.h"
+#include "actuator/policy_vim.h"
 #include "actuator/read.h"
 #include "actuator/template.h"
 #include "model/yaml.h"
@@ -103,12 +104,17 @@ static const struct hale_conf_field VERIFY_FIELDS[] = {
 struct step_raw {
     NODE vnflcm;
     NODE webhook;
+    NODE vim[1]; /* as in VIM_TYPES */
 };
+static const char *const VIM_TYPES[] = {"nova"};
+#define N_VIM N(VIM_TYPES)
 static const struct hale_conf_field STEP_FIELDS[] = {
     {"vnflcm", HALE_CONF_NODE, offsetof(struct step_raw, vnflcm), false, NULL, 0, 0, NULL,
      "SOL003 VNF lifecycle management"},
     {"webhook", HALE_CONF_NODE, offsetof(struct step_raw, webhook), false, NULL, 0, 0,
      NULL, "any HTTP call"},
+    {"nova", HALE_CONF_NODE, offsetof(struct step_raw, vim[0]), false, NULL, 0, 0, NULL,
+     "OpenStack compute"},
 };
 
 struct vnflcm_raw {
@@ -347,6 +353,27 @@ static enum hale_rc read_webhook(NODE map, struct actuator_step *s, struct hale_
     return rc;
 }
 
+static enum hale_rc read_step(NODE item, const struct step_raw *raw,
+                              struct actuator_step *s, struct hale_err *err)
+{
+    unsigned given = (raw->vnflcm != NULL ? 1u : 0u) + (raw->webhook != NULL ? 1u : 0u);
+    size_t vim = N_VIM;
+    for (size_t i = 0; i < N_VIM; i++)
+        if (raw->vim[i] != NULL) {
+            vim = i;
+            given++;
+        }
+    if (given != 1)
+        return hale_yaml_error(item, err,
+                               "a step is exactly one of: vnflcm, webhook, nova");
+    if (raw->vnflcm != NULL)
+        return read_vnflcm(raw->vnflcm, s, err);
+    if (raw->webhook != NULL)
+        return read_webhook(raw->webhook, s, err);
+    return actuator_policy_read_vim(raw->vim[vim], actuator_vim_driver(VIM_TYPES[vim]), s,
+                                    err);
+}
+
 static enum hale_rc read_steps(NODE list, struct actuator_policy *p, struct hale_err *err)
 {
     if (hale_yaml_kind(list) != HALE_YAML_LIST || hale_yaml_count(list) == 0)
@@ -359,12 +386,7 @@ static enum hale_rc read_steps(NODE list, struct actuator_policy *p, struct hale
         enum hale_rc rc = hale_conf_read(item, STEP_FIELDS, N(STEP_FIELDS), &raw, err);
         if (rc != HALE_OK)
             return rc;
-        if ((raw.vnflcm != NULL) == (raw.webhook != NULL))
-            return hale_yaml_error(item, err,
-                                   "a step is exactly one of: vnflcm, webhook");
-        struct actuator_step *s = &p->step[p->n_steps++];
-        rc = raw.vnflcm != NULL ? read_vnflcm(raw.vnflcm, s, err)
-                                : read_webhook(raw.webhook, s, err);
+        rc = read_step(item, &raw, &p->step[p->n_steps++], err);
         if (rc != HALE_OK)
             return rc;
     }

@@ -8,8 +8,8 @@
 #define ID_MAX_BYTES 4096
 
 static const char *const STATES[] = {"open", "verifying", "waiting", "done", NULL};
-static const char *const PHASES[] = {"wait", "call",   "ask", "conflict",
-                                     "poll", "settle", NULL};
+static const char *const PHASES[] = {"wait", "call",   "ask",   "conflict",
+                                     "poll", "settle", "lanes", NULL};
 
 struct text_field {
     const char *key;
@@ -63,6 +63,7 @@ void actuator_run_free(struct actuator_run *r)
         free(*(char **)(void *)((char *)r + TEXTS[i].offset));
     json_decref(r->vars);
     json_decref(r->plan);
+    actuator_lanes_fini(&r->lanes);
     free(r);
 }
 
@@ -98,6 +99,8 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
         ok = json_object_set(o, "vars", r->vars) == 0;
     if (ok && r->plan != NULL)
         ok = json_object_set(o, "plan", r->plan) == 0;
+    if (ok && r->plan != NULL && r->phase == ACTUATOR_LANES)
+        ok = put(o, "lanes", actuator_lanes_encode(&r->lanes));
     char *text = ok ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (text == NULL)
@@ -154,6 +157,9 @@ static bool decode(json_t *o, struct actuator_run *r)
         *(int64_t *)(void *)((char *)r + INTS[i].offset) =
             (int64_t)json_integer_value(value);
     }
+    const json_t *lanes = json_object_get(o, "lanes");
+    if (lanes != NULL && actuator_lanes_decode(lanes, &r->lanes) != HALE_OK)
+        return false;
     r->vars = json_incref(json_object_get(o, "vars"));
     r->plan = json_incref(json_object_get(o, "plan"));
     if (r->state == ACTUATOR_DONE)

@@ -16,6 +16,7 @@
  *   CONFLICT  it refused with 409; waiting until no other operation is open
  *   POLL      the operation occurrence op_occ is followed to its end
  *   SETTLE    op_occ is FAILED_TEMP; POST fail is being sent
+ *   LANES     the step acts on a cloud: each of its lanes has a phase of its own (lane.h)
  * Units:     _us and _ms are wall time.
  * Ownership: a run owns its strings and JSON.
  */
@@ -23,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "actuator/lane.h"
 #include "actuator/policy.h"
 #include "base/id.h"
 #include "base/rc.h"
@@ -40,7 +42,8 @@ enum actuator_phase {
     ACTUATOR_ASK,
     ACTUATOR_CONFLICT,
     ACTUATOR_POLL,
-    ACTUATOR_SETTLE
+    ACTUATOR_SETTLE,
+    ACTUATOR_LANES
 };
 #define ACTUATOR_OP_ID_MAX 129
 
@@ -71,6 +74,7 @@ struct actuator_run {
     int64_t
         cleared_us; /* the alarm went to OK since the trigger; 0 = not (or again not) */
     int64_t again_us;
+    struct actuator_lanes lanes; /* in phase LANES */
     /* not stored */
     bool alarm_gone; /* the alarm was deleted */
     unsigned busy;   /* commits under way; `after` belongs to the newest */
@@ -91,7 +95,7 @@ HALE_MUST_CHECK enum hale_rc actuator_run_decode(struct hale_str json,
 void actuator_run_free(struct actuator_run *r); /* NULL allowed */
 /* The plan of the current step (borrowed), or NULL. */
 json_t *actuator_run_step(const struct actuator_run *r);
-/* "vnflcm", "webhook" or "" */
+/* "vnflcm", "webhook", "nova", ... or "" */
 const char *actuator_run_step_type(const struct actuator_run *r);
 /* A number of the current step's plan. */
 int64_t actuator_run_step_int(const struct actuator_run *r, const char *key);

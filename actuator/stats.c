@@ -31,6 +31,15 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_CALLS_DENIED] =
         HALE_COUNTER_INIT("hale_actuator_calls_denied_total", NULL,
                           "requests to hosts that are not allowed (not sent)"),
+    [ACTUATOR_STAT_TOKENS] =
+        HALE_COUNTER_INIT("hale_actuator_tokens_total", NULL, "tokens got from Keystone"),
+    [ACTUATOR_STAT_TOKENS_FAILED] =
+        HALE_COUNTER_INIT("hale_actuator_tokens_failed_total", NULL,
+                          "tries to get a token from Keystone that failed"),
+    [ACTUATOR_STAT_TOKENS_REFUSED] = HALE_COUNTER_INIT(
+        "hale_actuator_tokens_refused_total", NULL,
+        "calls a cloud's service refused with 401 (made again with a new "
+        "token)"),
     [ACTUATOR_STAT_NOTIFIED] =
         HALE_COUNTER_INIT("hale_actuator_notifications_total", NULL,
                           "notifications that were answered with 2xx"),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/vim.h"
 #include "base/utf8.h"
 
 #define URL_MAX_BYTES    16384
@@ -53,7 +54,7 @@ int64_t actuator_step_backoff_us(const struct actuator_run *r, int64_t k)
 int64_t actuator_step_deadline_us(const struct actuator_run *r)
 {
     int64_t per_try = actuator_run_step_int(r, "timeout_ms") * 1000;
-    if (strcmp(actuator_run_step_type(r), "vnflcm") == 0)
+    if (strcmp(actuator_run_step_type(r), "webhook") != 0)
         return r->step_us + per_try;
     return r->step_us +
            (actuator_run_step_int(r, "retries") + 1) * (per_try + BACKOFF_MAX_US);
@@ -130,18 +131,39 @@ static enum hale_rc webhook_request(const struct actuator_run *r,
     return ok ? HALE_OK : HALE_E_NOMEM;
 }
 
-enum hale_rc actuator_step_request(const struct actuator_run *r, int64_t now_us,
-                                   struct actuator_request *out)
+static enum hale_rc request_init(const struct actuator_run *r,
+                                 struct actuator_request *out)
 {
-    enum hale_rc rc;
     memset(out, 0, sizeof(*out));
     hale_buf_init(&out->url, URL_MAX_BYTES);
     hale_buf_init(&out->body, BODY_MAX_BYTES);
     out->headers = json_object();
+    out->cloud = "";
+    out->service = "";
+    out->lane = ACTUATOR_NO_LANE;
     out->auth = actuator_run_step_text(r, "auth");
     out->token_file = actuator_run_step_text(r, "token_file");
-    if (out->headers == NULL)
-        return HALE_E_NOMEM;
+    return out->headers != NULL ? HALE_OK : HALE_E_NOMEM;
+}
+
+enum hale_rc actuator_step_lane_request(const struct actuator_run *r,
+                                        const struct actuator_lane *lane, int64_t now_us,
+                                        struct actuator_request *out)
+{
+    enum hale_rc rc = request_init(r, out);
+    if (rc == HALE_OK)
+        rc = actuator_vim_request(r, lane, now_us, out);
+    if (rc == HALE_OK && (out->url.failed || out->body.failed))
+        rc = HALE_E_LIMIT;
+    return rc;
+}
+
+enum hale_rc actuator_step_request(const struct actuator_run *r, int64_t now_us,
+                                   struct actuator_request *out)
+{
+    enum hale_rc rc = request_init(r, out);
+    if (rc != HALE_OK)
+        return rc;
     if (strcmp(actuator_run_step_type(r), "vnflcm") == 0) {
         int64_t left_ms = (actuator_step_deadline_us(r) - now_us) / 1000;
         rc = actuator_vnflcm_request(r, out);

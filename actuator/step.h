@@ -3,8 +3,8 @@
 #define HALE_ACTUATOR_STEP_H
 /*
  * step - what one step sends and how an answer is understood: pure functions of (run,
- * answer, now). Two kinds: webhook (step.c) and SOL003 VNF lifecycle management
- * (vnflcm.c).
+ * answer, now). Webhook (step.c), SOL003 VNF lifecycle management (vnflcm.c), and what acts
+ * on a cloud, on several things at once (vim.h).
  * Threads:   stateless.
  */
 #include <stdbool.h>
@@ -14,8 +14,13 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+#define ACTUATOR_NO_LANE (-1)
 struct actuator_request {
-    const char *method;     /* literal or owned by the plan */
+    const char *method; /* literal or owned by the plan */
+    const char *cloud;  /* "" = url is a whole one; else the cloud's name, plan's */
+    const char
+        *service; /* type in the cloud's catalogue; url is the path below its endpoint */
+    int lane;     /* number of the lane, or ACTUATOR_NO_LANE */
     struct hale_buf url;    /* owned */
     json_t *headers;        /* object of strings, owned; without the token */
     const char *auth;       /* "bearer" | "x-auth-token", plan's */
@@ -26,8 +31,9 @@ struct actuator_request {
 };
 struct actuator_answer {
     enum hale_rc
-        rc; /* HALE_OK: a status arrived; AGAIN: timed out; IO; LIMIT: too large; INVAL;
+        rc;   /* HALE_OK: a status arrived; AGAIN: timed out; IO; LIMIT: too large; INVAL;
                         DENIED: the host is not allowed */
+    int lane; /* the request's */
     bool sent; /* the request may have arrived */
     unsigned status;
     struct hale_str body;
@@ -53,6 +59,11 @@ struct actuator_decision {
 HALE_MUST_CHECK enum hale_rc actuator_step_request(const struct actuator_run *r,
                                                    int64_t now_us,
                                                    struct actuator_request *out);
+/* The same for a lane (or a question, lane NULL) of a step that acts on a cloud. */
+HALE_MUST_CHECK enum hale_rc actuator_step_lane_request(const struct actuator_run *r,
+                                                        const struct actuator_lane *lane,
+                                                        int64_t now_us,
+                                                        struct actuator_request *out);
 void actuator_request_fini(struct actuator_request *q);
 /* What the answer to that request means. May write r->op_occ, r->settled, r->queries.
  * taken: says whether another run follows the operation occurrence already. */

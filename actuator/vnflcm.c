@@ -62,6 +62,7 @@ enum hale_rc actuator_vnflcm_request(const struct actuator_run *r,
         hale_http_quote(&out->url, hale_str_from(actuator_run_step_text(r, "vnf")));
         hale_buf_printf(&out->url, "/%s", actuator_run_step_text(r, "operation"));
         break;
+    case ACTUATOR_LANES: return HALE_E_INVAL; /* not of this step */
     case ACTUATOR_ASK: list_query(r, false, &out->url); break;
     case ACTUATOR_CONFLICT: list_query(r, true, &out->url); break;
     case ACTUATOR_POLL:
@@ -353,5 +354,6 @@ void actuator_vnflcm_answer(struct actuator_run *r, const struct actuator_answer
     case ACTUATOR_CONFLICT: on_conflict(r, a, d); break;
     case ACTUATOR_POLL: on_poll(r, a, d); break;
     case ACTUATOR_SETTLE: on_settle(r, a, d); break;
+    case ACTUATOR_LANES: actuator_decide_fail(d, "an answer of another step"); break;
     }
 }

@@ -10,6 +10,8 @@ stack    any Hale daemons against that Redis: stack.start("collector", {"hot_flu
          stopped; one that ended by itself or with an unexpected code, or whose log has a
          sanitizer report, fails the test.
 keystone a real Keystone for the whole run: tests/keystone_server.py says how to use it.
+cloud    a real OpenStack for the whole run: tests/vim/cloud.py. HALE_VIM_STATE: use the one that
+         tests/vim/up has stood up in that directory.
 No test sleeps to wait for something: use wait_for(condition, seconds, what).
 """
 import hashlib
@@ -29,7 +31,8 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "vim")]
+import cloud as vim_cloud  # noqa: E402
 import keystone_server  # noqa: E402
 BUILD = pathlib.Path(os.environ.get("HALE_BUILD_DIR", ROOT / "build" / "dev"))
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|"
@@ -442,3 +445,20 @@ def keystone(tmp_path_factory):
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    if not vim_cloud.ensure_installed():
+        if os.environ.get("HALE_SKIPS_FAIL"):
+            pytest.fail("OpenStack's packages cannot be installed")
+        pytest.skip("OpenStack's packages cannot be installed")
+    if "HALE_VIM_STATE" in os.environ:
+        yield vim_cloud.Cloud(os.environ["HALE_VIM_STATE"])
+        return
+    server = vim_cloud.Cloud(tmp_path_factory.mktemp("cloud"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        pathlib.Path(server.sock).unlink(missing_ok=True)
