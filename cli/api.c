@@ -41,6 +41,53 @@ static enum hale_rc refuse(const struct cli_api *api, unsigned status,
                         text != NULL ? text : "the server refused", status);
 }
 
+struct talk {
+    const struct cli_api *api;
+    struct hale_http_result *result;
+    struct hale_buf *answer;
+    bool done;
+};
+
+static void note_resolution(struct cli_resolution *to, const struct hale_http_result *r)
+{
+    struct hale_str step = hale_http_result_header(r, "X-Hale-Resolution");
+    struct hale_str until = hale_http_result_header(r, "X-Hale-Resolution-Until");
+    int64_t step_s;
+    if (hale_str_i64(step, &step_s) != HALE_OK)
+        return;
+    to->step_s = step_s > to->step_s ? step_s : to->step_s;
+    if (hale_str_cmp(until, hale_str_from(to->until)) > 0) /* ISO times sort as texts */
+        (void)snprintf(to->until, sizeof(to->until), "%.*s", (int)until.len, until.p);
+}
+
+static void on_answer(const struct hale_http_result *r, void *arg)
+{
+    struct talk *t = arg;
+    *t->result = *r;
+    hale_buf_add_str(t->answer, r->body);
+    if (t->answer->failed && r->rc == HALE_OK)
+        t->result->rc = HALE_E_LIMIT;
+    if (t->api->resolution != NULL && r->rc == HALE_OK)
+        note_resolution(t->api->resolution, r);
+    t->result->body = t->result->headers = (struct hale_str){NULL, 0};
+    t->result->error = "";
+    t->done = true;
+}
+
+static enum hale_rc talk(const struct cli_api *api, const struct hale_http_call *call,
+                         struct hale_http_result *result, struct hale_buf *answer)
+{
+    struct talk t = {.api = api, .result = result, .answer = answer};
+    struct hale_http_client *c = hale_http_client_new(1);
+    if (c == NULL)
+        return HALE_E_NOMEM;
+    enum hale_rc rc = hale_http_client_start(c, call, on_answer, &t, NULL);
+    while (rc == HALE_OK && !t.done)
+        rc = hale_http_client_poll(c, NULL, 0, -1);
+    hale_http_client_free(c);
+    return rc == HALE_OK ? result->rc : rc;
+}
+
 enum hale_rc cli_api_call(const struct cli_api *api, const char *method, const char *path,
                           const json_t *body, json_t **out, struct hale_err *err)
 {
@@ -77,7 +124,7 @@ enum hale_rc cli_api_call(const struct cli_api *api, const char *method, const c
                           TOKEN_MAX_BYTES - 15);
         goto out;
     }
-    rc = hale_http_call_sync(&call, &result, &answer, NULL);
+    rc = talk(api, &call, &result, &answer);
     if (rc != HALE_OK) {
         rc = hale_err_set(
             err, HALE_E_IO,

@@ -19,6 +19,13 @@ struct cli_api {
     const char *
         ca_file; /* certificates the collector's is checked against; NULL: the system's */
     int64_t timeout_ms;
+    /* Set by answers that came from the archive: the coarsest step and where it ends; NULL: not
+     * wanted. */
+    struct cli_resolution *resolution;
+};
+struct cli_resolution {
+    int64_t step_s; /* 0: raw samples all along */
+    char until[40]; /* ISO 8601, the latest */
 };
 
 /* Calls method on path ("/v2.0/alarms?state=OK"); body may be NULL. *out gets the decoded answer

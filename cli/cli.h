@@ -39,6 +39,7 @@ struct cli_options {
     bool verbose;           /* test: -v, the whole course */
     const char *junit;      /* test: --junit, a file */
     const char *match_by;   /* import prometheus: --match-by a,b */
+    const char *policies;   /* backtest: --policies, a file */
     const char *from, *to;  /* backtest: --from, --to, times or durations before now */
     long limit;             /* --limit */
     const char *duration;   /* --for, a duration */
@@ -79,6 +80,8 @@ int cli_token_list(const struct cli_options *o);
 int cli_token_revoke(const struct cli_options *o, const char *name);
 int cli_status(const struct cli_options *o);
 int cli_import(const struct cli_options *o, const char *kind, const char *path);
+/* path NULL: the definition of --definition. */
+int cli_backtest(const struct cli_options *o, const char *path);
 /* n >= 1 scenario files. CLI_FAILED: not as expected; CLI_USAGE: a file could not be run. */
 int cli_test(const struct cli_options *o, int n, char **paths);
 #endif

@@ -57,6 +57,9 @@ static const char usage[] =
     "  test FILE...                run scenarios: series, events, commands in; alarms, "
     "notifications,\n"
     "                              actions out (-v, --junit FILE)\n"
+    "  backtest [FILE]             what definitions would have done with stored samples "
+    "(--from, --to,\n"
+    "                              --definition NAME instead of FILE, --policies FILE)\n"
     "  import monasca|prometheus FILE\n"
     "                              definitions of Monasca (JSON), alerting rules of "
     "Prometheus:\n"
@@ -109,6 +112,9 @@ enum {
     OPT_GROUP,
     OPT_JUNIT,
     OPT_MATCH_BY,
+    OPT_FROM,
+    OPT_TO,
+    OPT_POLICIES,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -140,6 +146,9 @@ static const struct option longs[] = {
     {"reload", required_argument, NULL, OPT_RELOAD},
     {"definition", required_argument, NULL, OPT_DEFINITION},
     {"group", required_argument, NULL, OPT_GROUP},
+    {"from", required_argument, NULL, OPT_FROM},
+    {"to", required_argument, NULL, OPT_TO},
+    {"policies", required_argument, NULL, OPT_POLICIES},
     {"match-by", required_argument, NULL, OPT_MATCH_BY},
     {"junit", required_argument, NULL, OPT_JUNIT},
     {"verbose", no_argument, NULL, 'v'},
@@ -231,6 +240,9 @@ static int set_option(struct cli_options *o, int option)
     case OPT_GROUP: o->group = optarg; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case OPT_MERGE: o->merge = true; break;
+    case OPT_FROM: o->from = optarg; break;
+    case OPT_TO: o->to = optarg; break;
+    case OPT_POLICIES: o->policies = optarg; break;
     case OPT_MATCH_BY: o->match_by = optarg; break;
     case OPT_JUNIT: o->junit = optarg; break;
     case 'v': o->verbose = true; break;
@@ -304,6 +316,9 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     if (strcmp(noun, "check") == 0)
         return n == 2 ? cli_check(o, verb)
                       : wrong("check wants one file, got", n > 2 ? words[2] : "none");
+    if (strcmp(noun, "backtest") == 0)
+        return n <= 2 ? cli_backtest(o, n == 2 ? verb : NULL)
+                      : wrong("backtest wants one file, got", words[2]);
     if (strcmp(noun, "import") == 0)
         return n == 3 ? cli_import(o, verb, words[2])
                       : wrong("import wants monasca or prometheus and one file, got",

@@ -3,7 +3,7 @@
 _hale() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   case $prev in
-    hale) mapfile -t COMPREPLY < <(compgen -W 'status alarm metric query series apply check test import token --help --version' -- "$cur"); return ;;
+    hale) mapfile -t COMPREPLY < <(compgen -W 'status alarm metric query series apply check test backtest import token --help --version' -- "$cur"); return ;;
     import) mapfile -t COMPREPLY < <(compgen -W 'monasca prometheus' -- "$cur"); return ;;
     alarm) mapfile -t COMPREPLY < <(compgen -W 'list show why ack unack assign comment shelve unshelve' -- "$cur"); return ;;
     token) mapfile -t COMPREPLY < <(compgen -W 'create list revoke' -- "$cur"); return ;;
@@ -13,9 +13,9 @@ _hale() {
     --state) mapfile -t COMPREPLY < <(compgen -W 'OK ALARM UNDETERMINED' -- "$cur"); return ;;
     --severity) mapfile -t COMPREPLY < <(compgen -W 'LOW MEDIUM HIGH CRITICAL' -- "$cur"); return ;;
     --stat) mapfile -t COMPREPLY < <(compgen -W 'avg min max count sum' -- "$cur"); return ;;
-    -f | --file | --token-file | --ca-file | --reload | --junit | check | test | monasca | prometheus) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    -f | --file | --token-file | --ca-file | --reload | --junit | --policies | backtest | check | test | monasca | prometheus) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W '--url --token --token-file --ca-file --timeout --json --state --severity
-    --name --dim --idle --since --stat --period --range --step --merge --limit --for --comment --owner --dry-run --tenant --role --expires --reload --definition --group --file --junit --verbose --match-by --help --version' -- "$cur")
+    --name --dim --idle --since --stat --period --range --step --merge --limit --for --comment --owner --dry-run --tenant --role --expires --reload --definition --group --file --junit --verbose --from --to --policies --match-by --help --version' -- "$cur")
 }
 complete -F _hale hale
