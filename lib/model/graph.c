@@ -162,6 +162,11 @@ void *hale_vertex_owner(const struct hale_vertex *v)
     return v->owner;
 }
 
+struct hale_graph *hale_vertex_graph(const struct hale_vertex *v)
+{
+    return v->g;
+}
+
 /* --- edges --------------------------------------------------------------------------- */
 
 /* What a put will bring: made first, so that nothing can fail once anything is changed. */
@@ -198,7 +203,7 @@ static enum hale_rc plan_group(struct hale_graph *g, struct plan *p,
         enum hale_rc rc = want(g, refs->v[i], &to);
         if (rc == HALE_OK && (rc = reserve_back(to)) != HALE_OK)
             release(to);
-        if (rc != HALE_OK)
+        if (rc != HALE_OK || to == NULL)
             return rc;
         p->edges[p->n_edges++] = (struct graph_edge){.to = to, .group = p->n_groups};
     }

@@ -66,6 +66,7 @@ const char *hale_vertex_ref(const struct hale_vertex *v); /* "type/id" */
 /* For the caller's own use. Taking the last hold off what is only named frees it. */
 void hale_vertex_set_owner(struct hale_vertex *v, void *owner);
 void *hale_vertex_owner(const struct hale_vertex *v);
+struct hale_graph *hale_vertex_graph(const struct hale_vertex *v);
 
 /* One more, one less claim that v is failed (in maintenance). */
 void hale_graph_claim(struct hale_graph *g, struct hale_vertex *v,
@@ -101,8 +102,9 @@ typedef bool (*hale_graph_visit_fn)(struct hale_vertex *v, struct hale_vertex *v
 /* Everything that stands on v, directly or not, whatever its state; neighbours by ref. */
 void hale_graph_dependents(struct hale_graph *g, struct hale_vertex *v,
                            hale_graph_visit_fn fn, void *arg);
-/* Those of them that are out, reached through such. */
-void hale_graph_victims(struct hale_graph *g, struct hale_vertex *v,
+/* The n vertices themselves (depth 0, via NULL) and those that stand on them and are out, reached
+ * through such; each once. */
+void hale_graph_victims(struct hale_graph *g, struct hale_vertex *const *list, size_t n,
                         enum hale_graph_plane plane, hale_graph_visit_fn fn, void *arg);
 /* What v stands on, directly or not; neighbours in the order of the entity's lists. Also what is
  * only named. */

@@ -29,7 +29,7 @@ static bool usable(json_t *set)
 static enum hale_rc copy_pairs(struct graph_set *set, const struct hale_match_pair *pairs,
                                unsigned n)
 {
-    size_t bytes = n * sizeof(*pairs);
+    size_t bytes = n * sizeof(*pairs) + 1;
     for (unsigned i = 0; i < n; i++)
         bytes += strlen(pairs[i].key) + strlen(pairs[i].value) + 2;
     if ((set->pairs = malloc(bytes)) == NULL)
@@ -115,11 +115,13 @@ static enum hale_rc choose_bucket(struct hale_graph *g, struct graph_set *set)
     if (best == NULL)
         return HALE_E_INVAL;
     struct hale_str key = pair_key(g, best->key, best->value);
+    if (key.p == NULL)
+        return HALE_E_NOMEM;
     struct graph_bucket *b = hale_map_get(g->buckets, key);
     if (b == NULL) {
         if ((b = calloc(1, sizeof(*b))) == NULL)
             return HALE_E_NOMEM;
-        b->key = malloc(key.len + 1);
+        b->key = malloc(key.len);
         b->key_len = key.len;
         enum hale_rc rc =
             b->key != NULL ? hale_map_put(g->buckets, key, b) : HALE_E_NOMEM;

@@ -43,14 +43,13 @@ static void sort_backs(struct hale_vertex *v)
     v->unsorted = false;
 }
 
-static void walk_down(struct hale_vertex *v, int plane, hale_graph_visit_fn fn, void *arg)
+/* From steps[0, n) on. plane < 0: whatever their state, and the first one is not told. */
+static void walk_down(struct hale_graph *g, size_t n, int plane, hale_graph_visit_fn fn,
+                      void *arg)
 {
-    struct hale_graph *g = v->g;
-    size_t n = 1;
-    start(g, v);
     for (size_t i = 0; i < n; i++) {
         const struct graph_step step = g->steps[i];
-        if (i > 0 && !fn(step.v, step.via, step.depth, arg))
+        if ((plane >= 0 || i > 0) && !fn(step.v, step.via, step.depth, arg))
             return;
         sort_backs(step.v);
         for (size_t k = 0; k < step.v->n_backs; k++) {
@@ -65,14 +64,23 @@ void hale_graph_dependents(struct hale_graph *g, struct hale_vertex *v,
                            hale_graph_visit_fn fn, void *arg)
 {
     HALE_ASSERT(v->g == g);
-    walk_down(v, -1, fn, arg);
+    start(g, v);
+    walk_down(g, 1, -1, fn, arg);
 }
 
-void hale_graph_victims(struct hale_graph *g, struct hale_vertex *v,
+void hale_graph_victims(struct hale_graph *g, struct hale_vertex *const *list, size_t n,
                         enum hale_graph_plane plane, hale_graph_visit_fn fn, void *arg)
 {
-    HALE_ASSERT(v->g == g);
-    walk_down(v, (int)plane, fn, arg);
+    size_t met = 0;
+    g->mark++;
+    for (size_t i = 0; i < n; i++) {
+        HALE_ASSERT(list[i]->g == g);
+        if (list[i]->mark == g->mark)
+            continue;
+        list[i]->mark = g->mark;
+        g->steps[met++] = (struct graph_step){list[i], NULL, 0};
+    }
+    walk_down(g, met, (int)plane, fn, arg);
 }
 
 /* --- up ------------------------------------------------------------------------------ */

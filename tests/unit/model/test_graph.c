@@ -57,11 +57,9 @@ static const char *causes(struct hale_graph *g, const char *ref)
     struct hale_vertex *list[8];
     size_t n = hale_graph_causes(g, V(ref), HALE_GRAPH_DOWN, list, 8);
     text[0] = '\0';
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0)
-            strcat(text, " ");
-        strcat(text, hale_vertex_ref(list[i]));
-    }
+    for (size_t i = 0, len = 0; i < n; i++, len = strlen(text))
+        (void)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? " " : "",
+                       hale_vertex_ref(list[i]));
     return text;
 }
 
@@ -70,7 +68,7 @@ static bool add_ref(struct hale_vertex *v, struct hale_vertex *via, unsigned dep
 {
     char *text = arg;
     (void)snprintf(text + strlen(text), 512 - strlen(text), "%s<%s:%u ",
-                   hale_vertex_ref(v), hale_vertex_ref(via), depth);
+                   hale_vertex_ref(v), via != NULL ? hale_vertex_ref(via) : "", depth);
     return true;
 }
 
@@ -236,8 +234,10 @@ static void test_walks(void **state)
                               "vm/a<host/h1:2 vm/b<host/h1:2 vm/c<host/h2:2 ");
     text[0] = '\0';
     claim(g, "switch/sw1");
-    hale_graph_victims(g, V("switch/sw1"), HALE_GRAPH_DOWN, add_ref, text);
-    assert_string_equal(text, "host/h1<switch/sw1:1 vm/a<host/h1:2 vm/b<host/h1:2 ");
+    struct hale_vertex *const from[] = {V("switch/sw1"), V("vm/a"), V("vm/a")};
+    hale_graph_victims(g, from, 3, HALE_GRAPH_DOWN, add_ref, text);
+    assert_string_equal(text,
+                        "switch/sw1<:0 vm/a<:0 host/h1<switch/sw1:1 vm/b<host/h1:2 ");
     text[0] = '\0';
     hale_graph_supports(g, V("vm/c"), add_ref, text);
     assert_string_equal(text,
@@ -452,6 +452,14 @@ static unsigned model_causes(const struct model *m, unsigned i, bool *cause)
     return found;
 }
 
+static unsigned index_of(const struct hale_vertex *v)
+{
+    uint64_t i = N;
+    assert_int_equal(hale_str_u64(hale_str_from(hale_vertex_ref(v) + 2), &i), HALE_OK);
+    assert_true(i < N);
+    return (unsigned)i;
+}
+
 struct told {
     bool out[HALE_GRAPH_PLANES][N];
 };
@@ -459,7 +467,7 @@ struct told {
 static void keep_told(struct hale_vertex *v, enum hale_graph_plane plane, void *arg)
 {
     struct told *t = arg;
-    unsigned i = (unsigned)atoi(hale_vertex_ref(v) + 2);
+    unsigned i = index_of(v);
     assert_int_not_equal(t->out[plane][i], hale_vertex_out(v, plane));
     t->out[plane][i] = hale_vertex_out(v, plane);
 }
@@ -493,7 +501,7 @@ static void compare(struct hale_graph *g, const struct model *m, const struct to
             continue;
         assert_int_equal(hale_graph_causes(g, V(ref_of(i)), HALE_GRAPH_DOWN, list, N), n);
         for (unsigned k = 0; k < n; k++)
-            assert_true(cause[atoi(hale_vertex_ref(list[k]) + 2)]);
+            assert_true(cause[index_of(list[k])]);
     }
 }
 
