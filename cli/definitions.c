@@ -18,7 +18,7 @@ static const struct {
     {"match_by", KEY_LIST},       {"ok_actions", KEY_LIST},
     {"alarm_actions", KEY_LIST},  {"undetermined_actions", KEY_LIST},
     {"on_missing", KEY_TEXT},     {"missing_after", KEY_SECONDS},
-    {"flap_detection", KEY_BOOL},
+    {"flap_detection", KEY_BOOL}, {"impact", KEY_TEXT},
 };
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 

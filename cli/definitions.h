@@ -7,7 +7,7 @@
  *   - name: cpu-high                 # required, unique in the file
  *     expression: avg(cpu.idle_perc) < 5 times 3      # required
  *     description, severity, match_by, actions_enabled, ok_actions, alarm_actions,
- *     undetermined_actions, semantics, on_missing, missing_after, flap_detection    # as in POST /v2.0/alarm-definitions
+ *     undetermined_actions, semantics, on_missing, missing_after, flap_detection, impact    # as in POST /v2.0/alarm-definitions
  * Every definition is checked by the code the collector uses. Errors name file and line.
  * Ownership: *out is an array of request bodies; the caller decrefs it. Threads: one.
  */

@@ -28,12 +28,6 @@ const char *hale_missing_text(enum hale_missing m)
     return m == HALE_MISSING_DEFAULT ? NULL : missing_choices[m];
 }
 
-const char *hale_severity_text(enum hale_severity s)
-{
-    HALE_ASSERT((unsigned)s <= HALE_SEV_CRITICAL);
-    return hale_severity_choices[s];
-}
-
 /* Index of text in choices in any case, or -1. */
 static int find_choice(struct hale_str text, const char *const *choices)
 {
@@ -41,15 +35,6 @@ static int find_choice(struct hale_str text, const char *const *choices)
         if (hale_str_ieq_c(text, choices[i]))
             return i;
     return -1;
-}
-
-enum hale_rc hale_severity_parse(struct hale_str text, enum hale_severity *out)
-{
-    int i = find_choice(text, hale_severity_choices);
-    if (i < 0)
-        return HALE_E_INVAL;
-    *out = (enum hale_severity)i;
-    return HALE_OK;
 }
 
 /* ---- lists of strings ---- */
@@ -155,6 +140,11 @@ static void decode_fields(struct hale_json_in *in, struct hale_definition *d)
     d->flap_off = !flap;
     hale_json_in_i64(in, "missing_after", HALE_JSON_OPTIONAL, 0, HALE_MISSING_AFTER_MAX_S,
                      &d->missing_after_s);
+    json_t *impact = json_object_get(in->object, "impact");
+    if (in->rc == HALE_OK && impact != NULL) {
+        in->rc = hale_impact_parse(hale_str_from(json_string_value(impact)), &d->impact);
+        in->key = "impact";
+    }
     hale_json_in_i64(in, "version", must, 1, INT64_MAX, &d->version);
     hale_json_in_i64(in, "created_ms", must, INT64_MIN, INT64_MAX, &d->created_ms);
     hale_json_in_i64(in, "updated_ms", must, INT64_MIN, INT64_MAX, &d->updated_ms);
@@ -229,6 +219,8 @@ enum hale_rc hale_definition_encode(const struct hale_definition *d, struct hale
         hale_json_out_str(&o, "on_missing", hale_missing_text(d->on_missing));
     if (d->missing_after_s != 0)
         hale_json_out_i64(&o, "missing_after", d->missing_after_s);
+    if (d->impact != HALE_IMPACT_DEFAULT)
+        hale_json_out_str(&o, "impact", hale_impact_text(d->impact));
     hale_json_out_i64(&o, "version", d->version);
     hale_json_out_i64(&o, "created_ms", d->created_ms);
     hale_json_out_i64(&o, "updated_ms", d->updated_ms);
@@ -419,6 +411,18 @@ static enum hale_rc api_missing(const struct request *r)
     return HALE_OK;
 }
 
+static enum hale_rc api_impact(const struct request *r)
+{
+    const json_t *v = json_object_get(r->body, "impact");
+    struct hale_str text = hale_str_from(json_string_value(v));
+    r->d->impact = r->base != NULL && v == NULL ? r->base->impact : HALE_IMPACT_DEFAULT;
+    if (v != NULL && !json_is_null(v) &&
+        hale_impact_parse(text, &r->d->impact) != HALE_OK)
+        return hale_err_set(r->err, HALE_E_INVAL,
+                            "impact must be down, degraded or none");
+    return HALE_OK;
+}
+
 /* What is ours in the expression is refused where Monasca's rules were asked for. */
 static enum hale_rc api_extensions(const struct request *r)
 {
@@ -522,7 +526,7 @@ enum hale_rc hale_definition_from_api(const json_t *body,
 {
     static enum hale_rc (*const readers[])(const struct request *) = {
         api_name,       api_expression, api_description, api_severity, api_semantics,
-        api_extensions, api_missing,    api_switches,    api_lists,
+        api_extensions, api_missing,    api_impact,      api_switches, api_lists,
     };
     *out = NULL;
     HALE_ASSERT(!partial || base != NULL);

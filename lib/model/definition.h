@@ -7,7 +7,8 @@
  *   {"v":1,"id":uuid,"tenant":s,"name":s,"description":s,"expression":s,"match_by":[s],
  *    "severity":"LOW|MEDIUM|HIGH|CRITICAL","actions_enabled":b,"ok_actions":[s],
  *    "alarm_actions":[s],"undetermined_actions":[s],"semantics":"hale|monasca",
- *    "on_missing":"keep|undetermined|ok|alarm"?,"missing_after":n?,"flap_detection":false?,"version":n,
+ *    "on_missing":"keep|undetermined|ok|alarm"?,"missing_after":n?,"flap_detection":false?,
+ *    "impact":"down|degraded|none"?,"version":n,
  *    "created_ms":n,"updated_ms":n}
  * version counts from 1 and grows with each change.
  * Ownership: a definition is its own heap object; free with hale_definition_free.
@@ -41,6 +42,19 @@ enum hale_missing {
 const char *hale_missing_text(enum hale_missing m); /* "keep" ...; NULL: default */
 #define HALE_MISSING_AFTER_MAX_S 2592000            /* 30 days */
 
+/* What an ALARM says of the entity that it is about (docs/formats/causes.md). Not given: a CRITICAL
+ * one that it is down, any other nothing. */
+enum hale_impact {
+    HALE_IMPACT_DEFAULT,
+    HALE_IMPACT_DOWN,
+    HALE_IMPACT_DEGRADED,
+    HALE_IMPACT_NONE
+};
+const char *hale_impact_text(enum hale_impact i); /* "down" ...; NULL: default */
+/* HALE_E_INVAL: none of them. */
+HALE_MUST_CHECK enum hale_rc hale_impact_parse(struct hale_str text,
+                                               enum hale_impact *out);
+
 struct hale_definition {
     char *id;
     char *tenant;
@@ -54,6 +68,7 @@ struct hale_definition {
     enum hale_semantics semantics;
     enum hale_missing on_missing;
     int64_t missing_after_s; /* 0: 2 x period x times */
+    enum hale_impact impact;
     bool actions_enabled;
     bool
         flap_off; /* "flap_detection":false: its alarms are told however often they change */

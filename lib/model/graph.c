@@ -234,8 +234,10 @@ static enum hale_rc plan_edges(struct hale_graph *g, struct plan *p)
 static void plan_drop(struct hale_graph *g, struct plan *p)
 {
     for (unsigned i = 0; i < p->n_edges; i++) {
-        p->edges[i].to->reserved--;
-        release(p->edges[i].to);
+        struct hale_vertex *to = p->edges[i].to;
+        HALE_ASSERT(to != NULL);
+        to->reserved--;
+        release(to);
     }
     graph_sets_free(g, p->sets, p->n_sets);
     free(p->edges);

@@ -146,6 +146,9 @@ static void post_refuses_what_monasca_refuses(void **state)
          "missing_after must be whole seconds from 1 to 2592000"},
         {"{" BASIC ",\"missing_after\":\"5\"}", "missing_after must be whole seconds"},
         {"{" BASIC ",\"missing_after\":1.5}", "missing_after must be whole seconds"},
+        {"{" BASIC ",\"impact\":\"loud\"}", "impact must be down, degraded or none"},
+        {"{" BASIC ",\"impact\":\"\"}", "impact must be down, degraded or none"},
+        {"{" BASIC ",\"impact\":1}", "impact must be down, degraded or none"},
         {"{" BASIC ",\"on_missing\":\"ok\",\"semantics\":\"monasca\"}",
          "on_missing and missing_after are not possible with semantics monasca"},
         {"{" BASIC ",\"description\":null}", "description must be a string"},
@@ -379,7 +382,9 @@ static void the_missing_data_policy_is_kept_and_taken_back(void **state)
     hale_buf_init(&text, 65536);
     struct hale_definition *plain = from_text("{" BASIC "}", NULL);
     struct hale_definition *d =
-        from_text("{" BASIC ",\"on_missing\":\"Alarm\",\"missing_after\":180}", plain);
+        from_text("{" BASIC ",\"on_missing\":\"Alarm\",\"missing_after\":180,"
+                  "\"impact\":\"Down\"}",
+                  plain);
     assert_int_equal(d->on_missing, HALE_MISSING_ALARM);
     assert_int_equal(d->missing_after_s, 180);
     free(d->id);
@@ -392,11 +397,13 @@ static void the_missing_data_policy_is_kept_and_taken_back(void **state)
     assert_int_equal(hale_definition_decode(hale_buf_str(&text), &again, NULL), HALE_OK);
     assert_int_equal(again->on_missing, HALE_MISSING_ALARM);
     assert_int_equal(again->missing_after_s, 180);
+    assert_int_equal(again->impact, HALE_IMPACT_DOWN);
     struct hale_definition *other = from_text("{\"severity\":\"HIGH\"}", again);
     assert_int_equal(other->on_missing, HALE_MISSING_ALARM);
     assert_int_equal(other->missing_after_s, 180);
+    assert_int_equal(other->impact, HALE_IMPACT_DOWN);
     struct hale_definition *without =
-        from_text("{\"on_missing\":null,\"missing_after\":null}", again);
+        from_text("{\"on_missing\":null,\"missing_after\":null,\"impact\":null}", again);
     assert_int_equal(without->on_missing, HALE_MISSING_DEFAULT);
     assert_int_equal(without->missing_after_s, 0);
     without->version = 1;
@@ -404,6 +411,7 @@ static void the_missing_data_policy_is_kept_and_taken_back(void **state)
     assert_int_equal(hale_definition_encode(without, &text), HALE_OK);
     assert_null(strstr(text.p, "missing"));
     assert_null(strstr(text.p, "flap"));
+    assert_null(strstr(text.p, "impact"));
     hale_definition_free(plain);
     hale_definition_free(d);
     hale_definition_free(again);
