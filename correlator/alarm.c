@@ -47,6 +47,7 @@ void cor_alarm_free(struct cor_alarm *a)
 {
     cor_fault_free(a->fault);
     cor_life_fini(&a->life);
+    cor_about_fini(&a->about);
     free(a->reason);
     free(a->lifecycle_state);
     free(a->link);
@@ -88,6 +89,7 @@ void cor_alarm_set_state(struct correlator_engine *e, struct cor_alarm *a,
 
 void cor_alarm_unlink(struct correlator_engine *e, struct cor_alarm *a)
 {
+    cor_cause_forget(e, a);
     e->stats.by_state[a->state]--;
     void *taken = hale_map_take(e->alarms, hale_str_from(a->id));
     HALE_ASSERT(taken == a);

@@ -8,6 +8,8 @@
 #include "store/keys.h"
 #include "store/redis.h"
 
+#define CAUSE_MAX_MS (24 * 3600 * 1000)
+
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
 
 static const struct hale_conf_field fields[] = {
@@ -84,6 +86,34 @@ static const struct hale_conf_field fields[] = {
      .min = 1,
      .max = 95,
      .help = "percent below which it is calm again; not above flap_start"},
+    {.key = "cause_window",
+     .type = HALE_CONF_DURATION,
+     .offset = offsetof(struct correlator_conf, cause_window_ms),
+     .fallback = "10m",
+     .min = 0,
+     .max = CAUSE_MAX_MS,
+     .help = "an alarm explains others that began at most so much before it"},
+    {.key = "hold_max",
+     .type = HALE_CONF_DURATION,
+     .offset = offsetof(struct correlator_conf, hold_max_ms),
+     .fallback = "2m",
+     .min = 0,
+     .max = CAUSE_MAX_MS,
+     .help = "wait at most so long for checks above a failed entity; 0: never"},
+    {.key = "clear_hold",
+     .type = HALE_CONF_DURATION,
+     .offset = offsetof(struct correlator_conf, clear_hold_ms),
+     .fallback = "1m",
+     .min = 0,
+     .max = CAUSE_MAX_MS,
+     .help = "event alarms stay symptoms so long after their cause ended"},
+    {.key = "clear_hold_max",
+     .type = HALE_CONF_DURATION,
+     .offset = offsetof(struct correlator_conf, clear_hold_max_ms),
+     .fallback = "10m",
+     .min = 0,
+     .max = CAUSE_MAX_MS,
+     .help = "the same of metric alarms at most (2 periods)"},
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -137,6 +167,10 @@ struct correlator_limits correlator_conf_limits(const struct correlator_conf *c)
                                       .max_entities = (size_t)c->max_entities,
                                       .max_entities_per_tenant =
                                           (size_t)c->max_entities_per_tenant,
+                                      .cause_window_ms = c->cause_window_ms,
+                                      .hold_max_ms = c->hold_max_ms,
+                                      .clear_hold_ms = c->clear_hold_ms,
+                                      .clear_hold_max_ms = c->clear_hold_max_ms,
                                       .flap_window_ms = c->flap_window_ms,
                                       .flap_start = (double)c->flap_start,
                                       .flap_stop = (double)c->flap_stop};

@@ -21,7 +21,8 @@ struct correlator_conf {
     int64_t max_entities, max_entities_per_tenant; /* ceilings, > 0 */
     int64_t flap_window_ms;                        /* 0: off */
     int64_t flap_start, flap_stop;                 /* percent */
-    int log_level;                                 /* enum hale_log_level */
+    int64_t cause_window_ms, hold_max_ms, clear_hold_ms, clear_hold_max_ms; /* causes */
+    int log_level; /* enum hale_log_level */
 };
 
 /* For struct hale_daemon_spec. */

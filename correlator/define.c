@@ -86,7 +86,8 @@ static bool looks_changed(const struct hale_definition *a,
                           const struct hale_definition *b)
 {
     return strcmp(a->name, b->name) != 0 || strcmp(a->description, b->description) != 0 ||
-           a->severity != b->severity || a->actions_enabled != b->actions_enabled;
+           a->severity != b->severity || a->actions_enabled != b->actions_enabled ||
+           a->impact != b->impact;
 }
 
 static void tell_changed(struct correlator_engine *e, struct cor_alarm *a, bool changed)

@@ -9,10 +9,9 @@
 
 /* What happens. The one that is due is disarmed already. */
 static void (*const happen[])(struct correlator_engine *e, void *owner, int64_t at_ms) = {
-    [COR_DUE_EXPIRY] = cor_expiry_due,
-    [COR_DUE_ACK] = cor_life_ack_due,
-    [COR_DUE_SHELVE] = cor_life_shelve_due,
-    [COR_DUE_FLAP] = cor_flap_due,
+    [COR_DUE_EXPIRY] = cor_expiry_due,      [COR_DUE_ACK] = cor_life_ack_due,
+    [COR_DUE_SHELVE] = cor_life_shelve_due, [COR_DUE_FLAP] = cor_flap_due,
+    [COR_DUE_CAUSE] = cor_cause_due,
 };
 
 /* --- the heap ------------------------------------------------------------------------ */
@@ -110,6 +109,7 @@ enum hale_rc correlator_engine_due(struct correlator_engine *e, int64_t stream_m
         struct cor_due *d = e->due.heap[1];
         take_out(&e->due, d);
         happen[d->kind](e, d->owner, d->at_ms);
+        cor_cause_settle(e);
         cor_checkpoint(e);
     }
     return cor_result(e, HALE_OK);

@@ -18,6 +18,7 @@ enum cor_due_kind {
     COR_DUE_EXPIRY, /* an event alarm was not repeated */
     COR_DUE_ACK,    /* an acknowledgement ends */
     COR_DUE_SHELVE, /* a shelved alarm is back */
+    COR_DUE_CAUSE,  /* a check was looked at, or a symptom had time to end */
     COR_DUE_FLAP    /* an alarm that flapped is calm */
 };
 struct cor_due {

@@ -45,8 +45,9 @@ void cor_settle_rows(struct correlator_engine *e)
         e->nomem = true;
 }
 
-enum hale_rc cor_result(const struct correlator_engine *e, enum hale_rc rc)
+enum hale_rc cor_result(struct correlator_engine *e, enum hale_rc rc)
 {
+    cor_cause_settle(e);
     return e->nomem ? HALE_E_NOMEM : rc;
 }
 
@@ -84,7 +85,7 @@ struct correlator_engine *correlator_engine_new(const struct correlator_limits *
     e->unreadable = hale_map_new(1u << 20, NULL);
     if (e->unreadable == NULL || e->defs == NULL || e->alarms == NULL ||
         e->faults == NULL || e->loading_faults == NULL || e->loading_alarms == NULL ||
-        !cor_topology_attach(e)) {
+        !cor_topology_attach(e) || !cor_cause_attach(e)) {
         correlator_engine_free(e);
         return NULL;
     }
@@ -97,6 +98,7 @@ void correlator_engine_free(struct correlator_engine *e)
         return;
     HALE_CHECK(e, COR_MAGIC);
     cor_free_gone(e);
+    cor_cause_free(e);
     size_t it = 0, def_it = 0;
     void *v;
     while (e->alarms != NULL && (v = hale_map_next(e->alarms, &it, NULL)) != NULL)
@@ -204,12 +206,12 @@ static void birth(struct correlator_engine *e, struct cor_node *n)
 /* After a record about s: alarms that can exist now do, all that use s are evaluated. */
 static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_sub *s)
 {
-    (void)s;
     if (e->nomem)
         return;
     birth(e, n);
     if (n->alarm != NULL) {
         cor_evaluate(e, n);
+        cor_cause_sub_evaluated(e, n->alarm, s);
         cor_checkpoint(e);
     }
 }

@@ -50,10 +50,19 @@ struct correlator_limits {
     size_t max_entities, max_entities_per_tenant; /* 0: HALE_TOPOLOGY_ENTITIES_MAX */
     int64_t flap_window_ms;       /* correlator/flap.h; 0: no flap detection */
     double flap_start, flap_stop; /* percent */
+    /* Causes (docs/formats/causes.md), in ms of the streams. */
+    int64_t cause_window_ms;   /* a cause may come so much later than its symptom */
+    int64_t hold_max_ms;       /* wait for checks at most; 0: never */
+    int64_t clear_hold_ms;     /* of event alarms, after their cause ended */
+    int64_t clear_hold_max_ms; /* of metric alarms at most */
 };
-#define CORRELATOR_MAX_ALARMS  200000
-#define CORRELATOR_MAX_SUBS    1000000
-#define CORRELATOR_MAX_METRICS 1000
+#define CORRELATOR_MAX_ALARMS        200000
+#define CORRELATOR_MAX_SUBS          1000000
+#define CORRELATOR_MAX_METRICS       1000
+#define CORRELATOR_CAUSE_WINDOW_MS   600000
+#define CORRELATOR_HOLD_MAX_MS       120000
+#define CORRELATOR_CLEAR_HOLD_MS     60000
+#define CORRELATOR_CLEAR_HOLD_MAX_MS 600000
 
 /* Where and when an input is handled. entry_id: id of its stream entry ("ms-seq"), part of the
  * identity of alarms born from it. entry_ms: the ms part of it. */

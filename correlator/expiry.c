@@ -38,26 +38,23 @@ static char *reason_of(struct correlator_engine *e, const struct cor_alarm *a,
     return cor_got(e, text);
 }
 
-/* The last event's, with the end of its time. */
+/* The last event's, with its end. */
 static char *evidence_of(struct correlator_engine *e, const struct cor_alarm *a,
-                         int64_t at_ms)
+                         const char *status, int64_t at_ms)
 {
     json_t *o = json_loads(a->fault->evidence, 0, NULL);
     char *text = NULL;
     if (o != NULL && json_object_set_new(o, "time_ms", json_integer(at_ms)) == 0 &&
-        json_object_set_new(o, "status", json_string("expired")) == 0)
+        json_object_set_new(o, "status", json_string(status)) == 0)
         text = cor_json_text(o);
     json_decref(o);
     return cor_got(e, text);
 }
 
-void cor_expiry_due(struct correlator_engine *e, void *alarm, int64_t at_ms)
+void cor_fault_end(struct correlator_engine *e, struct cor_alarm *a, char *reason,
+                   const char *status, int64_t at_ms)
 {
-    struct cor_alarm *a = alarm;
-    cor_alarm_dirty(e, a); /* its row still has the time */
-    if (a->state == HALE_STATE_OK)
-        return; /* set so through the API */
-    char *reason = reason_of(e, a, at_ms), *evidence = evidence_of(e, a, at_ms);
+    char *evidence = evidence_of(e, a, status, at_ms);
     if (reason == NULL || evidence == NULL) {
         free(reason);
         free(evidence);
@@ -70,9 +67,19 @@ void cor_expiry_due(struct correlator_engine *e, void *alarm, int64_t at_ms)
     a->fault->evidence = evidence;
     a->manual = false;
     a->updated_ms = a->state_updated_ms = cor_now_ms(e);
+    cor_expiry_set(e, a, 0);
     cor_fault_uncleared(e, a);
     cor_alarm_set_state(e, a, HALE_STATE_OK);
     cor_emit(e, a, HALE_ALARM_TRANSITION, from);
     cor_fault_cleared(e, a);
+}
+
+void cor_expiry_due(struct correlator_engine *e, void *alarm, int64_t at_ms)
+{
+    struct cor_alarm *a = alarm;
+    cor_alarm_dirty(e, a); /* its row still has the time */
+    if (a->state == HALE_STATE_OK)
+        return; /* set so through the API */
+    cor_fault_end(e, a, reason_of(e, a, at_ms), "expired", at_ms);
     e->stats.events_expired++;
 }

@@ -264,6 +264,14 @@ static void refresh(struct correlator_engine *e, struct cor_alarm *a,
     cor_emit(e, a, HALE_ALARM_UPDATED, a->state);
 }
 
+/* Whether it is logged or not: the monitor looked, and it still fails. */
+static void repeat(struct correlator_engine *e, struct cor_alarm *a,
+                   const struct hale_event *ev)
+{
+    refresh(e, a, ev);
+    cor_cause_evaluated(e, a, e->in->entry_ms, e->in->entry_ms);
+}
+
 static void handle(struct correlator_engine *e, const struct hale_event *ev,
                    const char *dims)
 {
@@ -285,7 +293,7 @@ static void handle(struct correlator_engine *e, const struct hale_event *ev,
     else if (ev->clear)
         move_to(e, a, ev, HALE_STATE_OK);
     else if (a->state == HALE_STATE_ALARM)
-        refresh(e, a, ev);
+        repeat(e, a, ev);
     else
         move_to(e, a, ev, HALE_STATE_ALARM);
 }
@@ -301,5 +309,5 @@ enum hale_rc correlator_engine_event(struct correlator_engine *e,
     if (dims != NULL)
         handle(e, ev, dims);
     free(dims);
-    return e->nomem ? HALE_E_NOMEM : HALE_OK;
+    return cor_result(e, HALE_OK);
 }

@@ -11,6 +11,7 @@
 static void (*const sources[])(struct correlator_engine *e, struct cor_alarm *a,
                                enum hale_state from) = {
     cor_life_source,
+    cor_cause_source,
     cor_flap_source,
 };
 
@@ -101,9 +102,10 @@ bool cor_mute_end(struct correlator_engine *e, struct cor_alarm *a,
             continue;
         }
         free(l->ended_id);
+        free(l->ended_text);
         l->ended_kind = kind;
         l->ended_id = m->id;
-        free(m->text);
+        l->ended_text = m->text;
         any = true;
     }
     l->n_mutes = kept;
@@ -147,6 +149,8 @@ static void surface(struct correlator_engine *e, struct cor_life *l)
         return;
     hale_buf_init(&text, COR_RECORD_MAX);
     hale_buf_printf(&text, "%s %s", cor_mute_text(l->ended_kind), l->ended_id);
+    if (l->ended_kind == COR_MUTE_CAUSE && l->ended_text != NULL)
+        hale_buf_printf(&text, ": still failing after %s", l->ended_text);
     free(l->surfaced);
     l->surfaced = cor_got(e, text.failed ? NULL : hale_buf_take(&text));
     hale_buf_fini(&text);
@@ -184,7 +188,8 @@ bool cor_gate_announce(struct correlator_engine *e, struct cor_alarm *a,
     l->changed = false;
     l->flap.begins = false;
     free(l->ended_id);
-    l->ended_id = NULL;
+    free(l->ended_text);
+    l->ended_id = l->ended_text = NULL;
     return told;
 }
 

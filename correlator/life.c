@@ -92,6 +92,7 @@ json_t *cor_life_json(struct correlator_engine *e, const struct cor_alarm *a)
             append(e, list, word_json(e, &l->comments[i]));
         set(e, o, "comments", list);
     }
+    cor_cause_json(e, a, o);
     if (json_object_size(o) > 0)
         return o;
     json_decref(o);
@@ -196,6 +197,7 @@ void cor_life_load(struct correlator_engine *e, struct cor_alarm *a, const json_
     }
     cor_flap_load(e, a, json_object_get(life, "flap"));
     load_comments(e, l, json_object_get(life, "comments"));
+    cor_cause_load(e, a, life);
     l->changed = false;
 }
 
@@ -229,6 +231,7 @@ void cor_life_fini(struct cor_life *life)
     free(life->flap.times);
     free(life->surfaced);
     free(life->ended_id);
+    free(life->ended_text);
     free(life->owner);
     cor_word_fini(&life->ack);
     cor_word_fini(&life->shelved);

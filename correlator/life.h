@@ -52,6 +52,7 @@ struct cor_life {
     bool changed;                  /* since its last record */
     enum cor_mute_kind ended_kind; /* the last mute that ended since its last record; */
     char *ended_id;                /* NULL: none */
+    char *ended_text;
 
     struct cor_word ack;             /* by NULL: not acknowledged */
     enum hale_severity ack_severity; /* of the alarm when it was acknowledged */

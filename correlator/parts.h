@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "correlator/cause.h"
 #include "correlator/due.h"
 #include "correlator/engine.h"
 #include "correlator/gate.h"
@@ -121,6 +122,7 @@ struct cor_alarm {
     uint64_t loaded_metrics;      /* hash of the loaded record's; while loading */
     int64_t created_ms, updated_ms, state_updated_ms;
     struct cor_life life;
+    struct cor_about about;
     int64_t seq;
     struct cor_alarm *next_dirty;
 };
@@ -135,6 +137,7 @@ struct correlator_engine {
     struct hale_map *faults; /* tenant, type, dimensions -> struct cor_alarm */
     struct cor_dues due;     /* by stream time */
     struct cor_topology *topology;
+    struct cor_causes causes;
     size_t n_joined;
     size_t dirty_bytes; /* estimate of what flush writes */
     struct cor_sub *dirty_subs;
@@ -168,7 +171,8 @@ int64_t cor_stream_ms(const struct correlator_engine *e);
 /* Begins an input: who decided and when. */
 void cor_begin(struct correlator_engine *e, const struct correlator_input *in,
                int64_t accepted_us, int64_t decided_us);
-enum hale_rc cor_result(const struct correlator_engine *e, enum hale_rc rc);
+/* Ends an input: marks causes and symptoms. */
+enum hale_rc cor_result(struct correlator_engine *e, enum hale_rc rc);
 /* Owns reason; NULL: no memory, latched. */
 void cor_transition(struct correlator_engine *e, struct cor_alarm *a, enum hale_state to,
                     char *reason);
@@ -240,6 +244,7 @@ enum hale_rc cor_alarm_encode(struct correlator_engine *e, const struct cor_alar
 /* Reason text of a metric alarm in its state (Monasca's words); owned, NULL without memory. */
 char *cor_reason(struct correlator_engine *e, const struct cor_alarm *a);
 const char *cor_alarm_name(const struct cor_alarm *a);
+const char *cor_alarm_tenant(const struct cor_alarm *a);
 enum hale_severity cor_severity_of(const struct cor_alarm *a);
 /* Sorted and compact: equal values, equal text. Owned; NULL without memory. */
 char *cor_json_text(const json_t *v);
@@ -259,6 +264,9 @@ void cor_fault_uncleared(struct correlator_engine *e, struct cor_alarm *a);
 void cor_fault_cleared(struct correlator_engine *e, struct cor_alarm *a);
 /* Makes room for one alarm. False when there is none to take it from. */
 bool cor_fault_evict(struct correlator_engine *e);
+/* It is over without a clear. Owns reason; status: of the evidence. */
+void cor_fault_end(struct correlator_engine *e, struct cor_alarm *a, char *reason,
+                   const char *status, int64_t at_ms);
 
 /* --- expiry.c --- */
 /* at_ms 0: it does not expire. The caller marks the alarm dirty. */

@@ -290,6 +290,16 @@ enum hale_severity cor_severity(const struct cor_node *n, enum hale_state state)
     return hale_expr_severity(d->expr, states, severities, d->severity);
 }
 
+const char *cor_alarm_tenant(const struct cor_alarm *a)
+{
+    return a->fault != NULL ? a->fault->tenant : a->node->def->d->tenant;
+}
+
+const char *cor_alarm_name(const struct cor_alarm *a)
+{
+    return a->fault != NULL ? a->fault->type : a->node->def->d->name;
+}
+
 enum hale_severity cor_severity_of(const struct cor_alarm *a)
 {
     return a->fault != NULL ? a->fault->severity : a->severity;
@@ -420,6 +430,10 @@ void cor_emit_op(struct correlator_engine *e, struct cor_alarm *a,
         return;
     if (kind == HALE_ALARM_TRANSITION)
         cor_gate_ask(e, a, old_state);
+    else if (kind == HALE_ALARM_CREATED)
+        cor_cause_born(e, a);
+    else if (kind == HALE_ALARM_UPDATED)
+        cor_cause_refresh(e, a);
     cor_life_severity(e, a);
     r.announce = cor_gate_announce(e, a, kind);
     a->stale = false;

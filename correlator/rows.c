@@ -583,6 +583,7 @@ enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
         cor_checkpoint(e);
     }
     order_cleared(e);
+    cor_cause_loaded(e);
     cor_loading_free(e);
     return e->nomem ? HALE_E_NOMEM : HALE_OK;
 }

@@ -103,9 +103,11 @@ void hale_event_fini(struct hale_event *e);
  *   "shelved":{"by":s,"at_ms":n,"until_ms":n,"text":s}
  *   "flap":{"score":x,"since_ms":n?}      since_ms: while it is flapping
  *   "entity":{"type":s,"id":s}            that it is about, in the topology
- *   "causes":[alarm id], "root_entity":{"type","id"}   kept after the cause has cleared, until the
- *                                         next onset of this alarm
- *   "root_cause":true, "symptoms":n       it explains n others
+ *   "onset_ms":n                          when it became live last (docs/formats/causes.md)
+ *   "causes":[alarm id], "caused_ms":n, "root_entity":{"type","id"}   kept after the cause has
+ *                                         cleared, until the next onset of this alarm
+ *   "cause_ended_ms":n                    when it cleared, while it still mutes
+ *   "root_cause":true, "symptoms":n, "correlated":[alarm id]   it explains n others: the first 1000
  * seq: the alarm log's sequence number of the last change.
  */
 struct hale_alarm {

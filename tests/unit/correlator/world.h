@@ -19,7 +19,7 @@ struct world {
     struct correlator_engine *e;
     struct correlator_limits limits;
     json_t *definitions; /* id -> stored JSON value */
-    json_t *tables[2];   /* field -> text */
+    json_t *tables[3];   /* field (\1 for NUL) -> text */
     json_t *log;         /* records */
     int64_t ms;          /* of the current input; also its entry id */
     char id[32];
@@ -28,7 +28,7 @@ struct world {
     /* At that checkpoint (1 = the next) flush and keep copies of tables and log: what is found after
      * a kill there. 0: never. */
     unsigned cut_at;
-    json_t *cut[3]; /* tables, log */
+    json_t *cut[4]; /* tables, log */
 };
 
 static inline void world_log(void *arg, const struct hale_log_record *r)
@@ -46,11 +46,22 @@ static inline void world_log(void *arg, const struct hale_log_record *r)
     hale_buf_fini(&b);
 }
 
+/* Fields of entities have NULs, keys of JSON cannot. */
+static inline char *world_field(struct hale_str field)
+{
+    char *key = malloc(field.len + 1);
+    HALE_ASSERT(key != NULL);
+    for (size_t i = 0; i < field.len; i++)
+        key[i] = field.p[i] == '\0' ? '\1' : field.p[i];
+    key[field.len] = '\0';
+    return key;
+}
+
 static inline void world_put(void *arg, enum correlator_table t, struct hale_str field,
                              struct hale_str value)
 {
     struct world *w = arg;
-    char *key = strndup(field.p, field.len);
+    char *key = world_field(field);
     json_object_set_new(w->tables[t], key, json_stringn(value.p, value.len));
     free(key);
 }
@@ -58,7 +69,7 @@ static inline void world_put(void *arg, enum correlator_table t, struct hale_str
 static inline void world_del(void *arg, enum correlator_table t, struct hale_str field)
 {
     struct world *w = arg;
-    char *key = strndup(field.p, field.len);
+    char *key = world_field(field);
     (void)json_object_del(w->tables[t], key);
     free(key);
 }
@@ -74,8 +85,8 @@ static inline void world_checkpoint(void *arg)
     }
     if (!cut)
         return;
-    for (unsigned i = 0; i < 3; i++)
-        w->cut[i] = json_copy(i < 2 ? w->tables[i] : w->log);
+    for (unsigned i = 0; i < 4; i++)
+        w->cut[i] = json_copy(i < 3 ? w->tables[i] : w->log);
 }
 
 static inline void world_flush(struct world *w)
@@ -102,8 +113,13 @@ static inline void world_load_table(struct world *w, enum correlator_table t)
     const char *field;
     json_t *value;
     json_object_foreach (w->tables[t], field, value) {
-        enum hale_rc rc = correlator_engine_load(w->e, t, hale_str_from(field),
+        char *text = strdup(field);
+        size_t len = strlen(text);
+        for (size_t i = 0; t == CORRELATOR_ENTITIES && i < len; i++)
+            text[i] = text[i] == '\1' ? '\0' : text[i];
+        enum hale_rc rc = correlator_engine_load(w->e, t, (struct hale_str){text, len},
                                                  hale_str_from(json_string_value(value)));
+        free(text);
         HALE_ASSERT(rc == HALE_OK);
     }
 }
@@ -121,16 +137,17 @@ static inline void world_boot(struct world *w)
         HALE_ASSERT(rc == HALE_OK);
     }
     /* Loading deletes rows: iterate over copies. */
-    json_t *kept[2] = {w->tables[0], w->tables[1]};
-    w->tables[0] = json_copy(kept[0]);
-    w->tables[1] = json_copy(kept[1]);
+    json_t *kept[3];
     struct world view = *w;
-    view.tables[0] = kept[0];
-    view.tables[1] = kept[1];
+    for (unsigned i = 0; i < 3; i++) {
+        kept[i] = view.tables[i] = w->tables[i];
+        w->tables[i] = json_copy(kept[i]);
+    }
+    world_load_table(&view, CORRELATOR_ENTITIES);
     world_load_table(&view, CORRELATOR_SUBS);
     world_load_table(&view, CORRELATOR_ALARMS);
-    json_decref(kept[0]);
-    json_decref(kept[1]);
+    for (unsigned i = 0; i < 3; i++)
+        json_decref(kept[i]);
     w->in = (struct correlator_input){"0-0", 0, w->ms * 1000};
     enum hale_rc rc =
         correlator_engine_loaded(w->e, (int64_t)json_array_size(w->log), &w->in);
@@ -141,11 +158,17 @@ static inline void world_boot(struct world *w)
 static inline void world_init(struct world *w)
 {
     memset(w, 0, sizeof(*w));
-    w->limits = (struct correlator_limits){
-        .max_alarms = 1000, .max_subs = 10000, .max_metrics = 20};
+    w->limits =
+        (struct correlator_limits){.max_alarms = 1000,
+                                   .max_subs = 10000,
+                                   .max_metrics = 20,
+                                   .cause_window_ms = CORRELATOR_CAUSE_WINDOW_MS,
+                                   .hold_max_ms = CORRELATOR_HOLD_MAX_MS,
+                                   .clear_hold_ms = CORRELATOR_CLEAR_HOLD_MS,
+                                   .clear_hold_max_ms = CORRELATOR_CLEAR_HOLD_MAX_MS};
     w->definitions = json_object();
-    w->tables[0] = json_object();
-    w->tables[1] = json_object();
+    for (unsigned i = 0; i < 3; i++)
+        w->tables[i] = json_object();
     w->log = json_array();
     w->ms = 1000000;
     world_boot(w);
@@ -155,8 +178,8 @@ static inline void world_fini(struct world *w)
 {
     correlator_engine_free(w->e);
     json_decref(w->definitions);
-    json_decref(w->tables[0]);
-    json_decref(w->tables[1]);
+    for (unsigned i = 0; i < 3; i++)
+        json_decref(w->tables[i]);
     json_decref(w->log);
 }
 
@@ -169,12 +192,12 @@ static inline void world_restart(struct world *w)
 /* Killed at the cut: the world is as it was there, before the input that it was in. */
 static inline void world_restart_at_cut(struct world *w)
 {
-    json_decref(w->tables[0]);
-    json_decref(w->tables[1]);
+    for (unsigned i = 0; i < 3; i++) {
+        json_decref(w->tables[i]);
+        w->tables[i] = w->cut[i];
+    }
     json_decref(w->log);
-    w->tables[0] = w->cut[0];
-    w->tables[1] = w->cut[1];
-    w->log = w->cut[2];
+    w->log = w->cut[3];
     memset(w->cut, 0, sizeof(w->cut));
     w->ms--;
     world_restart(w);
@@ -286,6 +309,26 @@ static inline enum hale_rc world_control(struct world *w, const json_t *given)
     if (rc == HALE_OK)
         rc = correlator_engine_control(w->e, &c, world_next(w));
     hale_control_fini(&c);
+    free(text);
+    json_decref(j);
+    return rc;
+}
+
+/* An update of the topology; tenant, source and time are filled in. */
+static inline enum hale_rc world_topology(struct world *w, const json_t *given)
+{
+    struct hale_topology_update u;
+    struct hale_err err = {0};
+    json_t *j = world_fill(json_pack("{s:i,s:s,s:s,s:i}", "v", 1, "tenant", "t", "source",
+                                     "test", "at_ms", 1),
+                           given);
+    char *text = json_dumps(j, 0);
+    enum hale_rc rc = hale_topology_update_decode(hale_str_from(text), &u, &err);
+    if (rc != HALE_OK)
+        fprintf(stderr, "%s: %s\n", text, err.text);
+    HALE_ASSERT(rc == HALE_OK);
+    rc = correlator_engine_topology(w->e, &u, world_next(w));
+    hale_topology_update_fini(&u);
     free(text);
     json_decref(j);
     return rc;
