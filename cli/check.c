@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/definitions.h"
 #include "collector/token.h"
+#include "model/rule.h"
 #include "model/yaml.h"
 
 static enum hale_rc count_definitions(const char *path, size_t *n, struct hale_err *err)
@@ -36,12 +37,22 @@ static enum hale_rc count_tokens(const char *path, size_t *n, struct hale_err *e
     return rc;
 }
 
+static enum hale_rc count_rules(const char *path, size_t *n, struct hale_err *err)
+{
+    struct hale_rules *rules = NULL;
+    enum hale_rc rc = hale_rules_load_file(path, &rules, err);
+    *n = rules != NULL ? rules->n : 0;
+    hale_rules_free(rules);
+    return rc;
+}
+
 static const struct {
     const char *key, *one, *many;
     enum hale_rc (*count)(const char *path, size_t *n, struct hale_err *err);
 } kinds[] = {
     {"alarm_definitions", "alarm definition", "alarm definitions", count_definitions},
     {"policies", "policy", "policies", count_policies},
+    {"rules", "rule", "rules", count_rules},
     {"tokens", "token", "tokens", count_tokens},
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -62,7 +73,8 @@ int cli_check(const struct cli_options *o, const char *path)
                  ? kinds[kind].count(path, &n, &err)
                  : hale_yaml_error(
                        root, &err,
-                       "none of alarm_definitions, policies and tokens stands at the top "
+                       "none of alarm_definitions, policies, rules and tokens stands at "
+                       "the top "
                        "(a daemon checks its own configuration: hale-collector "
                        "--config FILE --check-config)");
     }
