@@ -65,7 +65,7 @@ static const char usage[] =
     "Prometheus:\n"
     "                              a file for apply; what is left out is named "
     "(--match-by a,b)\n"
-    "  check FILE                  check a file of alarm definitions, policies or "
+    "  check FILE                  check a file of alarm definitions, policies, rules or "
     "tokens, offline\n"
     "\n"
     "options\n"

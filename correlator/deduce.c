@@ -123,7 +123,8 @@ const struct cor_deduce_stats *cor_deduce_stats(const struct cor_deduce *d)
 
 static uint64_t place_key(const struct hale_vertex *v)
 {
-    uint64_t x = (uintptr_t)v; /* MurmurHash3's finalizer: a bijection, so nothing collides */
+    uint64_t x =
+        (uintptr_t)v; /* MurmurHash3's finalizer: a bijection, so nothing collides */
     x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
     x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
     return x ^ x >> 33;

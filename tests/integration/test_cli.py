@@ -274,7 +274,7 @@ def test_check(tmp_path):
               "  roles: [operator]\n")
     assert check("t.yaml", tokens, OK) == "FILE: 1 token, all valid\n"
     assert "FILE:5: " in check("t.yaml", tokens.replace("operator", "boss"), USAGE)
-    assert "none of alarm_definitions, policies and tokens" in check("x.yaml", "a: 1\n", USAGE)
+    assert "none of alarm_definitions, policies, rules and tokens" in check("x.yaml", "a: 1\n", USAGE)
     assert "FILE:" in check("y.yaml", "a: [1\n", USAGE)
 
 
