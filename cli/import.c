@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* import - `hale import monasca|prometheus FILE`. */
+/* import - `hale import monasca|prometheus|vitrage FILE`. */
 #include "cli/import.h"
 
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "cli/vitrage.h"
 #include "model/definition.h"
 
 #define FILE_BYTES  (64u << 20)
@@ -138,14 +139,56 @@ static enum hale_rc read_any(const struct cli_options *o, const char *kind,
     return rc;
 }
 
+static size_t lines(const struct hale_buf *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->len; i++)
+        n += b->p[i] == '\n';
+    return n;
+}
+
+/* Templates become rules of the correlator, not definitions. */
+static int import_vitrage(const char *path)
+{
+    struct hale_err err = {0};
+    struct hale_buf text, rules, notes;
+    int code = CLI_USAGE;
+    hale_buf_init(&text, FILE_BYTES);
+    hale_buf_init(&rules, FILE_BYTES);
+    hale_buf_init(&notes, NOTES_BYTES);
+    hale_buf_add_c(&rules, "rules:\n");
+    size_t empty = rules.len;
+    enum hale_rc rc = hale_fs_read(path, &text, &err);
+    if (rc == HALE_OK)
+        rc = cli_vitrage_rules(hale_buf_str(&text), path, &rules, &notes, &err);
+    if (rc == HALE_OK) {
+        code = notes.len > 0 ? CLI_FAILED : CLI_OK;
+        (void)fwrite(rules.p, 1, rules.len, stdout);
+        if (rules.len == empty)
+            (void)fputs("  []\n", stdout);
+        if (notes.len > 0)
+            (void)fputs(notes.p, stderr);
+        (void)fprintf(stderr, "%s: %zu left out\n", path, lines(&notes));
+    } else {
+        (void)cli_fail(&err);
+    }
+    hale_buf_fini(&text);
+    hale_buf_fini(&rules);
+    hale_buf_fini(&notes);
+    return code;
+}
+
 int cli_import(const struct cli_options *o, const char *kind, const char *path)
 {
     struct hale_err err = {0};
     struct hale_buf out;
     struct cli_import i;
+    if (strcmp(kind, "vitrage") == 0)
+        return import_vitrage(path);
     if (strcmp(kind, "monasca") != 0 && strcmp(kind, "prometheus") != 0) {
         (void)hale_err_set(&err, HALE_E_INVAL,
-                           "import knows monasca and prometheus, not '%.60s'", kind);
+                           "import knows monasca, prometheus and vitrage, not '%.60s'",
+                           kind);
         (void)cli_fail(&err);
         return CLI_USAGE;
     }

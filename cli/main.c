@@ -60,7 +60,7 @@ static const char usage[] =
     "  backtest [FILE]             what definitions would have done with stored samples "
     "(--from, --to,\n"
     "                              --definition NAME instead of FILE, --policies FILE)\n"
-    "  import monasca|prometheus FILE\n"
+    "  import monasca|prometheus|vitrage FILE\n"
     "                              definitions of Monasca (JSON), alerting rules of "
     "Prometheus:\n"
     "                              a file for apply; what is left out is named "
@@ -320,9 +320,11 @@ static int dispatch(const struct cli_options *o, int n, char **words)
         return n <= 2 ? cli_backtest(o, n == 2 ? verb : NULL)
                       : wrong("backtest wants one file, got", words[2]);
     if (strcmp(noun, "import") == 0)
-        return n == 3 ? cli_import(o, verb, words[2])
-                      : wrong("import wants monasca or prometheus and one file, got",
-                              n > 1 ? verb : "none");
+        return n == 3
+                   ? cli_import(o, verb, words[2])
+                   : wrong(
+                         "import wants monasca, prometheus or vitrage and one file, got",
+                         n > 1 ? verb : "none");
     if (strcmp(noun, "test") == 0)
         return n > 1 ? cli_test(o, n - 1, words + 1)
                      : wrong("test wants scenario files, got", "none");

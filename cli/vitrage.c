@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "cli/table.h"
 #include "model/rule.h"
 #include "model/yaml.h"
 
@@ -27,9 +29,11 @@ static bool word_byte(char c)
 
 static void leave_out(struct template *t, NODE at, const char *what, struct hale_str word)
 {
-    hale_buf_printf(t->left_out, "%s:%d: %s%.*s\n", hale_yaml_source(at),
-                    hale_yaml_line(at), what, (int)(word.len < 200 ? word.len : 200),
-                    word.len > 0 ? word.p : "");
+    char text[512];
+    (void)snprintf(text, sizeof(text), "%s%.*s", what,
+                   (int)(word.len < 200 ? word.len : 200), word.len > 0 ? word.p : "");
+    hale_buf_printf(t->left_out, "%s:%d: %s\n", hale_yaml_source(at), hale_yaml_line(at),
+                    cli_table_clean(text));
 }
 
 /* A value, or what its get_param(name) has as default. */

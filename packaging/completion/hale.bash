@@ -4,7 +4,7 @@ _hale() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   case $prev in
     hale) mapfile -t COMPREPLY < <(compgen -W 'status alarm metric query series apply check test backtest import token --help --version' -- "$cur"); return ;;
-    import) mapfile -t COMPREPLY < <(compgen -W 'monasca prometheus' -- "$cur"); return ;;
+    import) mapfile -t COMPREPLY < <(compgen -W 'monasca prometheus vitrage' -- "$cur"); return ;;
     alarm) mapfile -t COMPREPLY < <(compgen -W 'list show why ack unack assign comment shelve unshelve' -- "$cur"); return ;;
     token) mapfile -t COMPREPLY < <(compgen -W 'create list revoke' -- "$cur"); return ;;
     --role) mapfile -t COMPREPLY < <(compgen -W 'operator agent read-only delegate' -- "$cur"); return ;;

@@ -130,3 +130,18 @@ def test_monasca(tmp_path):
     assert yaml.safe_load(out.stdout)["alarm_definitions"][0]["match_by"] == ["hostname"]
     for args in (["import", "nagios", "x"], ["import", "monasca"], ["import", "monasca", tmp_path / "no"]):
         assert subprocess.run([HALE, *args], timeout=60, capture_output=True).returncode == 2
+
+
+def test_vitrage(tmp_path):
+    out = subprocess.run([HALE, "import", "vitrage", f"{ROOT}/tests/vectors/import/vitrage.yaml"],
+                         timeout=60, capture_output=True, text=True)
+    assert out.returncode == 1 and "vitrage.yaml:26: calls are made by a policy" in out.stderr, out.stderr
+    rules = yaml.safe_load(out.stdout)["rules"]
+    assert [r["name"] for r in rules] == ["host-uplink-and-its-instances-1", "host-uplink-and-its-instances-2"]
+    assert rules[0]["do"][0]["raise"]["name"] == "instance network problem"
+    path = tmp_path / "rules.yaml"
+    path.write_text(out.stdout)
+    assert subprocess.run([HALE, "check", path], timeout=60).returncode == 0
+    path.write_text("metadata: {version: 2}\nscenarios: []\n")
+    out = subprocess.run([HALE, "import", "vitrage", path], timeout=60, capture_output=True, text=True)
+    assert out.returncode == 2 and "not a Vitrage template of version 3" in out.stderr
