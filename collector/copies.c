@@ -105,6 +105,18 @@ static struct needs *needs_of(const struct collector_copies *c,
     return out;
 }
 
+/* known may be NULL: nothing. Both are in the order of the expression. */
+static bool same(const struct needs *a, const struct needs *known)
+{
+    size_t n = known != NULL ? known->n : 0;
+    bool equal = a->n == n;
+
+    for (size_t i = 0; equal && i < n; i++)
+        equal = a->v[i].mask == known->v[i].mask && a->v[i].len == known->v[i].len &&
+                memcmp(a->v[i].key, known->v[i].key, a->v[i].len) == 0;
+    return equal;
+}
+
 /* --- the table --------------------------------------------------------------------------- */
 
 static enum hale_rc add_need(struct hale_map *masks, const struct need *n)
@@ -156,17 +168,16 @@ enum hale_rc collector_copies_set(struct collector_copies *c,
         return HALE_OK;
     (void)pthread_mutex_lock(&c->lock);
     struct needs *of = needs_of(c, d);
+    const struct needs *known = hale_map_get(c->defs, id);
     enum hale_rc rc = of != NULL ? HALE_OK : HALE_E_NOMEM;
-    bool known = hale_map_get(c->defs, id) != NULL;
-    /* The metrics of a definition never change: what is known is right. */
-    if (rc == HALE_OK && of->n > 0 && !known) {
+    /* Mostly nothing: the metrics of a definition do not change. */
+    if (rc == HALE_OK && !same(of, known)) {
+        hale_map_del(c->defs, id);
         rc = hale_map_put(c->defs, id, of);
         if (rc == HALE_OK) {
             of = NULL; /* the map's */
             rc = rebuild(c);
         }
-        if (rc != HALE_OK)
-            hale_map_del(c->defs, id);
     }
     free(of);
     (void)pthread_mutex_unlock(&c->lock);

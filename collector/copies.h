@@ -20,7 +20,7 @@ struct collector_copies;
 
 struct collector_copies *collector_copies_new(unsigned n_shards); /* exits on no memory */
 void collector_copies_free(struct collector_copies *c);           /* NULL allowed */
-/* HALE_E_NOMEM: it is as before. */
+/* HALE_E_NOMEM: nothing is copied for d. */
 HALE_MUST_CHECK enum hale_rc collector_copies_set(struct collector_copies *c,
                                                   const struct hale_definition *d);
 void collector_copies_drop(struct collector_copies *c, const char *id);

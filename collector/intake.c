@@ -46,7 +46,8 @@ struct collector_intake {
     struct collector_spellings *spellings;
     struct hale_batch *batches[HALE_SHARDS_MAX]; /* being filled, one per shard */
     unsigned n_shards;
-    struct hale_batch **copies; /* from * n_shards + to; NULL: none was needed yet */
+    /* Of shard `from` for `to` at from * HALE_SHARDS_MAX + to; NULL: none was needed yet. */
+    struct hale_batch *copies[HALE_SHARDS_MAX * HALE_SHARDS_MAX];
     unsigned used[HALE_SHARDS_MAX * HALE_SHARDS_MAX]; /* those that hold samples */
     unsigned n_used;
     uint32_t copying; /* epoch of the masks (collector/copies.h), 0: nothing is copied */
@@ -85,7 +86,6 @@ struct collector_intake *collector_intake_new(struct collector *c)
         in->batches[s] = hale_batch_new();
         HALE_ASSERT(in->batches[s] != NULL);
     }
-    in->copies = hale_xcalloc((size_t)in->n_shards * in->n_shards, sizeof(in->copies[0]));
     hale_buf_init(&in->canon, 256u << 20);
     collector_rejected_init();
     return in;
@@ -98,9 +98,8 @@ void collector_intake_free(struct collector_intake *in)
     collector_spellings_free(in->spellings);
     for (unsigned s = 0; s < in->n_shards; s++)
         hale_batch_free(in->batches[s]);
-    for (size_t i = 0; i < (size_t)in->n_shards * in->n_shards; i++)
+    for (size_t i = 0; i < HALE_SHARDS_MAX * HALE_SHARDS_MAX; i++)
         hale_batch_free(in->copies[i]);
-    free(in->copies);
     hale_buf_fini(&in->canon);
     free(in->misses);
     (void)pthread_mutex_destroy(&in->lock);
@@ -192,7 +191,7 @@ static enum state seal_shard(struct collector_intake *in, unsigned shard)
 static enum state seal_copy(struct collector_intake *in, unsigned pair)
 {
     const struct collector_batch entry = {
-        .shard = pair % in->n_shards, .copy = true, .from = pair / in->n_shards};
+        .shard = pair % HALE_SHARDS_MAX, .copy = true, .from = pair / HALE_SHARDS_MAX};
 
     collector_count(SAMPLES_COPIED, hale_batch_n(in->copies[pair]));
     return seal(in, in->copies[pair], &entry);
@@ -207,7 +206,7 @@ static enum state add_copies(struct collector_intake *in, uint64_t id, unsigned 
     enum state state = GOOD;
 
     for (; mask != 0 && state == GOOD; mask &= mask - 1) {
-        unsigned pair = from * in->n_shards + (unsigned)__builtin_ctzll(mask);
+        unsigned pair = from * HALE_SHARDS_MAX + (unsigned)__builtin_ctzll(mask);
         struct hale_batch **b = &in->copies[pair];
         if (*b == NULL && (*b = hale_batch_new()) == NULL)
             return NO_MEMORY;

@@ -92,6 +92,14 @@ static void masks_follow_the_definitions(void **state)
     collector_copies_drop(c, "two");
     assert_int_equal(collector_copies_epoch(c), 0);
     set(c, "two", text);
+    assert_int_equal(mask(c, m[4]), 1u << 6);
+    (void)snprintf(text, sizeof(text), "last(%s) / last(%s) > 1", m[1], m[5]);
+    set(c, "two", text); /* by other hands: another one of that id */
+    assert_int_equal(mask(c, m[4]), 0);
+    assert_int_equal(mask(c, m[5]), 1u << 1);
+    set(c, "two", "avg(x) > 1");
+    assert_int_equal(collector_copies_epoch(c), 0);
+    set(c, "two", text);
     assert_true(collector_copies_epoch(c) > first); /* never one that was before */
     collector_copies_free(c);
     collector_copies_free(NULL);
