@@ -110,7 +110,7 @@ static bool feed_value(const struct model *m, const struct group *g, unsigned t,
 /* Reads the postfix form with a stack of its own making. */
 static bool calculate(const struct hale_arith *a, const double *terms, double *out)
 {
-    double stack[HALE_ARITH_MAX_STEPS];
+    double stack[HALE_ARITH_MAX_STEPS] = {0};
     unsigned n = 0;
     for (unsigned i = 0; i < a->n_steps; i++) {
         double r = 0, l = 0;
