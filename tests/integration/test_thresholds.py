@@ -286,6 +286,7 @@ def test_kill9_during_replay_gives_the_same_records(stack, feed):
     feed.define("last(a) > 10", ["hostname"])
     feed.define("max(b) > 10 times 2 or avg(a) > 5", ["hostname"])
     feed.define("count(b, deterministic) > 30")
+    feed.define("rate(a, 120 every 30) / sum(b) > 0.01 or last(b) - last(a) > 10", ["hostname"])
     feed.applied()
     stack.stop("thresholds")
     known = {(n, h): feed.series(n, hostname=h) for n in "ab" for h in hosts}
