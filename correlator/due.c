@@ -9,6 +9,7 @@
 
 /* What happens. The one that is due is disarmed already. */
 static void (*const happen[])(struct correlator_engine *e, void *owner, int64_t at_ms) = {
+    [COR_DUE_BEGIN] = cor_window_due,       [COR_DUE_END] = cor_window_due,
     [COR_DUE_EXPIRY] = cor_expiry_due,      [COR_DUE_ACK] = cor_life_ack_due,
     [COR_DUE_SHELVE] = cor_life_shelve_due, [COR_DUE_FLAP] = cor_flap_due,
     [COR_DUE_CAUSE] = cor_cause_due,
@@ -98,19 +99,29 @@ int64_t correlator_engine_next_due(const struct correlator_engine *e)
     return e->due.n > 0 ? e->due.heap[1]->at_ms : INT64_MAX;
 }
 
+int64_t correlator_engine_stream_ms(const struct correlator_engine *e)
+{
+    return e->due_ms;
+}
+
 enum hale_rc correlator_engine_due(struct correlator_engine *e, int64_t stream_ms,
                                    const struct correlator_input *in)
 {
-    if (correlator_engine_next_due(e) > stream_ms)
+    if (correlator_engine_next_due(e) > stream_ms) {
+        e->due_ms = stream_ms > e->due_ms ? stream_ms : e->due_ms;
         return HALE_OK;
+    }
     cor_begin(e, in, 0, in->now_us);
     /* One by one: at a checkpoint the rows of the others must still have their time. */
     while (!e->nomem && correlator_engine_next_due(e) <= stream_ms) {
         struct cor_due *d = e->due.heap[1];
+        /* If only a part of it gets written, it is due once more. */
+        e->due_ms = d->at_ms - 1 > e->due_ms ? d->at_ms - 1 : e->due_ms;
         take_out(&e->due, d);
         happen[d->kind](e, d->owner, d->at_ms);
         cor_cause_settle(e);
         cor_checkpoint(e);
     }
+    e->due_ms = stream_ms > e->due_ms ? stream_ms : e->due_ms;
     return cor_result(e, HALE_OK);
 }

@@ -83,9 +83,9 @@ struct correlator_engine *correlator_engine_new(const struct correlator_limits *
     e->loading_faults = hale_map_new(1u << 24, NULL);
     e->loading_alarms = hale_map_new(1u << 24, NULL);
     e->unreadable = hale_map_new(1u << 20, NULL);
-    if (e->unreadable == NULL || e->defs == NULL || e->alarms == NULL ||
-        e->faults == NULL || e->loading_faults == NULL || e->loading_alarms == NULL ||
-        !cor_topology_attach(e) || !cor_cause_attach(e)) {
+    if (!cor_windows_init(&e->windows) || e->unreadable == NULL || e->defs == NULL ||
+        e->alarms == NULL || e->faults == NULL || e->loading_faults == NULL ||
+        e->loading_alarms == NULL || !cor_topology_attach(e) || !cor_cause_attach(e)) {
         correlator_engine_free(e);
         return NULL;
     }
@@ -110,6 +110,7 @@ void correlator_engine_free(struct correlator_engine *e)
     hale_map_free(e->unreadable);
     hale_map_free(e->alarms);
     hale_map_free(e->faults);
+    cor_windows_fini(&e->windows);
     cor_due_free(&e->due);
     cor_topology_free(e->topology);
     hale_buf_fini(&e->scratch);

@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "model/alarm.h"
 #include "model/definition.h"
+#include "model/silence.h"
 #include "model/topology.h"
 
 struct correlator_engine;
@@ -87,8 +88,10 @@ struct correlator_stats {
     uint64_t events_clear_idle; /* clear of what is not raised */
     uint64_t events_expired;    /* raised alarms whose event was not repeated in time */
     uint64_t evicted;           /* cleared event alarms that made room */
-    uint64_t mutes_refused;     /* COR_MUTES_MAX of one alarm */
-    uint64_t unknown_alarm;     /* control records about alarms that do not exist */
+    uint64_t
+        refused_windows;    /* silences or maintenance windows beyond HALE_SILENCES_MAX */
+    uint64_t mutes_refused; /* COR_MUTES_MAX of one alarm */
+    uint64_t unknown_alarm; /* control records about alarms that do not exist */
     uint64_t flaps_begun, flaps_ended;
     uint64_t flapping;    /* gauge: alarms that flap now */
     uint64_t by_state[3]; /* gauge: alarms by enum hale_state */
@@ -142,6 +145,17 @@ int64_t correlator_engine_next_due(const struct correlator_engine *e);
 HALE_MUST_CHECK enum hale_rc correlator_engine_due(struct correlator_engine *e,
                                                    int64_t stream_ms,
                                                    const struct correlator_input *in);
+/* Up to then everything that was due has happened; to be stored with the positions, and given to
+ * correlator_engine_loaded as entry_ms. */
+int64_t correlator_engine_stream_ms(const struct correlator_engine *e);
+/* A silence or maintenance window, new or changed; owns s in every case. in == NULL: while loading. */
+HALE_MUST_CHECK enum hale_rc correlator_engine_silence(struct correlator_engine *e,
+                                                       struct hale_silence *s,
+                                                       const struct correlator_input *in);
+/* Deleted; unknown is fine. */
+HALE_MUST_CHECK enum hale_rc
+correlator_engine_unsilence(struct correlator_engine *e, bool maintenance, const char *id,
+                            const struct correlator_input *in);
 /* alarm-delete, alarm-patch and alarm-op; HALE_E_INVAL for others or an unreadable state. */
 HALE_MUST_CHECK enum hale_rc correlator_engine_control(struct correlator_engine *e,
                                                        const struct hale_control *c,

@@ -161,6 +161,10 @@ static void add_positions(struct correlator_feed *f)
                           hale_str_from(correlator_feed_position_name(i, name)),
                           hale_str_from(hale_stream_id_text(f->done[i], text)));
     }
+    (void)snprintf(text, sizeof(text), "%" PRId64,
+                   correlator_engine_stream_ms(f->engine));
+    correlator_tx_add(f->tx, CORRELATOR_HSET, HALE_KEYS_COR_META, HALE_STR("due"),
+                      hale_str_from(text));
     (void)snprintf(text, sizeof(text), "%" PRId64, correlator_engine_seq(f->engine));
     correlator_tx_add(f->tx, CORRELATOR_HSET, HALE_KEYS_COR_META, HALE_STR("seq"),
                       hale_str_from(text));
@@ -274,6 +278,8 @@ static enum hale_rc take_control(struct correlator_feed *f, struct hale_str json
     else if (c.op == HALE_CONTROL_ALARM_DELETE || c.op == HALE_CONTROL_ALARM_PATCH ||
              c.op == HALE_CONTROL_ALARM_OP)
         rc = correlator_engine_control(f->engine, &c, in);
+    else if (c.op == HALE_CONTROL_SILENCE || c.op == HALE_CONTROL_MAINTENANCE)
+        rc = correlator_feed_silence(f, c.op == HALE_CONTROL_MAINTENANCE, c.id, in);
     hale_control_fini(&c);
     return rc;
 }

@@ -81,6 +81,15 @@ HALE_MUST_CHECK enum hale_rc correlator_feed_load(struct correlator_feed *f);
 HALE_MUST_CHECK enum hale_rc
 correlator_feed_definition(struct correlator_feed *f, const char *id,
                            const struct correlator_input *in);
+/* load_silence.c: the same for a silence or maintenance window. */
+HALE_MUST_CHECK enum hale_rc correlator_feed_silence(struct correlator_feed *f,
+                                                     bool maintenance, const char *id,
+                                                     const struct correlator_input *in);
+/* One row while loading. */
+HALE_MUST_CHECK enum hale_rc
+correlator_feed_silence_row(struct correlator_feed *f, bool maintenance,
+                            struct hale_str id, struct hale_str json,
+                            const struct correlator_input *in);
 /* WATCHes the positions and the log and checks that nobody has moved them: HALE_E_CONFLICT.
  * unwatch: the old watch is not used up by an EXEC. */
 HALE_MUST_CHECK enum hale_rc correlator_feed_watch(struct correlator_feed *f,

@@ -11,6 +11,7 @@
 static void (*const sources[])(struct correlator_engine *e, struct cor_alarm *a,
                                enum hale_state from) = {
     cor_life_source,
+    cor_window_source,
     cor_cause_source,
     cor_flap_source,
 };

@@ -10,6 +10,7 @@
 #include "correlator/meters.h"
 
 #define SEQ_FIELD "seq"
+#define DUE_FIELD "due"
 
 const char *correlator_feed_position_name(unsigned stream, char *dst)
 {
@@ -34,11 +35,12 @@ static enum hale_rc watch(struct correlator_feed *f)
     return rc;
 }
 
-static enum hale_rc seq_in_redis(struct correlator_feed *f, int64_t *out)
+static enum hale_rc number_in_redis(struct correlator_feed *f, const char *field,
+                                    int64_t *out)
 {
     struct hale_reply *reply = NULL;
     enum hale_rc rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("HGET"),
-                                     HALE_STR(HALE_KEYS_COR_META), HALE_STR(SEQ_FIELD));
+                                     HALE_STR(HALE_KEYS_COR_META), hale_str_from(field));
     if (rc == HALE_OK)
         *out = hale_reply_int(reply);
     hale_reply_free(reply);
@@ -97,7 +99,7 @@ static enum hale_rc load_seq(struct correlator_feed *f, int64_t *out)
 {
     struct hale_reply *reply = NULL;
     struct hale_stream_id last = {0, 0};
-    enum hale_rc rc = seq_in_redis(f, out);
+    enum hale_rc rc = number_in_redis(f, SEQ_FIELD, out);
     if (rc == HALE_OK)
         rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("XREVRANGE"),
                             HALE_STR(HALE_KEYS_ALARMLOG), HALE_STR("+"), HALE_STR("-"),
@@ -201,6 +203,9 @@ static enum hale_rc take_row(struct correlator_feed *f, const char *key,
 {
     if (strcmp(key, HALE_KEYS_DEFINITIONS) == 0)
         return take_definition(f, field, value, NULL);
+    if (strcmp(key, HALE_KEYS_SILENCES) == 0 || strcmp(key, HALE_KEYS_MAINTENANCE) == 0)
+        return correlator_feed_silence_row(f, strcmp(key, HALE_KEYS_MAINTENANCE) == 0,
+                                           field, value, NULL);
     enum correlator_table table = CORRELATOR_SUBS;
     if (strcmp(key, HALE_KEYS_ALARMS) == 0)
         table = CORRELATOR_ALARMS;
@@ -250,8 +255,7 @@ static enum hale_rc load_hash(struct correlator_feed *f, const char *key)
 static enum hale_rc load_all(struct correlator_feed *f)
 {
     int64_t seq = 0;
-    const struct correlator_input in = {.entry_id = "0-0",
-                                        .now_us = hale_clock_wall_us()};
+    struct correlator_input in = {.entry_id = "0-0", .now_us = hale_clock_wall_us()};
     enum hale_rc rc = watch(f);
     f->writer_generation = hale_redis_generation(f->writer);
     if (rc == HALE_OK)
@@ -259,9 +263,15 @@ static enum hale_rc load_all(struct correlator_feed *f)
     if (rc == HALE_OK)
         rc = load_positions(f);
     if (rc == HALE_OK)
+        rc = number_in_redis(f, DUE_FIELD, &in.entry_ms);
+    if (rc == HALE_OK)
         rc = load_hash(f, HALE_KEYS_DEFINITIONS);
     if (rc == HALE_OK)
         rc = load_hash(f, HALE_KEYS_ENTITIES);
+    if (rc == HALE_OK)
+        rc = load_hash(f, HALE_KEYS_SILENCES);
+    if (rc == HALE_OK)
+        rc = load_hash(f, HALE_KEYS_MAINTENANCE);
     if (rc == HALE_OK)
         rc = correlator_feed_topology_again(f);
     if (rc == HALE_OK)

@@ -36,6 +36,7 @@ enum engine_meter {
     REFUSED_SUBS,
     REFUSED_METRICS,
     REFUSED_MUTES,
+    REFUSED_WINDOWS,
     REPEATED,
     RATIONED,
     OLD,
@@ -61,6 +62,7 @@ static struct hale_counter engine_meters[ENGINE_METERS] = {
     [REFUSED_ALARMS] = K("refused", "what=\"alarm\"", "Refused at a ceiling"),
     [REFUSED_SUBS] = K("refused", "what=\"sub_alarm\"", "Refused at a ceiling"),
     [REFUSED_METRICS] = K("refused", "what=\"metric\"", "Refused at a ceiling"),
+    [REFUSED_WINDOWS] = K("refused", "what=\"silence\"", "Refused at a ceiling"),
     [REFUSED_MUTES] = K("refused", "what=\"suppression\"", "Refused at a ceiling"),
     [REPEATED] =
         K("ignored", "why=\"event_repeated\"", "Records without effect, by reason"),
@@ -131,6 +133,7 @@ static void list(const struct correlator_stats *s, uint64_t out[ENGINE_METERS])
     out[REFUSED_ALARMS] = s->refused_alarms;
     out[REFUSED_SUBS] = s->refused_subs;
     out[REFUSED_METRICS] = s->refused_metrics;
+    out[REFUSED_WINDOWS] = s->refused_windows;
     out[REFUSED_MUTES] = s->mutes_refused;
     out[REPEATED] = s->events_repeated;
     out[RATIONED] = s->events_rationed;

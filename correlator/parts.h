@@ -19,6 +19,7 @@
 #include "correlator/gate.h"
 #include "correlator/life.h"
 #include "correlator/topology.h"
+#include "correlator/window.h"
 
 #define COR_MAGIC 0x636f7265u
 
@@ -136,6 +137,8 @@ struct correlator_engine {
     struct hale_map *alarms; /* id -> struct cor_alarm */
     struct hale_map *faults; /* tenant, type, dimensions -> struct cor_alarm */
     struct cor_dues due;     /* by stream time */
+    int64_t due_ms;          /* what was due up to then has happened */
+    struct cor_windows windows;
     struct cor_topology *topology;
     struct cor_causes causes;
     size_t n_joined;

@@ -565,6 +565,7 @@ enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
     e->accepted_us = 0;
     e->decided_us = in->now_us;
     e->seq = seq;
+    e->due_ms = in->entry_ms;
     e->loading = false;
     size_t it = 0;
     struct hale_str id;
@@ -585,5 +586,6 @@ enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
     order_cleared(e);
     cor_cause_loaded(e);
     cor_loading_free(e);
+    cor_windows_loaded(e);
     return e->nomem ? HALE_E_NOMEM : HALE_OK;
 }

@@ -263,10 +263,11 @@ enum hale_rc hale_zone_load(const char *name, struct hale_zone **out,
     hale_buf_fini(&text);
     if (rc == HALE_OK)
         return rc;
-    return hale_err_set(err, HALE_E_INVAL,
-                        "'%.64s' is no time zone here: write a name like Europe/Berlin or "
-                        "UTC (the names are those of the package tzdata)",
-                        name);
+    return hale_err_set(
+        err, HALE_E_INVAL,
+        "'%.64s' is no time zone here: write a name like Europe/Berlin or "
+        "UTC (the names are those of the package tzdata)",
+        name);
 }
 
 void hale_zone_free(struct hale_zone *z)
@@ -287,8 +288,8 @@ static int64_t change_s(const struct change_day *c, int64_t year)
     int64_t next = c->month == 12 ? hale_zone_days(year + 1, 1, 1)
                                   : hale_zone_days(year, c->month + 1, 1);
     unsigned want = (c->day + 6) % 7; /* theirs: 0 = Sunday */
-    int64_t day = first + (want + 7 - hale_zone_weekday(first)) % 7 +
-                  7 * ((int64_t)c->week - 1);
+    int64_t day =
+        first + (want + 7 - hale_zone_weekday(first)) % 7 + 7 * ((int64_t)c->week - 1);
     while (day >= next)
         day -= 7;
     return day * DAY_S + c->time_s;
@@ -303,8 +304,8 @@ static int64_t rule_offset(const struct hale_zone *z, int64_t utc_s)
     hale_zone_date(floor_div(utc_s + z->std_s, DAY_S), &year, &month, &day);
     int64_t begin = change_s(&z->begin, year) - z->std_s;
     int64_t end = change_s(&z->end, year) - z->dst_s;
-    bool summer = begin < end ? begin <= utc_s && utc_s < end
-                              : !(end <= utc_s && utc_s < begin);
+    bool summer =
+        begin < end ? begin <= utc_s && utc_s < end : !(end <= utc_s && utc_s < begin);
     return summer ? z->dst_s : z->std_s;
 }
 

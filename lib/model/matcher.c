@@ -62,7 +62,8 @@ static enum hale_rc set(struct hale_matcher *m, struct hale_str name,
         return hale_err_set(err, HALE_E_INVAL, "name must have 1 to %d bytes of UTF-8",
                             HALE_MATCHER_NAME_MAX);
     if (!text_ok(value, 0, HALE_MATCHER_VALUE_MAX))
-        return hale_err_set(err, HALE_E_INVAL, "value must have at most %d bytes of UTF-8",
+        return hale_err_set(err, HALE_E_INVAL,
+                            "value must have at most %d bytes of UTF-8",
                             HALE_MATCHER_VALUE_MAX);
     m->name = strndup(name.p, name.len);
     m->value = strndup(value.len > 0 ? value.p : "", value.len);

@@ -23,12 +23,7 @@
 #define HALE_MATCHER_NAME_MAX  255  /* bytes */
 #define HALE_MATCHER_VALUE_MAX 4096 /* bytes */
 
-enum hale_matcher_op {
-    HALE_MATCH_EQ,
-    HALE_MATCH_NE,
-    HALE_MATCH_RE,
-    HALE_MATCH_NOT_RE
-};
+enum hale_matcher_op { HALE_MATCH_EQ, HALE_MATCH_NE, HALE_MATCH_RE, HALE_MATCH_NOT_RE };
 struct hale_matcher {
     enum hale_matcher_op op;
     char *name, *value;
@@ -40,9 +35,8 @@ struct hale_matchers {
 };
 
 /* list: a JSON array. *out is empty after a failure. */
-HALE_MUST_CHECK enum hale_rc hale_matchers_read(const json_t *list,
-                                                struct hale_matchers *out,
-                                                struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_matchers_read(const json_t *list, struct hale_matchers *out, struct hale_err *err);
 void hale_matchers_fini(struct hale_matchers *m);
 void hale_matchers_add_json(const struct hale_matchers *m, struct hale_buf *out);
 /* Alertmanager's form. */

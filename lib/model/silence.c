@@ -17,7 +17,8 @@ const char *const hale_silence_repeats[] = {
     [HALE_REPEAT_WEEK] = "week",
     [HALE_REPEAT_MONTH] = "month",
 };
-const char *const hale_silence_days[7] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+const char *const hale_silence_days[7] = {"mon", "tue", "wed", "thu",
+                                          "fri", "sat", "sun"};
 
 void hale_silence_free(struct hale_silence *s)
 {
@@ -139,7 +140,8 @@ enum hale_rc hale_silence_decode(struct hale_str json, bool maintenance,
 static void add_repeat(const struct hale_silence *s, struct hale_buf *out)
 {
     const char *sep = "";
-    hale_buf_printf(out, ",\"repeat\":{\"every\":\"%s\"", hale_silence_repeats[s->repeat]);
+    hale_buf_printf(out, ",\"repeat\":{\"every\":\"%s\"",
+                    hale_silence_repeats[s->repeat]);
     if (s->days != 0) {
         hale_buf_add_c(out, ",\"days\":[");
         for (unsigned d = 0; d < 7; d++) {
@@ -262,7 +264,7 @@ bool hale_silence_at(const struct hale_silence *s, int64_t at_ms, int64_t *chang
     if (s->maintenance)
         return window_at(s, at_ms, change_ms);
     bool on = s->starts_ms <= at_ms && at_ms < s->ends_ms;
-    *change_ms = on                      ? s->ends_ms
+    *change_ms = on                                                  ? s->ends_ms
                  : at_ms < s->starts_ms && s->starts_ms < s->ends_ms ? s->starts_ms
                                                                      : INT64_MAX;
     return on;

@@ -23,10 +23,10 @@
 #include "base/zone.h"
 #include "model/matcher.h"
 
-#define HALE_SILENCES_MAX           10000
-#define HALE_SILENCE_REASON_MAX     1024 /* bytes */
-#define HALE_SILENCE_MAX_MS         (INT64_C(366) * 86400000)
-#define HALE_SILENCE_ENTITY_MAX     300 /* bytes */
+#define HALE_SILENCES_MAX       10000
+#define HALE_SILENCE_REASON_MAX 1024 /* bytes */
+#define HALE_SILENCE_MAX_MS     (INT64_C(366) * 86400000)
+#define HALE_SILENCE_ENTITY_MAX 300 /* bytes */
 
 enum hale_repeat {
     HALE_REPEAT_NOT,

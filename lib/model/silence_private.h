@@ -8,7 +8,6 @@
 
 extern const char *const hale_silence_repeats[]; /* by enum hale_repeat */
 extern const char *const hale_silence_days[7];
-HALE_MUST_CHECK enum hale_rc hale_silence_repeat_read(const json_t *o,
-                                                      struct hale_silence *s,
-                                                      struct hale_err *err);
+HALE_MUST_CHECK enum hale_rc
+hale_silence_repeat_read(const json_t *o, struct hale_silence *s, struct hale_err *err);
 #endif

@@ -25,7 +25,7 @@
  * | hale:{m}:control           | stream | collector  | field j = control record                  |
  * | hale:{m}:events            | stream | collector  | field j = fault event                     |
  * | hale:{m}:silences          | hash   | collector  | id -> silence JSON (model/silence.h)      |
- * | hale:{m}:maintenance       | hash   | collector  | id -> maintenance window JSON (model/maintenance.h) |
+ * | hale:{m}:maintenance       | hash   | collector  | id -> maintenance window JSON (model/silence.h) |
  * | hale:{m}:topology          | stream | collector, actuator | field j = topology update (model/topology.h) |
  * | hale:{m}:entities          | hash   | correlator | tenant \0 type \0 id -> entity JSON; type empty: a source |
  * | hale:{m}:entitylog         | stream | correlator | field j = fields of entities that changed, by line; "*": many |

@@ -5,6 +5,7 @@
 #include "correlator/parts.h"
 #include "world.h"
 
+/* The mutes are of a kind that no source of the gate ends by itself. */
 static struct cor_alarm *the_alarm(struct world *w)
 {
     size_t it = 0;
@@ -72,9 +73,9 @@ static void test_onset_while_muted(void **state)
     assert_false(announced(record(&w, 1)));
     raise_it(&w, true);
     assert_true(announced(record(&w, 0)));
-    mute(&w, COR_MUTE_SILENCE, "s1", true);
+    mute(&w, COR_MUTE_SHELVE, "s1", true);
     assert_string_equal(text(record(&w, 0), "kind"), "updated");
-    assert_string_equal(text(record(&w, 0), "op"), "silence");
+    assert_string_equal(text(record(&w, 0), "op"), "shelve");
     assert_string_equal(text(record(&w, 0), "by"), "ann");
     assert_false(announced(record(&w, 0)));
     raise_it(&w, false);
@@ -84,17 +85,17 @@ static void test_onset_while_muted(void **state)
     assert_int_equal(json_array_size(json_object_get(life, "suppressed_by")), 1);
     world_restart(&w);
     size_t n = json_array_size(w.log);
-    mute(&w, COR_MUTE_SILENCE, "s1", false);
+    mute(&w, COR_MUTE_SHELVE, "s1", false);
     assert_int_equal(json_array_size(w.log), n + 1);
     assert_true(announced(record(&w, 0)));
     assert_string_equal(alarm_text(record(&w, 0), "state"), "ALARM");
     assert_string_equal(alarm_text(record(&w, 0), "reason"),
-                        "Fault event link.down: host=h1 (surfaced by end of silence s1)");
+                        "Fault event link.down: host=h1 (surfaced by end of shelve s1)");
     /* The row and what comes after have it too, until the next transition. */
     world_restart(&w);
     mute(&w, COR_MUTE_SHELVE, "", true);
     assert_string_equal(alarm_text(record(&w, 0), "reason"),
-                        "Fault event link.down: host=h1 (surfaced by end of silence s1)");
+                        "Fault event link.down: host=h1 (surfaced by end of shelve s1)");
     raise_it(&w, true);
     assert_true(announced(record(&w, 0)));
     assert_string_equal(alarm_text(record(&w, 0), "reason"),
@@ -110,17 +111,17 @@ static void test_cleared_inside(void **state)
     world_init(&w);
     raise_it(&w, false);
     raise_it(&w, true);
-    mute(&w, COR_MUTE_MAINTENANCE, "m1", true);
-    mute(&w, COR_MUTE_MAINTENANCE, "m2", true);
+    mute(&w, COR_MUTE_SHELVE, "m1", true);
+    mute(&w, COR_MUTE_SHELVE, "m2", true);
     raise_it(&w, false);
-    mute(&w, COR_MUTE_MAINTENANCE, "m1", false);
+    mute(&w, COR_MUTE_SHELVE, "m1", false);
     raise_it(&w, true);
-    mute(&w, COR_MUTE_MAINTENANCE, "m2", false);
+    mute(&w, COR_MUTE_SHELVE, "m2", false);
     for (size_t i = 0; i < 5; i++)
         assert_false(announced(record(&w, i)));
     /* Ending what is not there says nothing at all. */
     size_t n = json_array_size(w.log);
-    mute(&w, COR_MUTE_MAINTENANCE, "m2", false);
+    mute(&w, COR_MUTE_SHELVE, "m2", false);
     assert_int_equal(json_array_size(w.log), n);
     world_fini(&w);
 }
@@ -134,7 +135,7 @@ static void test_deleted(void **state)
         raise_it(&w, false);
         raise_it(&w, true);
         if (muted)
-            mute(&w, COR_MUTE_SILENCE, "s", true);
+            mute(&w, COR_MUTE_SHELVE, "s", true);
         raise_it(&w, false);
         json_t *o = json_pack("{s:s,s:i}", "op", "alarm-delete", "alarm", 1);
         assert_int_equal(world_control(&w, o), HALE_OK);
@@ -154,11 +155,11 @@ static void test_ceiling(void **state)
     raise_it(&w, false);
     for (unsigned i = 0; i <= COR_MUTES_MAX; i++) {
         (void)snprintf(id, sizeof(id), "s%u", i);
-        mute(&w, COR_MUTE_SILENCE, id, true);
+        mute(&w, COR_MUTE_SHELVE, id, true);
     }
     assert_int_equal(the_alarm(&w)->life.n_mutes, COR_MUTES_MAX);
     assert_int_equal(correlator_engine_stats(w.e)->mutes_refused, 1);
-    mute(&w, COR_MUTE_SILENCE, NULL, false);
+    mute(&w, COR_MUTE_SHELVE, NULL, false);
     assert_int_equal(the_alarm(&w)->life.n_mutes, 0);
     world_fini(&w);
 }
@@ -182,7 +183,7 @@ static void test_old_row(void **state)
         json_decref(o);
     }
     world_restart(&w);
-    mute(&w, COR_MUTE_SILENCE, "s", true);
+    mute(&w, COR_MUTE_SHELVE, "s", true);
     raise_it(&w, true);
     assert_true(announced(record(&w, 0)));
     world_fini(&w);
@@ -227,8 +228,7 @@ static bool expected(struct reference *r, const char *to)
 
 static void step(struct world *w, struct reference *r)
 {
-    static const enum cor_mute_kind kinds[] = {COR_MUTE_SILENCE, COR_MUTE_MAINTENANCE};
-    static const char *const ids[] = {"a", "b", "c"};
+    static const char *const ids[2][3] = {{"a", "b", "c"}, {"d", "e", "f"}};
     unsigned what = dice(8), k = dice(2), i = dice(3);
     size_t n = json_array_size(w->log);
     const char *to = r->now;
@@ -239,7 +239,7 @@ static void step(struct world *w, struct reference *r)
     case 3: to = "UNDETERMINED", undetermined(w); break;
     default:
         r->muted[k][i] = what < 6;
-        mute(w, kinds[k], ids[i], what < 6);
+        mute(w, COR_MUTE_SHELVE, ids[k][i], what < 6);
         break;
     }
     assert_true(json_array_size(w->log) <= n + 1);

@@ -22,6 +22,8 @@ struct world {
     json_t *tables[3];   /* field (\1 for NUL) -> text */
     json_t *log;         /* records */
     int64_t ms;          /* of the current input; also its entry id */
+    int64_t due_ms;      /* as the daemon stores it with the positions */
+    json_t *windows[2];  /* id -> stored silence, maintenance window */
     char id[32];
     struct correlator_input in;
     bool checkpoint_flushes;
@@ -93,6 +95,7 @@ static inline void world_flush(struct world *w)
 {
     enum hale_rc rc = correlator_engine_flush(w->e);
     HALE_ASSERT(rc == HALE_OK);
+    w->due_ms = correlator_engine_stream_ms(w->e);
 }
 
 static inline struct hale_definition *world_decode(const json_t *d)
@@ -124,6 +127,22 @@ static inline void world_load_table(struct world *w, enum correlator_table t)
     }
 }
 
+static inline void world_give_silence(struct world *w, bool maintenance,
+                                      const json_t *stored,
+                                      const struct correlator_input *in)
+{
+    struct hale_silence *s = NULL;
+    struct hale_err err = {0};
+    char *text = json_dumps(stored, 0);
+    enum hale_rc rc = hale_silence_decode(hale_str_from(text), maintenance, &s, &err);
+    if (rc != HALE_OK)
+        fprintf(stderr, "%s: %s\n", text, err.text);
+    HALE_ASSERT(rc == HALE_OK);
+    free(text);
+    rc = correlator_engine_silence(w->e, s, in);
+    HALE_ASSERT(rc == HALE_OK);
+}
+
 static inline void world_boot(struct world *w)
 {
     const struct correlator_sink sink = {w, world_log, world_put, world_del,
@@ -148,7 +167,11 @@ static inline void world_boot(struct world *w)
     world_load_table(&view, CORRELATOR_ALARMS);
     for (unsigned i = 0; i < 3; i++)
         json_decref(kept[i]);
-    w->in = (struct correlator_input){"0-0", 0, w->ms * 1000};
+    for (unsigned k = 0; k < 2; k++) {
+        json_object_foreach (w->windows[k], id, d)
+            world_give_silence(w, k == 1, d, NULL);
+    }
+    w->in = (struct correlator_input){"0-0", w->due_ms, w->ms * 1000};
     enum hale_rc rc =
         correlator_engine_loaded(w->e, (int64_t)json_array_size(w->log), &w->in);
     HALE_ASSERT(rc == HALE_OK);
@@ -170,6 +193,8 @@ static inline void world_init(struct world *w)
     for (unsigned i = 0; i < 3; i++)
         w->tables[i] = json_object();
     w->log = json_array();
+    w->windows[0] = json_object();
+    w->windows[1] = json_object();
     w->ms = 1000000;
     world_boot(w);
 }
@@ -181,6 +206,8 @@ static inline void world_fini(struct world *w)
     for (unsigned i = 0; i < 3; i++)
         json_decref(w->tables[i]);
     json_decref(w->log);
+    json_decref(w->windows[0]);
+    json_decref(w->windows[1]);
 }
 
 static inline void world_restart(struct world *w)
@@ -288,6 +315,30 @@ static inline enum hale_rc world_idle(struct world *w)
 {
     const struct correlator_input *in = world_next(w);
     return correlator_engine_due(w->e, in->entry_ms, in);
+}
+
+/* A silence (or window) as stored; missing keys are filled in. NULL: deleted. */
+static inline void world_silence(struct world *w, bool maintenance, const char *id,
+                                 const json_t *given)
+{
+    const struct correlator_input *in = world_next(w);
+    enum hale_rc rc = correlator_engine_due(w->e, in->entry_ms, in);
+    HALE_ASSERT(rc == HALE_OK);
+    if (given == NULL) {
+        (void)json_object_del(w->windows[maintenance], id);
+        rc = correlator_engine_unsilence(w->e, maintenance, id, in);
+        HALE_ASSERT(rc == HALE_OK);
+        return;
+    }
+    json_t *s = world_fill(json_pack("{s:i,s:s,s:s,s:[],s:I,s:i,s:s,s:s,s:i,s:i,s:i,s:s}",
+                                     "v", 1, "id", id, "tenant", "t", "matchers",
+                                     "starts_ms", (json_int_t)w->ms, "ends_ms", 0,
+                                     "author", "ann", "reason", "", "created_ms", 1,
+                                     "updated_ms", 1, "duration_s", 1, "zone", "UTC"),
+                           given);
+    json_object_set(w->windows[maintenance], id, s);
+    world_give_silence(w, maintenance, s, in);
+    json_decref(s);
 }
 
 /* "alarm": n instead of "id": the alarm of the n-th log record (from 1). */
