@@ -44,6 +44,10 @@ struct cli_options {
     long limit;             /* --limit */
     const char *duration;   /* --for, a duration */
     const char *comment;    /* --comment */
+    const char *starts;     /* --starts, a time */
+    const char *entity;     /* --entity type/id */
+    const char *zone;       /* --zone, a time zone */
+    const char *repeat;     /* --repeat day, week:mon,.., month:n */
     const char *owner;      /* --owner */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
@@ -68,6 +72,9 @@ int cli_definition_why(const struct cli_options *o); /* of o->definition */
 /* Is it one of the things people do to alarms? */
 bool cli_alarm_can(const char *verb);
 int cli_alarm_operate(const struct cli_options *o, const char *verb, int n, char **ids);
+/* words: what follows the verb. */
+int cli_silence(const struct cli_options *o, bool maintenance, const char *verb, int n,
+                char **words);
 int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
 int cli_series_list(const struct cli_options *o);

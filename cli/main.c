@@ -33,6 +33,14 @@ static const char usage[] =
     "  alarm shelve ID...          nobody is told for some time (--for 2h, --comment "
     "TEXT)\n"
     "  alarm unshelve ID...        take that back\n"
+    "  silence add MATCHER...      nobody is told of what matches: host=h1, "
+    "severity=~LOW|MEDIUM\n"
+    "                              (--for 2h, --starts TIME, --comment TEXT)\n"
+    "  silence list, expire ID...  all of them; end some\n"
+    "  maintenance add MATCHER...  the same, for work that is planned (--entity "
+    "TYPE/ID, --zone Z,\n"
+    "                              --repeat day, week:mon,thu, month:1)\n"
+    "  maintenance list, end ID... all of them; end some\n"
     "  metric list                 series (--name, --dim k=v, --limit)\n"
     "  metric query NAME           samples of the last 10 minutes\n"
     "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
@@ -101,6 +109,10 @@ enum {
     OPT_FOR,
     OPT_COMMENT,
     OPT_OWNER,
+    OPT_STARTS,
+    OPT_ENTITY,
+    OPT_ZONE,
+    OPT_REPEAT,
     OPT_DIM,
     OPT_DRY_RUN,
     OPT_MERGE,
@@ -137,6 +149,10 @@ static const struct option longs[] = {
     {"for", required_argument, NULL, OPT_FOR},
     {"comment", required_argument, NULL, OPT_COMMENT},
     {"owner", required_argument, NULL, OPT_OWNER},
+    {"starts", required_argument, NULL, OPT_STARTS},
+    {"entity", required_argument, NULL, OPT_ENTITY},
+    {"zone", required_argument, NULL, OPT_ZONE},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
     {"dim", required_argument, NULL, OPT_DIM},
     {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"merge", no_argument, NULL, OPT_MERGE},
@@ -223,6 +239,10 @@ static int set_option(struct cli_options *o, int option)
     case OPT_FOR: o->duration = optarg; break;
     case OPT_COMMENT: o->comment = optarg; break;
     case OPT_OWNER: o->owner = optarg; break;
+    case OPT_STARTS: o->starts = optarg; break;
+    case OPT_ENTITY: o->entity = optarg; break;
+    case OPT_ZONE: o->zone = optarg; break;
+    case OPT_REPEAT: o->repeat = optarg; break;
     case OPT_DIM:
         if (o->n_dims == sizeof(o->dims) / sizeof(o->dims[0]))
             return wrong("too many --dim at", optarg);
@@ -330,6 +350,8 @@ static int dispatch(const struct cli_options *o, int n, char **words)
                      : wrong("test wants scenario files, got", "none");
     if (strcmp(noun, "alarm") == 0)
         return dispatch_alarm(o, n, words, verb);
+    if (strcmp(noun, "silence") == 0 || strcmp(noun, "maintenance") == 0)
+        return cli_silence(o, noun[0] == 'm', verb, n > 2 ? n - 2 : 0, words + 2);
     if (strcmp(noun, "metric") == 0)
         return dispatch_metric(o, n, words, verb);
     if (strcmp(noun, "token") == 0)

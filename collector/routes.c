@@ -19,6 +19,7 @@
 #include "collector/query.h"
 #include "collector/router.h"
 #include "collector/series_api.h"
+#include "collector/silences_api.h"
 #include "collector/status_api.h"
 #include "collector/token.h"
 #include "collector/why_api.h"
@@ -88,6 +89,20 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
     {"GET",    "/v1/alarms/{id}/why",                   READ,  QUERY, collector_alarm_why_get},
     {"GET",    "/v1/alarm-definitions/{id}/why",        READ,  QUERY, collector_definition_why_get},
+    {"GET",    "/v1/silences",                          READ,  QUERY, collector_silences_get},
+    {"POST",   "/v1/silences",                          WRITE, WAITS, collector_silences_post},
+    {"GET",    "/v1/silences/{id}",                     READ,  QUERY, collector_silence_get},
+    {"PUT",    "/v1/silences/{id}",                     WRITE, WAITS, collector_silence_put_one},
+    {"DELETE", "/v1/silences/{id}",                     WRITE, WAITS, collector_silence_delete},
+    {"GET",    "/v1/maintenance",                       READ,  QUERY, collector_maintenances_get},
+    {"POST",   "/v1/maintenance",                       WRITE, WAITS, collector_maintenances_post},
+    {"GET",    "/v1/maintenance/{id}",                  READ,  QUERY, collector_maintenance_get},
+    {"PUT",    "/v1/maintenance/{id}",                  WRITE, WAITS, collector_maintenance_put},
+    {"DELETE", "/v1/maintenance/{id}",                  WRITE, WAITS, collector_maintenance_delete},
+    {"GET",    "/api/v2/silences",                      READ,  QUERY, collector_am_silences_get},
+    {"POST",   "/api/v2/silences",                      WRITE, WAITS, collector_am_silences_post},
+    {"GET",    "/api/v2/silence/{id}",                  READ,  QUERY, collector_am_silence_get},
+    {"DELETE", "/api/v2/silence/{id}",                  WRITE, WAITS, collector_am_silence_delete},
     {"POST",   "/v1/alarms/actions",                    WRITE, WAITS, collector_operate_many},
     {"POST",   "/v1/alarms/{id}/ack",                   WRITE, WAITS, collector_operate_ack},
     {"POST",   "/v1/alarms/{id}/unack",                 WRITE, WAITS, collector_operate_unack},

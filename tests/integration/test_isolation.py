@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 
-from collector_kit import ISO0, Correlator, now_ms
+from collector_kit import ISO0, Correlator, iso, now_ms
 from conftest import ROOT, to_yaml, wait_for
 
 A, B = "tenant-a", "tenant-b"
@@ -99,6 +99,15 @@ def definition(name):
             "alarm_actions": [], "undetermined_actions": []}
 
 
+def silence(name):
+    return {"matchers": ["host=" + name], "for": "1h", "reason": name}
+
+
+def am_silence(name):
+    return {"matchers": [{"name": "host", "value": name, "isRegex": False}], "comment": name,
+            "startsAt": "2026-01-01T00:00:00Z", "endsAt": iso(now_ms() + 3600000), "createdBy": "x"}
+
+
 def method(name):
     return {"name": "n." + name, "type": "EMAIL", "address": name + "@example.org", "period": 0}
 
@@ -145,6 +154,20 @@ CASES = {
     ("PATCH", "/v2.0/alarms/{id}"): {"body": lambda n: {"lifecycle_state": n}, "id": "alarm"},
     ("DELETE", "/v2.0/alarms/{id}"): {"id": "alarm"},
     ("GET", "/v2.0/alarms/{id}/state-history"): {"get": [""], "id": "alarm"},
+    ("GET", "/v1/silences"): {"get": [""]},
+    ("POST", "/v1/silences"): {"body": silence},
+    ("GET", "/v1/silences/{id}"): {"get": [""], "id": "silence"},
+    ("PUT", "/v1/silences/{id}"): {"body": silence, "id": "silence"},
+    ("DELETE", "/v1/silences/{id}"): {"id": "silence"},
+    ("GET", "/v1/maintenance"): {"get": [""]},
+    ("POST", "/v1/maintenance"): {"body": silence},
+    ("GET", "/v1/maintenance/{id}"): {"get": [""], "id": "maintenance"},
+    ("PUT", "/v1/maintenance/{id}"): {"body": silence, "id": "maintenance"},
+    ("DELETE", "/v1/maintenance/{id}"): {"id": "maintenance"},
+    ("GET", "/api/v2/silences"): {"get": [""]},
+    ("POST", "/api/v2/silences"): {"body": am_silence},
+    ("GET", "/api/v2/silence/{id}"): {"get": [""], "id": "silence"},
+    ("DELETE", "/api/v2/silence/{id}"): {"id": "silence"},
     ("POST", "/v1/alarms/actions"): {"body": lambda n: {
         "action": "comment", "ids": [NOBODY], "comment": n}},
     ("POST", "/v1/alarms/{id}/ack"): {"body": lambda n: {"comment": n}, "id": "alarm"},
@@ -250,14 +273,17 @@ class World:
                 assert a.status in (200, 202, 204), (key, a)
         d = self.call(("POST", "/v2.0/alarm-definitions"), who, needle=n)
         m = self.call(("POST", "/v2.0/notification-methods"), who, needle=n)
-        assert d.status == 201 and m.status == 201, (d, m)
+        s = self.call(("POST", "/v1/silences"), who, needle=n)
+        w = self.call(("POST", "/v1/maintenance"), who, needle=n)
+        assert {x.status for x in (d, m, s, w)} == {201}, (d, m, s, w)
         alarm = self.correlator.alarm("ALARM", tenant, name=n, host=n, definition_id=d.json["id"],
                                       group={"host": n}, metrics=[
                                           {"name": "cpu", "dimensions": {"host": n}}])
         self.correlator.transition(alarm["id"], "OK")
         self.correlator.transition(alarm["id"], "ALARM")
         self.correlator.journal(alarm["id"], tenant, n)
-        ids = {"definition": d.json["id"], "method": m.json["id"], "alarm": alarm["id"], "label": "host"}
+        ids = {"definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
+               "maintenance": w.json["id"], "alarm": alarm["id"], "label": "host"}
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids
 

@@ -4,7 +4,7 @@ ends by itself, and that a killed correlator forgets nothing."""
 import json
 
 import pytest
-from collector_kit import now_ms
+from collector_kit import iso, now_ms
 from conftest import wait_for
 from test_cli import FAILED, Hale, USAGE
 
@@ -155,3 +155,121 @@ def test_many_at_once_and_the_command_line(house):
     hale("alarm", "ack", "nothing", code=FAILED)
     for wrong in (("ack",), ("comment", ids[0]), ("assign", ids[0]), ("unack", ids[0], "--for", "1h")):
         hale("alarm", *wrong, code=USAGE)
+
+
+# --- silences and maintenance -----------------------------------------------------------------------
+
+def suppressed(house, alarm):
+    return [m["kind"] for m in house.life(alarm).get("suppressed_by", [])]
+
+
+def announced(house, alarm):
+    """The states that those outside were told, in order."""
+    return [r["alarm"]["state"] for r in house.log() if r["alarm"]["id"] == alarm and told(r)]
+
+
+def test_a7_silence(house):
+    """Told of the alarm, then silenced: whoever got the raise gets the clear; then nothing, until
+    it ends. The correlator is killed in the middle."""
+    a, b = house.raised("h1"), house.raised("h2")
+    body = {"matchers": ["host=~h1|x", {"name": "severity", "op": "!=", "value": "LOW"}],
+            "for": "1h", "reason": "cable"}
+    s = house.post("/v1/silences", body, 201)
+    assert s["state"] == "active" and s["reason"] == "cable" and s["ends_ms"] - s["starts_ms"] == 3600000
+    wait_for(lambda: suppressed(house, a) == ["silence"], 20, "the silence of h1")
+    assert suppressed(house, b) == []
+    row = [r for r in house.log() if r.get("op") == "silence"][0]
+    assert row["by"] == s["author"] and not told(row)
+    house.cleared("h1")
+    house.stack.kill9("correlator")
+    house.stack.restart("correlator")
+    house.raised("h1")
+    assert announced(house, a) == ["ALARM", "OK"]
+    house.stack.http("DELETE", "/v1/silences/" + s["id"])
+    wait_for(lambda: suppressed(house, a) == [], 20, "the end of the silence")
+    assert announced(house, a) == ["ALARM", "OK", "ALARM"]
+    assert house.stack.http("GET", "/v1/silences/" + s["id"]).json["state"] == "expired"
+    assert house.stack.http("DELETE", "/v1/silences/" + s["id"]).status == 204
+    assert house.stack.http("GET", "/v1/silences/" + s["id"]).status == 404
+    assert house.stack.http("GET", "/v1/silences").json == {"elements": []}
+    for bad in ({}, {"matchers": ["host=~.*"], "for": "1h"}, {"matchers": ["host=h1"]},
+                {"matchers": ["host=h1"], "for": "1h", "x": 1}, []):
+        house.post("/v1/silences", bad, 422)
+    assert house.stack.http("PUT", "/v1/silences/" + s["id"], body).status == 404
+
+
+def test_a6_maintenance(house):
+    """A window ends while the alarm is active: one raise. Cleared inside: nothing. Two overlap: the
+    last one counts."""
+    long = house.post("/v1/maintenance", {"matchers": ["host=~h."], "for": "1h",
+                                          "zone": "Europe/Berlin", "repeat": {"every": "day"}}, 201)
+    short = house.post("/v1/maintenance", {"matchers": ["host=h1"], "for": "1h"}, 201)
+    assert long["zone"] == "Europe/Berlin" and long["state"] == "active"
+    house.event("h3")
+    a, b = house.raised("h1"), house.raised("h2")
+    wait_for(lambda: len(suppressed(house, a)) == 2, 20, "both windows")
+    house.cleared("h2")
+    house.stack.http("DELETE", "/v1/maintenance/" + short["id"])
+    wait_for(lambda: len(suppressed(house, a)) == 1, 20, "the end of one window")
+    house.stack.kill9("correlator")
+    house.stack.restart("correlator")
+    assert announced(house, a) == announced(house, b) == []
+    house.stack.http("DELETE", "/v1/maintenance/" + long["id"])
+    wait_for(lambda: suppressed(house, a) == [], 20, "the end of the other")
+    assert announced(house, a) == ["ALARM"] and announced(house, b) == []
+    assert house.cleared("h1") and announced(house, a) == ["ALARM", "OK"]
+    for bad in ({"for": "1h"}, {"matchers": ["a=b"]}, {"entity": "x", "for": "1h"},
+                {"matchers": ["a=b"], "for": "1h", "zone": "Mars/Base"}):
+        house.post("/v1/maintenance", bad, 422)
+
+
+def test_a_silence_ends_by_itself(house):
+    s = house.post("/v1/silences", {"matchers": ["host=h1"], "for": "2s"}, 201)
+    a = house.raised("h1")
+    if s["ends_ms"] > now_ms():
+        assert announced(house, a) == [] or not suppressed(house, a)
+    wait_for(lambda: announced(house, a) == ["ALARM"], 20, "the end of the silence")
+    # One that is to come.
+    later = house.post("/v1/silences", {"matchers": ["host=h1"], "starts": now_ms() + 1000,
+                                        "for": "1h"}, 201)
+    assert later["state"] == "pending"
+    wait_for(lambda: suppressed(house, a) == ["silence"], 20, "its beginning")
+
+
+def test_windows_on_the_command_line(house):
+    hale = Hale(house.stack)
+    sid = hale("silence", "add", "host=h1", "severity!=LOW", "--for", "1h", "--comment",
+               "work").strip()
+    assert house.stack.http("GET", "/v1/silences/" + sid).json["reason"] == "work"
+    listed = hale("silence", "list")
+    assert "host=h1 severity!=LOW" in listed and "active" in listed
+    mid = hale("maintenance", "add", "--entity", "host/c1", "--for", "2h", "--starts",
+               "2026-01-01T22:00", "--zone", "Europe/Berlin", "--repeat", "week:mon,thu").strip()
+    got = house.stack.http("GET", "/v1/maintenance/" + mid).json
+    assert got["repeat"] == {"every": "week", "days": ["mon", "thu"]}
+    assert got["starts_ms"] == 1767301200000 and got["entity"] == "host/c1"
+    assert "host/c1" in hale("maintenance", "list")
+    hale("maintenance", "end", mid)
+    hale("silence", "expire", sid)
+    assert "expired" in hale("silence", "list")
+    hale("silence", "expire", "nothing", code=FAILED)
+    hale("silence", "add", "host=h1", code=USAGE)
+    hale("silence", "add", "--for", "1h", code=USAGE)
+    hale("maintenance", "expire", code=USAGE)
+    hale("silence", "add", "host=~(", "--for", "1h", code=FAILED)
+
+
+def test_alertmanagers_form(house):
+    """The bodies that amtool sends and reads."""
+    body = {"matchers": [{"name": "host", "value": "h.", "isRegex": True, "isEqual": True}],
+            "startsAt": "2026-01-01T00:00:00.000Z", "endsAt": iso(now_ms() + 3600000),
+            "createdBy": "somebody", "comment": "why"}
+    sid = house.post("/api/v2/silences", body)["silenceID"]
+    got = house.stack.http("GET", "/api/v2/silence/" + sid).json
+    assert got["matchers"] == body["matchers"] and got["status"] == {"state": "active"}
+    assert got["comment"] == "why" and got["createdBy"] != "somebody"
+    assert [s["id"] for s in house.stack.http("GET", "/api/v2/silences").json] == [sid]
+    assert house.post("/api/v2/silences", dict(body, id=sid, comment="other"))["silenceID"] == sid
+    assert house.stack.http("GET", "/api/v2/silence/" + sid).json["comment"] == "other"
+    assert house.stack.http("DELETE", "/api/v2/silence/" + sid).status == 200
+    assert house.stack.http("GET", "/api/v2/silence/" + sid).json["status"] == {"state": "expired"}
