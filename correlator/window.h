@@ -24,11 +24,11 @@ struct cor_window {
     enum cor_mute_kind kind; /* SILENCE or MAINTENANCE */
     bool on;
     struct cor_due due;
-    struct cor_bucket *bucket; /* of the index, where it is; NULL: nowhere */
+    struct cor_condition *bucket; /* of the index, where it is; NULL: nowhere */
 };
 struct cor_windows {
     struct hale_map *by_id; /* kind, id -> struct cor_window */
-    struct hale_map *index; /* tenant and condition -> struct cor_bucket */
+    struct hale_map *index; /* tenant and condition -> struct cor_condition */
 };
 
 bool cor_windows_init(struct cor_windows *w);

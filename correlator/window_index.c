@@ -9,7 +9,7 @@
 
 #define LABELS_MAX 256
 
-struct cor_bucket {
+struct cor_condition {
     size_t n, cap;
     struct cor_window **v;
 };
@@ -170,9 +170,9 @@ static const struct hale_matcher *equality(const struct hale_silence *s)
     return NULL;
 }
 
-static struct cor_bucket *bucket_of(struct correlator_engine *e, struct hale_str key)
+static struct cor_condition *bucket_of(struct correlator_engine *e, struct hale_str key)
 {
-    struct cor_bucket *b = hale_map_get(e->windows.index, key);
+    struct cor_condition *b = hale_map_get(e->windows.index, key);
     if (b != NULL)
         return b;
     b = cor_got(e, calloc(1, sizeof(*b)));
@@ -196,7 +196,7 @@ bool cor_window_enter(struct correlator_engine *e, struct cor_window *w)
 {
     HALE_ASSERT(w->bucket == NULL);
     key_of_window(e, w);
-    struct cor_bucket *b =
+    struct cor_condition *b =
         e->scratch.failed ? cor_got(e, NULL) : bucket_of(e, hale_buf_str(&e->scratch));
     if (b == NULL)
         return false;
@@ -216,7 +216,7 @@ bool cor_window_enter(struct correlator_engine *e, struct cor_window *w)
 
 void cor_window_leave(struct correlator_engine *e, struct cor_window *w)
 {
-    struct cor_bucket *b = w->bucket;
+    struct cor_condition *b = w->bucket;
     if (b == NULL)
         return;
     size_t i = 0;
@@ -236,7 +236,7 @@ ask(struct correlator_engine *e, struct cor_labels *l, struct hale_str name,
     void (*each)(struct correlator_engine *e, struct cor_window *w, void *arg), void *arg)
 {
     key_of(&e->scratch, l->tenant, name, value);
-    struct cor_bucket *b =
+    struct cor_condition *b =
         e->scratch.failed ? NULL
                           : hale_map_get(e->windows.index, hale_buf_str(&e->scratch));
     for (size_t i = 0; b != NULL && i < b->n; i++) {
@@ -262,7 +262,7 @@ void cor_windows_each(struct correlator_engine *e, struct cor_labels *l,
 
 static void bucket_free(void *bucket)
 {
-    struct cor_bucket *b = bucket;
+    struct cor_condition *b = bucket;
     free(b->v);
     free(b);
 }
