@@ -261,16 +261,49 @@ static const struct {
     {HALE_PROMQL_FN_INCREASE, "rate", HALE_PROMQL_AGG_SUM},
 };
 
+/* quantile_over_time(0.95, m[5m]), predict_linear(m[1h], 3600) */
+static bool add_of_range(struct map *m, NODE n)
+{
+    bool quantile = n->function == HALE_PROMQL_FN_QUANTILE_OVER_TIME;
+    NODE range = n->args[quantile ? 1 : 0], number = n->args[quantile ? 0 : 1];
+    int64_t s = range->range_ms / 1000;
+    double v;
+    if (range->range_ms % 1000 != 0 || s == 0 || !fold(number, &v))
+        return no(m, "a range of whole seconds and a number are wanted");
+    if (!quantile && (v < 1 || v > 2592000 || v > floor(v)))
+        return no(m,
+                  "predict_linear: whole seconds from 1 to 30 days have a counterpart");
+    hale_buf_add_c(out(m), quantile ? "percentile(" : "forecast(");
+    if (!add_selector(m, range))
+        return false;
+    hale_buf_add_c(out(m), ", ");
+    if (quantile && !add_number(m, v * 100))
+        return false;
+    if (quantile)
+        hale_buf_add_c(out(m), ", ");
+    hale_buf_printf(out(m), "%lld", (long long)s);
+    if (!quantile)
+        hale_buf_printf(out(m), ", %lld", (long long)v);
+    hale_buf_add_char(out(m), ')');
+    needs(m, s);
+    m->rule->note = quantile ? "percentile: nearest rank, decided once a range"
+                             : "forecast: the median of slopes, not least squares";
+    return true;
+}
+
 static bool add_call(struct map *m, NODE n, int aggregate)
 {
     size_t i = 0;
+    if (aggregate < 0 && (n->function == HALE_PROMQL_FN_QUANTILE_OVER_TIME ||
+                          n->function == HALE_PROMQL_FN_PREDICT_LINEAR))
+        return add_of_range(m, n);
     if (n->function == HALE_PROMQL_FN_LAST_OVER_TIME && aggregate < 0)
         return add_last(m, n->args[0], n->args[0]->range_ms / 1000);
     while (i < sizeof(windows) / sizeof(windows[0]) && windows[i].function != n->function)
         i++;
     if (i == sizeof(windows) / sizeof(windows[0]))
-        return no(m, "this function has no counterpart; those of last, avg, min, max, "
-                     "sum, count _over_time, rate, increase, absent have");
+        return no(m, "this function has no counterpart; avg, min, max, sum, count, last, "
+                     "quantile _over_time, rate, increase, predict_linear, absent have");
     if (aggregate >= 0 && windows[i].aggregate != aggregate)
         return no(m, "over several series this is not what %s() of a group is",
                   windows[i].word);
@@ -423,7 +456,7 @@ static bool add_absent(struct map *m, NODE n)
 {
     bool over = n->function == HALE_PROMQL_FN_ABSENT_OVER_TIME;
     NODE selector = n->args[0];
-    int64_t s = over ? selector->range_ms / 1000 : LOOKBACK_S;
+    int64_t s = over ? (selector->range_ms + 999) / 1000 : LOOKBACK_S;
     if (selector->kind != HALE_PROMQL_SELECTOR)
         return no(m, "absent() of anything but a metric has no counterpart");
     m->conditions++;
@@ -432,7 +465,8 @@ static bool add_absent(struct map *m, NODE n)
     if (!join(m, GROUP_LABELS, json_array()) || !add_selector(m, selector))
         return false;
     /* Absent for so long, and then for so long again: that is one time. */
-    hale_buf_printf(out(m), ", %lld)", (long long)((s > 0 ? s : 1) + m->rule->for_s));
+    s += m->rule->for_s;
+    hale_buf_printf(out(m), ", %lld)", (long long)s);
     return m->rule->keep_s == 0 || no(m, "absent() with keep_firing_for");
 }
 

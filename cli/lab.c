@@ -289,7 +289,7 @@ enum hale_rc cli_lab_sample(struct cli_lab *lab, unsigned series, int64_t time_m
         thresholds_engine_sample(lab->thresholds, known, time_ms, value, lab->now_ms,
                                  lab->now_ms * 1000);
     if (lab_note(lab, rc) == HALE_OK && lab->subs.head < lab->subs.n)
-        rc = lab_correlator_turn(lab);
+        (void)lab_correlator_turn(lab); /* latches its failure */
     return lab->failed;
 }
 

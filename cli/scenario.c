@@ -129,45 +129,52 @@ enum hale_rc cli_scenario_texts(NODE node, json_t **out, struct hale_err *err)
     return HALE_OK;
 }
 
+static enum hale_rc list_json(NODE list, json_t **out, struct hale_err *err)
+{
+    enum hale_rc rc = HALE_OK;
+    *out = json_array();
+    for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(list); i++) {
+        json_t *item = NULL;
+        rc = cli_scenario_json(hale_yaml_item(list, i), &item, err);
+        if (rc != HALE_OK)
+            json_decref(item);
+        else if (json_array_append_new(*out, item) != 0)
+            rc = no_memory(err);
+    }
+    return rc;
+}
+
+static enum hale_rc map_json(NODE map, json_t **out, struct hale_err *err)
+{
+    enum hale_rc rc = HALE_OK;
+    *out = json_object();
+    for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(map); i++) {
+        struct hale_str key;
+        json_t *item = NULL;
+        rc = cli_scenario_json(hale_yaml_pair(map, i, &key, NULL), &item, err);
+        char *name = strndup(key.p != NULL ? key.p : "", key.len);
+        if (rc != HALE_OK || name == NULL)
+            json_decref(item);
+        else if (json_object_set_new(*out, name, item) != 0)
+            rc = no_memory(err);
+        if (name == NULL)
+            rc = no_memory(err);
+        free(name);
+    }
+    return rc;
+}
+
 enum hale_rc cli_scenario_json(NODE node, json_t **out, struct hale_err *err)
 {
-    struct hale_str text = hale_yaml_text(node), key;
-    enum hale_rc rc = HALE_OK;
+    struct hale_str text = hale_yaml_text(node);
     switch (hale_yaml_kind(node)) {
-    case HALE_YAML_NULL: *out = json_null(); break;
-    case HALE_YAML_SCALAR:
-        *out = json_stringn(text.p != NULL ? text.p : "", text.len);
-        break;
-    case HALE_YAML_LIST:
-        *out = json_array();
-        for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(node); i++) {
-            json_t *item = NULL;
-            rc = cli_scenario_json(hale_yaml_item(node, i), &item, err);
-            if (rc != HALE_OK)
-                json_decref(item);
-            else if (json_array_append_new(*out, item) != 0)
-                rc = no_memory(err);
-        }
-        break;
-    case HALE_YAML_MAP:
-        *out = json_object();
-        for (size_t i = 0; rc == HALE_OK && i < hale_yaml_count(node); i++) {
-            json_t *item = NULL;
-            rc = cli_scenario_json(hale_yaml_pair(node, i, &key, NULL), &item, err);
-            char *name = strndup(key.p != NULL ? key.p : "", key.len);
-            if (rc != HALE_OK || name == NULL)
-                json_decref(item);
-            else if (json_object_set_new(*out, name, item) != 0)
-                rc = no_memory(err);
-            if (name == NULL)
-                rc = no_memory(err);
-            free(name);
-        }
-        break;
+    case HALE_YAML_NULL: *out = json_null(); return HALE_OK;
+    case HALE_YAML_LIST: return list_json(node, out, err);
+    case HALE_YAML_MAP: return map_json(node, out, err);
+    case HALE_YAML_SCALAR: break;
     }
-    if (rc == HALE_OK && *out == NULL)
-        return hale_yaml_error(node, err, "the text is not UTF-8");
-    return rc;
+    *out = json_stringn(text.p != NULL ? text.p : "", text.len);
+    return *out != NULL ? HALE_OK : hale_yaml_error(node, err, "the text is not UTF-8");
 }
 
 void cli_alarm_ref_fini(struct cli_alarm_ref *ref)

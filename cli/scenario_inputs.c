@@ -378,7 +378,7 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
                            struct cli_op *op, struct hale_err *err)
 {
     int said = (raw->restart != NULL) + (raw->define != NULL) + (raw->undefine != NULL) +
-               (raw->delete != NULL);
+               (raw->delete != NULL) + (raw->topology != NULL);
     NODE command = NULL;
     for (unsigned i = 0; i < 6; i++) {
         if (raw->command[i] == NULL)
@@ -390,7 +390,7 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
     if (said != 1)
         return hale_yaml_error(map, err,
                                "one command is wanted here: restart, define, "
-                               "undefine, ack, unack, assign, comment, shelve, "
+                               "undefine, topology, ack, unack, assign, comment, shelve, "
                                "unshelve or delete");
     if (raw->restart != NULL)
         return read_restart(raw->restart, op, err);

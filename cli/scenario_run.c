@@ -434,6 +434,8 @@ static enum hale_rc play(struct run *r, struct hale_err *err)
     while (rc == HALE_OK && (i < s->n_inputs || check != INT64_MAX)) {
         int64_t at = i < s->n_inputs ? s->inputs[i].at_ms : INT64_MAX;
         at = check < at ? check : at;
+        if (at > s->length_ms)
+            break;
         rc = cli_lab_advance(r->lab, s->start_ms + at);
         for (; rc == HALE_OK && i < s->n_inputs && s->inputs[i].at_ms == at; i++)
             rc = give(r, &s->inputs[i], err);
@@ -499,9 +501,8 @@ enum hale_rc cli_scenario_run(const struct cli_scenario *s, bool timeline,
     *out = (struct cli_verdict){.expected = s->n_expects, .inputs = s->n_inputs};
     hale_buf_init(&out->text, TEXT_BYTES);
     hale_buf_init(&out->timeline, TIMELINE_BYTES);
-    r.lab = r.series != NULL ? cli_lab_new(&conf) : NULL;
-    enum hale_rc rc = r.lab != NULL ? prepare(&r, err)
-                                    : hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    r.lab = cli_lab_new(&conf);
+    enum hale_rc rc = r.lab != NULL && r.series != NULL ? prepare(&r, err) : HALE_E_NOMEM;
     if (rc == HALE_OK)
         rc = play(&r, err);
     if (rc == HALE_OK && r.nomem)

@@ -260,6 +260,10 @@ enum hale_rc cli_scenario_wants(struct cli_scenario *s, NODE list, struct hale_e
         rc = read_expect(hale_yaml_item(list, i), &s->expects[s->n_expects++], err);
     if (rc == HALE_OK && s->length_ms == 0)
         s->length_ms = end_of(s);
+    for (unsigned i = 0; rc == HALE_OK && i < s->n_expects; i++)
+        if (s->expects[i].at_ms > s->length_ms)
+            rc = hale_yaml_error(hale_yaml_item(list, i), err,
+                                 "this lies behind the scenario's length");
     return rc;
 }
 
