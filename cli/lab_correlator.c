@@ -18,11 +18,30 @@ static void on_log(void *arg, const struct hale_log_record *r)
         (void)lab_push(lab, &lab->logs, hale_buf_str(&lab->scratch));
 }
 
+/* A field as a key of a JSON object, where NUL ends it; no field has an \x01. */
+#define KEY_NUL '\x01'
+
+static char *key_of(struct hale_str field)
+{
+    char *key = malloc(field.len + 1);
+    for (size_t i = 0; key != NULL && i < field.len; i++)
+        key[i] = field.p[i] == '\0' ? KEY_NUL : field.p[i];
+    if (key != NULL)
+        key[field.len] = '\0';
+    return key;
+}
+
+static void field_of(char *key, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        key[i] = key[i] == KEY_NUL ? '\0' : key[i];
+}
+
 static void on_put(void *arg, enum correlator_table table, struct hale_str field,
                    struct hale_str value)
 {
     struct cli_lab *lab = arg;
-    char *key = strndup(field.p, field.len);
+    char *key = key_of(field);
     if (key == NULL || json_object_set_new(lab->tables[table], key,
                                            json_stringn(value.p, value.len)) != 0)
         (void)lab_note(lab, HALE_E_NOMEM);
@@ -32,7 +51,7 @@ static void on_put(void *arg, enum correlator_table table, struct hale_str field
 static void on_del(void *arg, enum correlator_table table, struct hale_str field)
 {
     struct cli_lab *lab = arg;
-    char *key = strndup(field.p, field.len);
+    char *key = key_of(field);
     if (key == NULL)
         (void)lab_note(lab, HALE_E_NOMEM);
     else
@@ -66,18 +85,30 @@ static enum hale_rc load_definitions(struct cli_lab *lab)
     return rc;
 }
 
+static enum hale_rc load_row(struct cli_lab *lab, enum correlator_table table,
+                             const char *key, const json_t *value)
+{
+    const struct hale_str text = {json_string_value(value), json_string_length(value)};
+    size_t len = strlen(key);
+    char *field = strdup(key);
+    if (field == NULL)
+        return HALE_E_NOMEM;
+    field_of(field, len);
+    enum hale_rc rc = correlator_engine_load(lab->correlator, table,
+                                             (struct hale_str){field, len}, text);
+    free(field);
+    return rc;
+}
+
 static enum hale_rc load_table(struct cli_lab *lab, enum correlator_table table)
 {
-    const char *field;
+    const char *key;
     json_t *value;
     enum hale_rc rc = HALE_OK;
     json_t *rows = json_copy(lab->tables[table]); /* loading may change the table */
-    json_object_foreach (rows, field, value) {
+    json_object_foreach (rows, key, value)
         if (rc == HALE_OK)
-            rc = correlator_engine_load(
-                lab->correlator, table, hale_str_from(field),
-                (struct hale_str){json_string_value(value), json_string_length(value)});
-    }
+            rc = load_row(lab, table, key, value);
     json_decref(rows);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "cli/definitions.h"
 #include "correlator/conf.h"
@@ -127,6 +128,43 @@ enum hale_rc cli_scenario_texts(NODE node, json_t **out, struct hale_err *err)
             return hale_yaml_error(item, err, "a text is wanted here");
     }
     return HALE_OK;
+}
+
+static enum hale_rc number_text(json_t *text, int64_t n, struct hale_err *err)
+{
+    const char *p = json_string_value(text), *mark;
+    struct hale_buf b;
+    if (strstr(p, "${n}") == NULL)
+        return HALE_OK;
+    hale_buf_init(&b, 65536);
+    while ((mark = strstr(p, "${n}")) != NULL) {
+        hale_buf_add(&b, p, (size_t)(mark - p));
+        hale_buf_printf(&b, "%lld", (long long)n);
+        p = mark + strlen("${n}");
+    }
+    hale_buf_add_c(&b, p);
+    enum hale_rc rc =
+        !b.failed && json_string_set(text, b.p) == 0 ? HALE_OK : no_memory(err);
+    hale_buf_fini(&b);
+    return rc;
+}
+
+enum hale_rc cli_scenario_number(json_t *value, int64_t n, struct hale_err *err)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    enum hale_rc rc = HALE_OK;
+    if (json_is_string(value))
+        return number_text(value, n, err);
+    if (json_is_array(value)) {
+        json_array_foreach (value, i, item)
+            rc = rc == HALE_OK ? cli_scenario_number(item, n, err) : rc;
+    } else {
+        json_object_foreach (value, key, item)
+            rc = rc == HALE_OK ? cli_scenario_number(item, n, err) : rc;
+    }
+    return rc;
 }
 
 static enum hale_rc list_json(NODE list, json_t **out, struct hale_err *err)

@@ -21,6 +21,7 @@
 
 #define CLI_SCENARIO_LENGTH_MAX_MS INT64_C(31622400000) /* 366 days */
 #define CLI_SCENARIO_INPUTS_MAX    5000000
+#define CLI_SCENARIO_REPEAT_MAX    10000
 
 /* The name of an alarm: definition (of events: the type) and part of its group. */
 struct cli_alarm_ref {
@@ -136,6 +137,11 @@ void cli_scenario_wants_fini(struct cli_scenario *s);
 enum hale_rc cli_scenario_topology(struct cli_scenario *s,
                                    const struct hale_yaml_node *entities,
                                    struct hale_err *err);
+/* The update of a command. */
+enum hale_rc cli_scenario_update(struct cli_scenario *s, const struct hale_yaml_node *map,
+                                 int64_t at_ms, json_t **out, struct hale_err *err);
+/* "${n}" in every text becomes the number. */
+enum hale_rc cli_scenario_number(json_t *value, int64_t n, struct hale_err *err);
 /* A node as JSON, in which every scalar is a text. */
 enum hale_rc cli_scenario_json(const struct hale_yaml_node *node, json_t **out,
                                struct hale_err *err);

@@ -8,7 +8,6 @@
 #include "cli/lab.h"
 #include "cli/scenario.h"
 #include "cli/values.h"
-#include "model/topology.h"
 
 typedef const struct hale_yaml_node *NODE;
 
@@ -50,7 +49,7 @@ static enum hale_rc add_input(struct cli_scenario *s, NODE where, struct cli_inp
 
 struct raw_series {
     char *metric, *values;
-    int64_t start_ms, interval_ms, delay_ms;
+    int64_t start_ms, interval_ms, delay_ms, repeat;
     NODE dimensions, samples;
 };
 static const struct hale_conf_field series_fields[] = {
@@ -58,6 +57,8 @@ static const struct hale_conf_field series_fields[] = {
         "metric name"),
     ROW(raw_series, "dimensions", HALE_CONF_NODE, dimensions, false, NULL, 0, 0, NULL,
         "key: value"),
+    ROW(raw_series, "repeat", HALE_CONF_INT, repeat, false, "1", 1,
+        CLI_SCENARIO_REPEAT_MAX, NULL, "so many, with ${n} in dimensions from 1 on"),
     ROW(raw_series, "start", HALE_CONF_DURATION, start_ms, false, "0s", 0, TIME_MAX, NULL,
         "time of the first value"),
     ROW(raw_series, "interval", HALE_CONF_DURATION, interval_ms, false, NULL, 1, TIME_MAX,
@@ -118,27 +119,34 @@ static enum hale_rc add_samples(struct cli_scenario *s, const struct raw_series 
     return rc;
 }
 
+static enum hale_rc read_one_series(struct cli_scenario *s, NODE map,
+                                    const struct raw_series *raw, int64_t n,
+                                    struct hale_err *err)
+{
+    struct cli_scenario_series *to = &s->series[s->n_series++];
+    to->line = hale_yaml_line(map);
+    to->metric = strdup(raw->metric);
+    enum hale_rc rc = to->metric != NULL
+                          ? cli_scenario_map(raw->dimensions, &to->dimensions, err)
+                          : no_memory(err);
+    if (rc == HALE_OK)
+        rc = cli_scenario_number(to->dimensions, n, err);
+    if (rc == HALE_OK && (raw->values != NULL) == (raw->samples != NULL))
+        return hale_yaml_error(map, err, "either values or samples are wanted");
+    if (rc == HALE_OK && raw->values != NULL)
+        return add_values(s, raw, s->n_series - 1, map, err);
+    return rc == HALE_OK ? add_samples(s, raw, s->n_series - 1, err) : rc;
+}
+
 static enum hale_rc read_series(struct cli_scenario *s, NODE map, int64_t interval_ms,
                                 struct hale_err *err)
 {
     struct raw_series raw = {0};
-    struct cli_scenario_series *to = &s->series[s->n_series];
     enum hale_rc rc = hale_conf_read(map, series_fields, N_SERIES, &raw, err);
-    if (rc == HALE_OK) {
-        to->line = hale_yaml_line(map);
-        to->metric = raw.metric;
-        raw.metric = NULL;
-        s->n_series++;
-        rc = cli_scenario_map(raw.dimensions, &to->dimensions, err);
-    }
     if (raw.interval_ms == 0)
         raw.interval_ms = interval_ms;
-    if (rc == HALE_OK && (raw.values != NULL) == (raw.samples != NULL))
-        rc = hale_yaml_error(map, err, "either values or samples are wanted");
-    else if (rc == HALE_OK && raw.values != NULL)
-        rc = add_values(s, &raw, s->n_series - 1, map, err);
-    else if (rc == HALE_OK)
-        rc = add_samples(s, &raw, s->n_series - 1, err);
+    for (int64_t n = 1; rc == HALE_OK && n <= raw.repeat; n++)
+        rc = read_one_series(s, map, &raw, n, err);
     hale_conf_fini(series_fields, N_SERIES, &raw);
     return rc;
 }
@@ -147,7 +155,7 @@ static enum hale_rc read_series(struct cli_scenario *s, NODE map, int64_t interv
 
 struct raw_event {
     char *type;
-    int64_t at_ms, expires_ms;
+    int64_t at_ms, expires_ms, repeat;
     int severity, status;
     NODE dimensions, details;
 };
@@ -156,6 +164,8 @@ static const char *const statuses[] = {"raise", "clear", NULL};
 static const struct hale_conf_field event_fields[] = {
     ROW(raw_event, "at", HALE_CONF_DURATION, at_ms, true, NULL, 0, TIME_MAX, NULL,
         "when"),
+    ROW(raw_event, "repeat", HALE_CONF_INT, repeat, false, "1", 1,
+        CLI_SCENARIO_REPEAT_MAX, NULL, "so many, with ${n} in dimensions from 1 on"),
     ROW(raw_event, "type", HALE_CONF_STRING, type, true, NULL, 0, 0, NULL, "event type"),
     ROW(raw_event, "severity", HALE_CONF_ENUM, severity, false, "HIGH", 0, 0, severities,
         "how severe"),
@@ -170,32 +180,40 @@ static const struct hale_conf_field event_fields[] = {
 };
 #define N_EVENT (sizeof(event_fields) / sizeof(event_fields[0]))
 
+static enum hale_rc read_one_event(struct cli_scenario *s, NODE map,
+                                   const struct raw_event *raw, int64_t n,
+                                   struct hale_err *err)
+{
+    struct hale_event *ev = &s->events[s->n_events++];
+    ev->tenant = strdup(s->tenant);
+    ev->type = strdup(raw->type);
+    ev->severity = (enum hale_severity)raw->severity;
+    ev->clear = raw->status == 1;
+    ev->time_ms = s->start_ms + raw->at_ms;
+    ev->accepted_us = ev->time_ms * 1000;
+    ev->expires_ms = raw->expires_ms > 0 ? ev->time_ms + raw->expires_ms : 0;
+    if (ev->tenant == NULL || ev->type == NULL)
+        return no_memory(err);
+    enum hale_rc rc = cli_scenario_map(raw->dimensions, &ev->dimensions, err);
+    if (rc == HALE_OK)
+        rc = cli_scenario_number(ev->dimensions, n, err);
+    if (rc == HALE_OK)
+        rc = cli_scenario_map(raw->details, &ev->details, err);
+    if (rc != HALE_OK)
+        return rc;
+    return add_input(s, map,
+                     (struct cli_input){.at_ms = raw->at_ms,
+                                        .kind = CLI_INPUT_EVENT,
+                                        .index = s->n_events - 1},
+                     err);
+}
+
 static enum hale_rc read_event(struct cli_scenario *s, NODE map, struct hale_err *err)
 {
     struct raw_event raw = {0};
-    struct hale_event *ev = &s->events[s->n_events];
     enum hale_rc rc = hale_conf_read(map, event_fields, N_EVENT, &raw, err);
-    if (rc == HALE_OK) {
-        s->n_events++;
-        ev->tenant = strdup(s->tenant);
-        ev->type = raw.type;
-        raw.type = NULL;
-        ev->severity = (enum hale_severity)raw.severity;
-        ev->clear = raw.status == 1;
-        ev->time_ms = s->start_ms + raw.at_ms;
-        ev->accepted_us = ev->time_ms * 1000;
-        ev->expires_ms = raw.expires_ms > 0 ? ev->time_ms + raw.expires_ms : 0;
-        rc = ev->tenant != NULL ? cli_scenario_map(raw.dimensions, &ev->dimensions, err)
-                                : no_memory(err);
-    }
-    if (rc == HALE_OK)
-        rc = cli_scenario_map(raw.details, &ev->details, err);
-    if (rc == HALE_OK)
-        rc = add_input(s, map,
-                       (struct cli_input){.at_ms = raw.at_ms,
-                                          .kind = CLI_INPUT_EVENT,
-                                          .index = s->n_events - 1},
-                       err);
+    for (int64_t n = 1; rc == HALE_OK && n <= raw.repeat; n++)
+        rc = read_one_event(s, map, &raw, n, err);
     hale_conf_fini(event_fields, N_EVENT, &raw);
     return rc;
 }
@@ -298,81 +316,6 @@ static enum hale_rc read_restart(NODE node, struct cli_op *op, struct hale_err *
     return rc;
 }
 
-/* --- topology ---------------------------------------------------------------------- */
-
-/* Is it one that the correlator would take? */
-static enum hale_rc check_update(NODE where, const json_t *update, struct hale_err *err)
-{
-    struct hale_topology_update u;
-    struct hale_err why = {0};
-    char *text = json_dumps(update, JSON_COMPACT);
-    if (text == NULL)
-        return no_memory(err);
-    enum hale_rc rc = hale_topology_update_decode(hale_str_from(text), &u, &why);
-    free(text);
-    if (rc != HALE_OK)
-        return hale_yaml_error(where, err, "topology: %s", why.text);
-    hale_topology_update_fini(&u);
-    return HALE_OK;
-}
-
-static enum hale_rc frame(struct cli_scenario *s, NODE where, int64_t at_ms,
-                          json_t *update, struct hale_err *err)
-{
-    const char *key;
-    json_t *list, *entity;
-    size_t i;
-    json_object_foreach (update, key, list)
-        json_array_foreach (list, i, entity)
-            if (json_is_object(entity) && json_object_get(entity, "source") == NULL)
-                (void)json_object_set_new(entity, "source", json_string("scenario"));
-    if (json_object_set_new(update, "v", json_integer(1)) != 0 ||
-        json_object_set_new(update, "tenant", json_string(s->tenant)) != 0 ||
-        json_object_set_new(update, "source", json_string("scenario")) != 0 ||
-        json_object_set_new(update, "at_ms", json_integer(s->start_ms + at_ms)) != 0)
-        return no_memory(err);
-    return check_update(where, update, err);
-}
-
-static enum hale_rc read_update(struct cli_scenario *s, NODE map, int64_t at_ms,
-                                json_t **out, struct hale_err *err)
-{
-    static const char *const lists[] = {"put", "patch", "delete", NULL};
-    if (hale_yaml_kind(map) != HALE_YAML_MAP)
-        return hale_yaml_error(map, err, "topology wants put, patch or delete");
-    for (size_t i = 0; i < hale_yaml_count(map); i++) {
-        struct hale_str key;
-        NODE list = hale_yaml_pair(map, i, &key, NULL);
-        unsigned k = 0;
-        while (lists[k] != NULL && !hale_str_eq_c(key, lists[k]))
-            k++;
-        if (lists[k] == NULL)
-            return hale_yaml_error(list, err,
-                                   "topology wants put, patch or delete, got "
-                                   "'%.*s'",
-                                   (int)key.len, key.p);
-    }
-    enum hale_rc rc = cli_scenario_json(map, out, err);
-    return rc == HALE_OK ? frame(s, map, at_ms, *out, err) : rc;
-}
-
-enum hale_rc cli_scenario_topology(struct cli_scenario *s, NODE entities,
-                                   struct hale_err *err)
-{
-    json_t *list = NULL;
-    if (entities == NULL || hale_yaml_kind(entities) == HALE_YAML_NULL)
-        return HALE_OK;
-    enum hale_rc rc = cli_scenario_maps(entities, "topology", err);
-    if (rc == HALE_OK)
-        rc = cli_scenario_json(entities, &list, err);
-    if (rc != HALE_OK) {
-        json_decref(list);
-        return rc;
-    }
-    s->topology = json_pack("{s:o}", "put", list);
-    return s->topology != NULL ? frame(s, entities, 0, s->topology, err) : no_memory(err);
-}
-
 /* Which of the things an item may say it says; exactly one. */
 static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
                            struct cli_op *op, struct hale_err *err)
@@ -401,7 +344,7 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
     }
     if (raw->topology != NULL) {
         op->kind = CLI_OP_TOPOLOGY;
-        return read_update(s, raw->topology, raw->at_ms, &op->bodies, err);
+        return cli_scenario_update(s, raw->topology, raw->at_ms, &op->bodies, err);
     }
     if (raw->undefine != NULL) {
         op->kind = CLI_OP_UNDEFINE;
@@ -441,10 +384,19 @@ static int by_time(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
+/* Room for each item of the list, as often as it is repeated. */
 static void *room(NODE list, size_t each)
 {
-    size_t n = list != NULL ? hale_yaml_count(list) : 0;
-    return calloc(n > 0 ? n : 1, each);
+    size_t n = 1;
+    for (size_t i = 0; list != NULL && i < hale_yaml_count(list); i++) {
+        NODE repeat = hale_yaml_get(hale_yaml_item(list, i), "repeat");
+        int64_t times = 1;
+        if (repeat != NULL && (hale_str_i64(hale_yaml_text(repeat), &times) != HALE_OK ||
+                               times < 1 || times > CLI_SCENARIO_REPEAT_MAX))
+            times = 1; /* will be refused */
+        n += (size_t)times;
+    }
+    return calloc(n, each);
 }
 
 enum hale_rc cli_scenario_inputs(struct cli_scenario *s, NODE series, NODE events,
