@@ -421,6 +421,8 @@ static void queue_all(struct correlator_engine *e)
     while ((a = hale_map_next(e->alarms, &it, NULL)) != NULL) {
         if (a->about.gone || (a->about.place != NULL && cor_cause_live(a)))
             cor_cause_queue(e, a);
+        if (cor_root_untold(a))
+            cor_root_touch(e, a);
     }
 }
 

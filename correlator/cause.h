@@ -87,7 +87,7 @@ struct cor_about {
     bool gone;         /* its entity was deleted */
     size_t pending;    /* 1-based place in causes.pending */
     size_t touched;    /* the same in causes.roots */
-    size_t before;     /* symptoms when it was touched */
+    size_t told;       /* symptoms in its last record */
     int64_t onset_ms;  /* stream time; 0: never */
     int64_t caused_ms; /* when its causes were named */
     int64_t ended_ms;  /* when the last of them ended; 0: none, or they last */
@@ -127,7 +127,8 @@ void cor_cause_evaluated(struct correlator_engine *e, struct cor_alarm *a,
 void cor_cause_sub_evaluated(struct correlator_engine *e, struct cor_alarm *a,
                              const struct cor_sub *s);
 void cor_cause_due(struct correlator_engine *e, void *alarm, int64_t at_ms);
-/* The end of each input: marks what its changes reached. */
+/* Before and after each input and each step of one that ends with a checkpoint: marks what changes
+ * reached; before it only what a killed predecessor left to do. */
 void cor_cause_settle(struct correlator_engine *e);
 /* a is taken out of all tables. */
 void cor_cause_forget(struct correlator_engine *e, struct cor_alarm *a);
@@ -176,6 +177,7 @@ void cor_cause_loaded(struct correlator_engine *e);
 /* Number of symptoms may change; before it does. */
 void cor_root_touch(struct correlator_engine *e, struct cor_alarm *a);
 void cor_root_settle(struct correlator_engine *e);
+bool cor_root_untold(const struct cor_alarm *a); /* it deserves a record */
 
 /* --- cause_hold.c: waiting for those above --- */
 void cor_hold_begin(struct correlator_engine *e, struct cor_alarm *a);

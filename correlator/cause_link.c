@@ -115,7 +115,10 @@ void cor_link_orphan(struct correlator_engine *e, struct cor_alarm *a,
 void cor_root_touch(struct correlator_engine *e, struct cor_alarm *a)
 {
     struct cor_causes *c = &e->causes;
-    if (a->about.touched != 0 || a->gone || c->quiet)
+    if (a->gone || c->quiet)
+        return;
+    cor_alarm_dirty(e, a); /* in one transaction with the other end of the link */
+    if (a->about.touched != 0)
         return;
     if (c->n_roots == c->cap_roots) {
         size_t cap = c->cap_roots == 0 ? 16 : c->cap_roots * 2;
@@ -126,7 +129,6 @@ void cor_root_touch(struct correlator_engine *e, struct cor_alarm *a)
         c->roots = grown;
         c->cap_roots = cap;
     }
-    a->about.before = a->about.backs[COR_LINK_CAUSE].n;
     c->roots[c->n_roots++] = a;
     a->about.touched = c->n_roots;
 }
@@ -149,6 +151,11 @@ static unsigned magnitude(size_t n)
 
 /* The row always has all symptoms. A record is written when their number got another power of two: a
  * thousand that come one by one would write the list a thousand times. */
+bool cor_root_untold(const struct cor_alarm *a)
+{
+    return magnitude(a->about.backs[COR_LINK_CAUSE].n) != magnitude(a->about.told);
+}
+
 void cor_root_settle(struct correlator_engine *e)
 {
     struct cor_causes *c = &e->causes;
@@ -159,15 +166,10 @@ void cor_root_settle(struct correlator_engine *e)
     while (c->n_roots > 0 && !e->nomem) {
         struct cor_alarm *a = c->roots[--c->n_roots];
         a->about.touched = 0;
-        size_t n = a->about.backs[COR_LINK_CAUSE].n;
-        if (n == a->about.before)
+        if (!cor_root_untold(a))
             continue;
-        if (magnitude(n) != magnitude(a->about.before)) {
-            a->life.changed = true;
-            cor_gate_settle(e, a, "cause", NULL);
-        } else {
-            cor_alarm_dirty(e, a);
-        }
+        a->life.changed = true;
+        cor_gate_settle(e, a, "cause", NULL);
         cor_checkpoint(e);
     }
 }
@@ -232,6 +234,8 @@ void cor_cause_json(struct correlator_engine *e, const struct cor_alarm *a, json
     }
     if (b->ended_ms != 0)
         set(e, life, "cause_ended_ms", json_integer(b->ended_ms));
+    if (b->told != symptoms)
+        set(e, life, "symptoms_told", json_integer((json_int_t)b->told));
     if (symptoms == 0)
         return;
     if (b->n_links[COR_LINK_CAUSE] == 0)
@@ -271,6 +275,9 @@ void cor_cause_load(struct correlator_engine *e, struct cor_alarm *a, const json
     b->onset_ms = int_of(life, "onset_ms");
     b->caused_ms = int_of(life, "caused_ms");
     b->ended_ms = int_of(life, "cause_ended_ms");
+    const char *told =
+        json_object_get(life, "symptoms_told") != NULL ? "symptoms_told" : "symptoms";
+    b->told = (size_t)int_of(life, told);
     json_array_foreach (json_object_get(life, "causes"), i, id) {
         if (json_is_string(id))
             cor_link_add(e, a, COR_LINK_CAUSE, json_string_value(id), NULL);

@@ -328,11 +328,10 @@ void cor_place_find(struct correlator_engine *e, struct cor_alarm *a)
         free(a->about.entity);
         a->about.entity = NULL;
     }
+    /* The row says it at once, the log with the next record: that of a live one may follow now. */
     cor_alarm_dirty(e, a);
-    if (cor_cause_live(a)) {
-        a->life.changed = true;
+    if (cor_cause_live(a))
         cor_cause_queue(e, a);
-    }
 }
 
 /* The alarms that one of the sets of v may be about: those with its rarest pair. */

@@ -38,6 +38,7 @@ static void each_alarm(struct correlator_engine *e, struct cor_def *def,
     cor_nodes_sort(list, n);
     for (size_t i = 0; i < n && !e->nomem; i++) {
         each(e, list[i]->alarm, flag);
+        cor_cause_settle(e);
         cor_checkpoint(e);
     }
     free(list);

@@ -59,6 +59,7 @@ void cor_begin(struct correlator_engine *e, const struct correlator_input *in,
     e->in = in;
     e->accepted_us = accepted_us;
     e->decided_us = decided_us;
+    cor_cause_settle(e);
 }
 
 /* --- creation ------------------------------------------------------------------------ */
@@ -213,6 +214,7 @@ static void settle(struct correlator_engine *e, struct cor_node *n, struct cor_s
     if (n->alarm != NULL) {
         cor_evaluate(e, n);
         cor_cause_sub_evaluated(e, n->alarm, s);
+        cor_cause_settle(e);
         cor_checkpoint(e);
     }
 }

@@ -302,9 +302,7 @@ enum hale_rc correlator_engine_event(struct correlator_engine *e,
                                      const struct hale_event *ev,
                                      const struct correlator_input *in)
 {
-    HALE_ASSERT(in != NULL);
-    e->in = in;
-    e->accepted_us = e->decided_us = ev->accepted_us;
+    cor_begin(e, in, ev->accepted_us, ev->accepted_us);
     char *dims = cor_got(e, cor_json_text(ev->dimensions));
     if (dims != NULL)
         handle(e, ev, dims);

@@ -438,6 +438,7 @@ void cor_emit_op(struct correlator_engine *e, struct cor_alarm *a,
     r.announce = cor_gate_announce(e, a, kind);
     a->stale = false;
     a->seq = r.seq = ++e->seq;
+    a->about.told = a->about.backs[COR_LINK_CAUSE].n;
     keep_sub_alarms(e, a);
     hale_buf_init(&def_id, COR_RECORD_MAX);
     fill(e, a, &def_id, &r.alarm);
