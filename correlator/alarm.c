@@ -58,7 +58,8 @@ void cor_alarm_free(struct cor_alarm *a)
 struct cor_alarm *cor_alarm_new(struct correlator_engine *e, const char *id,
                                 enum hale_state state)
 {
-    if (!e->loading && hale_map_count(e->alarms) >= e->limits.max_alarms &&
+    if (!e->loading && !e->own_event &&
+        hale_map_count(e->alarms) - e->own_alarms >= e->limits.max_alarms &&
         !cor_fault_evict(e)) {
         e->stats.refused_alarms++;
         return NULL;
@@ -98,6 +99,7 @@ void cor_alarm_unlink(struct correlator_engine *e, struct cor_alarm *a)
         a->node = NULL;
     } else {
         cor_fault_uncleared(e, a);
+        e->own_alarms -= cor_fault_is_own(a->fault);
         cor_expiry_set(e, a, 0);
         hale_buf_reset(&e->scratch);
         cor_fault_key(a->fault->tenant, a->fault->type, a->fault->dims, &e->scratch);
@@ -214,6 +216,7 @@ enum hale_rc correlator_engine_flush(struct correlator_engine *e)
     }
     hale_buf_fini(&field);
     hale_buf_fini(&value);
+    cor_storm_flush(e);
     cor_free_gone(e);
     return e->nomem ? HALE_E_NOMEM : HALE_OK;
 }

@@ -114,6 +114,27 @@ static const struct hale_conf_field fields[] = {
      .min = 0,
      .max = CAUSE_MAX_MS,
      .help = "the same of metric alarms at most (2 periods)"},
+    {.key = "storm_rate",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, storm_rate),
+     .fallback = "600",
+     .min = 0,
+     .max = 1000000,
+     .help = "raises of a tenant announced in a minute; further ones wait; 0: all"},
+    {.key = "storm_burst",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, storm_burst),
+     .fallback = "1000",
+     .min = 1,
+     .max = 1000000,
+     .help = "raises announced at once"},
+    {.key = "storm_reserve",
+     .type = HALE_CONF_INT,
+     .offset = offsetof(struct correlator_conf, storm_reserve),
+     .fallback = "20",
+     .min = 0,
+     .max = 90,
+     .help = "percent of both kept for CRITICAL alarms that nothing explains"},
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -173,7 +194,10 @@ struct correlator_limits correlator_conf_limits(const struct correlator_conf *c)
                                       .clear_hold_max_ms = c->clear_hold_max_ms,
                                       .flap_window_ms = c->flap_window_ms,
                                       .flap_start = (double)c->flap_start,
-                                      .flap_stop = (double)c->flap_stop};
+                                      .flap_stop = (double)c->flap_stop,
+                                      .storm_rate = c->storm_rate,
+                                      .storm_burst = c->storm_burst,
+                                      .storm_reserve = c->storm_reserve};
 }
 
 void correlator_conf_free(void *conf)

@@ -13,14 +13,15 @@
 #include "model/yaml.h"
 
 struct correlator_conf {
-    char *redis;                                   /* URL for hale_redis_new */
-    char *listen;                                  /* ops listener, "host:port" */
-    int64_t shards;                                /* 1..HALE_SHARDS_MAX */
-    int64_t max_alarms;                            /* ceiling, > 0 */
-    int64_t max_sub_alarms;                        /* ceiling, > 0 */
-    int64_t max_entities, max_entities_per_tenant; /* ceilings, > 0 */
-    int64_t flap_window_ms;                        /* 0: off */
-    int64_t flap_start, flap_stop;                 /* percent */
+    char *redis;                                    /* URL for hale_redis_new */
+    char *listen;                                   /* ops listener, "host:port" */
+    int64_t shards;                                 /* 1..HALE_SHARDS_MAX */
+    int64_t max_alarms;                             /* ceiling, > 0 */
+    int64_t max_sub_alarms;                         /* ceiling, > 0 */
+    int64_t max_entities, max_entities_per_tenant;  /* ceilings, > 0 */
+    int64_t flap_window_ms;                         /* 0: off */
+    int64_t storm_rate, storm_burst, storm_reserve; /* a minute, at once, percent */
+    int64_t flap_start, flap_stop;                  /* percent */
     int64_t cause_window_ms, hold_max_ms, clear_hold_ms, clear_hold_max_ms; /* causes */
     int log_level; /* enum hale_log_level */
 };

@@ -12,7 +12,7 @@ static void (*const happen[])(struct correlator_engine *e, void *owner, int64_t 
     [COR_DUE_BEGIN] = cor_window_due,       [COR_DUE_END] = cor_window_due,
     [COR_DUE_EXPIRY] = cor_expiry_due,      [COR_DUE_ACK] = cor_life_ack_due,
     [COR_DUE_SHELVE] = cor_life_shelve_due, [COR_DUE_FLAP] = cor_flap_due,
-    [COR_DUE_CAUSE] = cor_cause_due,
+    [COR_DUE_CAUSE] = cor_cause_due,        [COR_DUE_STORM] = cor_storm_due,
 };
 
 /* --- the heap ------------------------------------------------------------------------ */
@@ -69,9 +69,9 @@ static bool room(struct correlator_engine *e, struct cor_dues *q)
     return true;
 }
 
-void cor_due_set(struct correlator_engine *e, struct cor_due *d, int64_t at_ms)
+void cor_dues_set(struct correlator_engine *e, struct cor_dues *q, struct cor_due *d,
+                  int64_t at_ms)
 {
-    struct cor_dues *q = &e->due;
     if (d->pos != 0)
         take_out(q, d);
     if (at_ms <= 0 || !room(e, q))
@@ -79,6 +79,11 @@ void cor_due_set(struct correlator_engine *e, struct cor_due *d, int64_t at_ms)
     HALE_ASSERT(d->id != NULL);
     d->at_ms = at_ms;
     sift(q, d, ++q->n);
+}
+
+void cor_due_set(struct correlator_engine *e, struct cor_due *d, int64_t at_ms)
+{
+    cor_dues_set(e, &e->due, d, at_ms);
 }
 
 int64_t cor_due_of(const struct cor_due *d)

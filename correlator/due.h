@@ -21,7 +21,8 @@ enum cor_due_kind {
     COR_DUE_ACK,    /* an acknowledgement ends */
     COR_DUE_SHELVE, /* a shelved alarm is back */
     COR_DUE_CAUSE,  /* a check was looked at, or a symptom had time to end */
-    COR_DUE_FLAP    /* an alarm that flapped is calm */
+    COR_DUE_FLAP,   /* an alarm that flapped is calm */
+    COR_DUE_STORM   /* a tenant's storm: somebody may go, or something is to be told */
 };
 struct cor_due {
     enum cor_due_kind kind;
@@ -35,8 +36,10 @@ struct cor_dues {
     size_t n, cap;
 };
 
-/* Arms or moves; at_ms 0: disarms. No memory: latched. */
+/* Arms or moves; at_ms 0: disarms. No memory: latched. The second: in an order of its own. */
 void cor_due_set(struct correlator_engine *e, struct cor_due *d, int64_t at_ms);
+void cor_dues_set(struct correlator_engine *e, struct cor_dues *q, struct cor_due *d,
+                  int64_t at_ms);
 int64_t cor_due_of(const struct cor_due *d); /* 0: not armed */
 void cor_due_free(struct cor_dues *dues);
 #endif

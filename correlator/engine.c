@@ -84,9 +84,11 @@ struct correlator_engine *correlator_engine_new(const struct correlator_limits *
     e->loading_faults = hale_map_new(1u << 24, NULL);
     e->loading_alarms = hale_map_new(1u << 24, NULL);
     e->unreadable = hale_map_new(1u << 20, NULL);
-    if (!cor_windows_init(&e->windows) || e->unreadable == NULL || e->defs == NULL ||
-        e->alarms == NULL || e->faults == NULL || e->loading_faults == NULL ||
-        e->loading_alarms == NULL || !cor_topology_attach(e) || !cor_cause_attach(e)) {
+    e->storms = hale_map_new(1u << 17, NULL);
+    if (!cor_windows_init(&e->windows) || e->storms == NULL || e->unreadable == NULL ||
+        e->defs == NULL || e->alarms == NULL || e->faults == NULL ||
+        e->loading_faults == NULL || e->loading_alarms == NULL ||
+        !cor_topology_attach(e) || !cor_cause_attach(e)) {
         correlator_engine_free(e);
         return NULL;
     }
@@ -112,6 +114,7 @@ void correlator_engine_free(struct correlator_engine *e)
     hale_map_free(e->alarms);
     hale_map_free(e->faults);
     cor_windows_fini(&e->windows);
+    cor_storm_free_all(e);
     cor_due_free(&e->due);
     cor_topology_free(e->topology);
     hale_buf_fini(&e->scratch);
@@ -195,6 +198,9 @@ static void birth(struct correlator_engine *e, struct cor_node *n)
     hale_id_uuid_from(seed->p, seed->len, id);
     struct cor_alarm *a = cor_alarm_new(
         e, id, d->expr->deterministic ? HALE_STATE_OK : HALE_STATE_UNDETERMINED);
+    if (a == NULL && !e->nomem && !n->refused)
+        cor_storm_refused(e, d->tenant, d->name, d->severity);
+    n->refused = a == NULL;
     if (a == NULL)
         return;
     a->node = n;

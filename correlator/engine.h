@@ -56,6 +56,8 @@ struct correlator_limits {
     int64_t hold_max_ms;       /* wait for checks at most; 0: never */
     int64_t clear_hold_ms;     /* of event alarms, after their cause ended */
     int64_t clear_hold_max_ms; /* of metric alarms at most */
+    /* correlator/storm.h: raises a minute and at once, of a tenant; percent. Rate 0: no protection */
+    int64_t storm_rate, storm_burst, storm_reserve;
 };
 #define CORRELATOR_MAX_ALARMS        200000
 #define CORRELATOR_MAX_SUBS          1000000
@@ -93,9 +95,12 @@ struct correlator_stats {
     uint64_t mutes_refused; /* COR_MUTES_MAX of one alarm */
     uint64_t unknown_alarm; /* control records about alarms that do not exist */
     uint64_t flaps_begun, flaps_ended;
-    uint64_t flapping;    /* gauge: alarms that flap now */
-    uint64_t by_state[3]; /* gauge: alarms by enum hale_state */
-    uint64_t subs;        /* gauge */
+    uint64_t storm_held;     /* raises that had to wait */
+    uint64_t refused_storms; /* tenants beyond those that are kept apart: not limited */
+    uint64_t storm_waiting;  /* gauge: alarms that wait */
+    uint64_t flapping;       /* gauge: alarms that flap now */
+    uint64_t by_state[3];    /* gauge: alarms by enum hale_state */
+    uint64_t subs;           /* gauge */
 };
 
 /* NULL on memory failure. The sink is copied. */

@@ -4,6 +4,8 @@
  * between OK and ALARM. Event times are compared only with each other: the monitor's clock need
  * not agree with ours. Cleared alarms stay until somebody deletes them or room is needed.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,11 @@ void cor_fault_free(struct cor_fault *f)
     free(f->dims);
     free(f->evidence);
     free(f);
+}
+
+bool cor_fault_is_own(const struct cor_fault *f)
+{
+    return strcmp(f->type, COR_STORM_TYPE) == 0;
 }
 
 void cor_fault_key(const char *tenant, const char *type, const char *dims,
@@ -231,8 +238,11 @@ static void create(struct correlator_engine *e, const struct hale_event *ev,
     if (f != NULL && hale_map_put(e->faults, (struct hale_str){key.p, len}, a) != HALE_OK)
         e->nomem = true;
     hale_buf_fini(&key);
+    if (a == NULL && !e->nomem)
+        cor_storm_refused(e, ev->tenant, ev->type, ev->severity);
     if (f == NULL || e->nomem)
         return;
+    e->own_alarms += cor_fault_is_own(f);
     take_event(e, a, ev);
     a->created_ms = a->state_updated_ms = cor_now_ms(e);
     cor_emit(e, a, HALE_ALARM_CREATED, HALE_STATE_OK);
@@ -308,4 +318,27 @@ enum hale_rc correlator_engine_event(struct correlator_engine *e,
         handle(e, ev, dims);
     free(dims);
     return cor_result(e, HALE_OK);
+}
+
+void cor_fault_own(struct correlator_engine *e, const struct hale_event *ev,
+                   int64_t at_ms)
+{
+    const struct correlator_input *outer = e->in;
+    int64_t accepted_us = e->accepted_us, decided_us = e->decided_us;
+    struct correlator_input in = *outer;
+    char id[32];
+    (void)snprintf(id, sizeof(id), "%" PRId64 "-own", at_ms);
+    in.entry_id = id; /* of the clock's input it would always be the same */
+    char *dims = cor_got(e, cor_json_text(ev->dimensions));
+    e->in = &in;
+    e->accepted_us = 0;
+    e->decided_us = in.now_us;
+    e->own_event = true;
+    if (dims != NULL)
+        handle(e, ev, dims);
+    free(dims);
+    e->own_event = false;
+    e->in = outer;
+    e->accepted_us = accepted_us;
+    e->decided_us = decided_us;
 }

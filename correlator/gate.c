@@ -10,10 +10,8 @@
 /* In this order: the first three are decided by people, the others by what they leave. */
 static void (*const sources[])(struct correlator_engine *e, struct cor_alarm *a,
                                enum hale_state from) = {
-    cor_life_source,
-    cor_window_source,
-    cor_cause_source,
-    cor_flap_source,
+    cor_life_source, cor_window_source, cor_cause_source,
+    cor_flap_source, cor_storm_source,
 };
 
 /* --- mutes --------------------------------------------------------------------------- */
@@ -181,6 +179,7 @@ bool cor_gate_announce(struct correlator_engine *e, struct cor_alarm *a,
                        enum hale_log_kind kind)
 {
     struct cor_life *l = &a->life;
+    cor_storm_moved(e, a);
     bool told = verdict(a, kind);
     if (told && kind == HALE_ALARM_UPDATED)
         surface(e, l);
@@ -199,6 +198,8 @@ void cor_gate_settle(struct correlator_engine *e, struct cor_alarm *a, const cha
 {
     if (!a->life.changed || e->nomem)
         return;
+    if (a->state != HALE_STATE_OK && verdict(a, HALE_ALARM_UPDATED))
+        cor_storm_ask(e, a);
     a->updated_ms = cor_now_ms(e);
     cor_emit_op(e, a, HALE_ALARM_UPDATED, a->state, op, by);
     if (a->fault != NULL && a->state == HALE_STATE_OK) {

@@ -160,6 +160,7 @@ static void load_comments(struct correlator_engine *e, struct cor_life *l,
 
 void cor_life_init(struct cor_alarm *a)
 {
+    a->life.storm = (struct cor_due){.kind = COR_DUE_STORM, .id = a->id, .owner = a};
     a->life.flap.due = (struct cor_due){.kind = COR_DUE_FLAP, .id = a->id, .owner = a};
     a->life.ack_due = (struct cor_due){.kind = COR_DUE_ACK, .id = a->id, .owner = a};
     a->life.shelve_due =
@@ -214,6 +215,7 @@ void cor_life_disarm(struct correlator_engine *e, struct cor_life *life)
 {
     cor_due_set(e, &life->ack_due, 0);
     cor_due_set(e, &life->shelve_due, 0);
+    cor_storm_leave(e, life);
     cor_due_set(e, &life->flap.due, 0);
     e->stats.flapping -= life->flap.since_ms != 0;
 }

@@ -13,6 +13,7 @@
 
 #include "correlator/due.h"
 #include "correlator/flap.h"
+#include "correlator/storm.h"
 #include "model/alarm.h"
 
 #define COR_MUTES_MAX    64 /* of one alarm */
@@ -60,7 +61,9 @@ struct cor_life {
     struct cor_word shelved; /* by NULL: not shelved */
     struct cor_due shelve_due;
     struct cor_flap flap;
-    char *owner; /* NULL: nobody */
+    struct cor_due storm;       /* place among those that wait, while */
+    struct cor_storm *storm_at; /* not NULL */
+    char *owner;                /* NULL: nobody */
     unsigned n_comments;
     struct cor_word *comments;
 };

@@ -46,6 +46,8 @@ enum engine_meter {
     UNKNOWN_ALARM,
     FLAPS_BEGUN,
     FLAPS_ENDED,
+    STORM_HELD,
+    REFUSED_STORMS,
     ENGINE_METERS
 };
 
@@ -77,6 +79,8 @@ static struct hale_counter engine_meters[ENGINE_METERS] = {
     [UNKNOWN_ALARM] =
         K("ignored", "why=\"unknown_alarm\"", "Records without effect, by reason"),
     [FLAPS_BEGUN] = C("flaps_begun", "Alarms that began to flap"),
+    [STORM_HELD] = C("storm_held", "Raises that had to wait, as there were too many"),
+    [REFUSED_STORMS] = K("refused", "what=\"storm\"", "Refused at a ceiling"),
     [FLAPS_ENDED] = C("flaps_ended", "Alarms that were calm again"),
 };
 
@@ -87,6 +91,8 @@ static struct hale_counter gauges[] = {
     HALE_GAUGE_INIT("hale_correlator_alarms", "state=\"ALARM\"", "Alarms by state"),
     HALE_GAUGE_INIT("hale_correlator_sub_alarms", NULL, "Sub-alarms known"),
     HALE_GAUGE_INIT("hale_correlator_flapping", NULL, "Alarms that flap"),
+    HALE_GAUGE_INIT("hale_correlator_storm_waiting", NULL,
+                    "Alarms that wait for their announcement, as there are too many"),
 };
 
 static struct hale_counter latency[] = {
@@ -144,6 +150,8 @@ static void list(const struct correlator_stats *s, uint64_t out[ENGINE_METERS])
     out[UNKNOWN_ALARM] = s->unknown_alarm;
     out[FLAPS_BEGUN] = s->flaps_begun;
     out[FLAPS_ENDED] = s->flaps_ended;
+    out[STORM_HELD] = s->storm_held;
+    out[REFUSED_STORMS] = s->refused_storms;
 }
 
 void correlator_meters_publish(const struct correlator_stats *now,
@@ -160,5 +168,6 @@ void correlator_meters_publish(const struct correlator_stats *now,
         hale_counter_set(&gauges[i], (int64_t)now->by_state[i]);
     hale_counter_set(&gauges[3], (int64_t)now->subs);
     hale_counter_set(&gauges[4], (int64_t)now->flapping);
+    hale_counter_set(&gauges[5], (int64_t)now->storm_waiting);
     *last = *now;
 }

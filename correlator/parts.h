@@ -69,6 +69,7 @@ struct cor_node {
     char *json;    /* canonical group: sorted keys, compact; also the key in def->nodes */
     uint64_t mask; /* keys that the group has, bits as in def->keys */
     char **values; /* def->n_keys entries, NULL where absent */
+    bool refused;  /* max_alarms left no room for its alarm */
     bool joined;   /* union of two groups: no series needs to have it whole */
     struct cor_alarm *alarm;
     size_t sig_pos;        /* place in its cor_sig */
@@ -139,6 +140,11 @@ struct correlator_engine {
     struct cor_dues due;     /* by stream time */
     int64_t due_ms;          /* what was due up to then has happened */
     struct cor_windows windows;
+    struct hale_map *storms; /* tenant -> struct cor_storm */
+    struct cor_storm *dirty_storms;
+    const struct cor_alarm *storm_pass; /* has its turn: no further question */
+    size_t own_alarms;                  /* of Hale's own events: they need no room */
+    bool own_event;                     /* about Hale itself: beyond max_alarms too */
     struct cor_topology *topology;
     struct cor_causes causes;
     size_t n_joined;
@@ -265,6 +271,10 @@ void cor_fault_key(const char *tenant, const char *type, const char *dims,
                    struct hale_buf *out);
 void cor_fault_uncleared(struct correlator_engine *e, struct cor_alarm *a);
 void cor_fault_cleared(struct correlator_engine *e, struct cor_alarm *a);
+bool cor_fault_is_own(const struct cor_fault *f);
+/* An event of Hale's own, in the middle of another input. */
+void cor_fault_own(struct correlator_engine *e, const struct hale_event *ev,
+                   int64_t at_ms);
 /* Makes room for one alarm. False when there is none to take it from. */
 bool cor_fault_evict(struct correlator_engine *e);
 /* It is over without a clear. Owns reason; status: of the evidence. */

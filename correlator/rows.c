@@ -8,6 +8,7 @@
  *           e:<alarm id>                         memory of an event alarm: {"v":1,"hash":hex,
  *                                                 "changed_ms":n,"ration_ms":n,"ration_used":n,
  *                                                 "expires_ms":n,"evidence":{...}}
+ *           b:<tenant>                         its storm and bucket of raises (storm_parts.h)
  * group is its canonical JSON. Series have rows of their own so that a state report of a sub-alarm
  * with a thousand series stays small.
  */
@@ -262,6 +263,8 @@ static enum hale_rc load_subs_row(struct correlator_engine *e, struct hale_str f
     uint64_t index, n = 0;
     if (hale_str_eq_c(kind, "e"))
         return load_fault_row(e, rest, value);
+    if (hale_str_eq_c(kind, "b"))
+        return cor_storm_load(e, rest, value);
     bool metric = hale_str_eq_c(kind, "m");
     if (!metric && !hale_str_eq_c(kind, "s"))
         return HALE_E_INVAL;
@@ -301,6 +304,7 @@ static bool load_fault_alarm(struct correlator_engine *e, struct cor_alarm *a,
     if (e->scratch.failed ||
         hale_map_put(e->faults, hale_buf_str(&e->scratch), a) != HALE_OK)
         e->nomem = true;
+    e->own_alarms += cor_fault_is_own(f);
     return !e->nomem;
 }
 
@@ -585,6 +589,7 @@ enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
     }
     order_cleared(e);
     cor_cause_loaded(e);
+    cor_storm_loaded(e);
     cor_loading_free(e);
     cor_windows_loaded(e);
     return e->nomem ? HALE_E_NOMEM : HALE_OK;

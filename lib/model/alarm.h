@@ -101,7 +101,8 @@ void hale_event_fini(struct hale_event *e);
  *   "surfaced":s                          announced late, by the end of this ("silence <id>")
  *   "ack":{"by":s,"at_ms":n,"text":s,"severity":s,"until_ms":n?}, "owner":s, "comments":[{"by","at_ms","text"}],
  *   "shelved":{"by":s,"at_ms":n,"until_ms":n,"text":s}
- *   "flap":{"score":x,"since_ms":n?}      since_ms: while it is flapping
+ *   "flap":{"score":x,"times":[ms],"since_ms":n?,"first_ms":n?,"changes":n?}   since_ms: while
+ *                                         it is flapping
  *   "entity":{"type":s,"id":s}            that it is about, in the topology
  *   "onset_ms":n                          when it became live last (docs/formats/causes.md)
  *   "causes":[alarm id], "caused_ms":n, "root_entity":{"type","id"}   kept after the cause has

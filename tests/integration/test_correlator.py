@@ -153,7 +153,8 @@ def test_metric_alarm_life(stack, redis):
                     "group": {"hostname": "h1"}})
     assert wait_log(redis, 6)[5]["kind"] == "deleted"
     wait_for(lambda: processed(redis), what="the input")
-    assert alarms(redis) == {} and redis.cmd("HLEN", SUBS) == 0
+    assert alarms(redis) == {}
+    wait_for(lambda: redis.cmd("HLEN", SUBS) == 0, what="empty sub-alarms")  # b:<tenant> goes by time
 
     f.sub("create", "d1", 0, {"hostname": "h1"}, metrics=[CPU])
     f.sub("create", "d1", 1, {"hostname": "h1"}, metrics=[MEM])
@@ -214,21 +215,27 @@ def test_reload_and_ceiling(stack, redis):
     d = stack.start("correlator", {"max_alarms": 2})
     for i in range(4):
         f.event({"n": str(i)})
+    def of_faults():
+        return [a for a in alarms(redis).values() if a["definition_name"] != "hale.storm"]
+
     wait_for(lambda: processed(redis), what="the input")
-    assert len(alarms(redis)) == 2
+    assert len(of_faults()) == 2
+    # The rest is counted in one alarm, which needs no room.
+    wait_for(lambda: len(alarms(redis)) == 3, what="the storm's alarm")
     assert counter(stack, 'hale_correlator_refused_total{what="alarm"}') == 2
     d.config["max_alarms"] = 3
     d.write_config()
     d.process.send_signal(1)
     wait_for(lambda: "event=reloaded" in d.log(), what="the reload")
     f.event({"n": "9"})
-    wait_for(lambda: len(alarms(redis)) == 3, what="the third alarm")
+    wait_for(lambda: len(of_faults()) == 3, what="the third alarm")
     # A cleared alarm makes room for a new fault.
     f.event({"n": "0"}, "clear")
     f.event({"n": "10"})
-    rows = wait_log(redis, 10)
+    wait_for(lambda: processed(redis), what="the input")
+    rows = [r for r in log(redis) if r["alarm"]["definition_name"] != "hale.storm"]
     assert [r["kind"] for r in rows[-4:]] == ["transition", "deleted", "created", "transition"]
-    assert len(alarms(redis)) == 3
+    assert len(of_faults()) == 3
 
 
 def scenario(f, rng, n, shards=1):
@@ -313,7 +320,8 @@ def test_kill9_under_flood_changes_nothing(stack, redis, seed):
 
     def rows_of_subs():
         flat = redis.cmd("HGETALL", SUBS)
-        return {flat[i]: json.loads(flat[i + 1]) for i in range(0, len(flat), 2)}
+        return {flat[i]: json.loads(flat[i + 1]) for i in range(0, len(flat), 2)
+                if not flat[i].startswith(b"b:")}  # how full the bucket of raises is depends on the time
 
     def kill():
         if rng.random() < 0.008:
