@@ -27,9 +27,9 @@ static unsigned hours_of(const struct hale_subexpr *x)
     return 24 * x->days + 2;
 }
 
-size_t thresholds_history_slots(const struct history *h)
+size_t thresholds_history_bytes(const struct history *h)
 {
-    return h->n_hours * sizeof(h->mean[0]) / sizeof(struct slot);
+    return sizeof(*h) + h->n_hours * sizeof(h->mean[0]);
 }
 
 struct history *thresholds_history_new(const struct hale_subexpr *x)

@@ -74,13 +74,12 @@ struct thresholds_engine *thresholds_engine_new(const struct thresholds_limits *
     e->names = hale_map_new(places + limits->max_series, name_free);
     e->by_dim = hale_map_new(places, refs_free);
     e->series = hale_u64map_new(limits->max_series * 2 + 4096);
-    e->sub_by_key = hale_u64map_new(limits->max_subalarms);
     e->timers = hale_timers_new(limits->max_subalarms);
     e->buckets = hale_u64map_new(limits->max_subalarms);
     e->values = malloc(HALE_EXPR_MAX_TIMES * sizeof(*e->values));
     if (e->defs == NULL || e->defs_by_uid == NULL || e->names == NULL ||
-        e->by_dim == NULL || e->series == NULL || e->sub_by_key == NULL ||
-        e->timers == NULL || e->buckets == NULL || e->values == NULL) {
+        e->by_dim == NULL || e->series == NULL || e->timers == NULL ||
+        e->buckets == NULL || e->values == NULL) {
         thresholds_engine_free(e);
         return NULL;
     }
@@ -105,8 +104,8 @@ static void free_series(struct thresholds_engine *e)
         for (uint32_t i = 0; s->n > 1 && i < s->n; i++)
             thresholds_sub_release(e, s->many[i]);
         if (s->n > 1)
-            free(s->many);
-        free(s);
+            thresholds_pool_give(&e->pool, s->many, s->n * sizeof(s->many[0]));
+        thresholds_pool_give(&e->pool, s, sizeof(*s));
     }
     hale_u64map_free(e->series);
 }
@@ -134,9 +133,8 @@ void thresholds_engine_free(struct thresholds_engine *e)
     hale_u64map_free(e->defs_by_uid);
     hale_map_free(e->names);
     hale_map_free(e->by_dim);
-    hale_u64map_free(e->sub_by_key);
+    free(e->sub_heads);
     free(e->subs);
-    free(e->due);
     free(e->free_places);
     free(e->sub_dirty);
     free(e->kept);
@@ -145,6 +143,7 @@ void thresholds_engine_free(struct thresholds_engine *e)
     free(e->values);
     hale_buf_fini(&e->key);
     hale_buf_fini(&e->group);
+    thresholds_pool_fini(&e->pool);
     e->magic = 0;
     free(e);
 }
@@ -231,8 +230,8 @@ static void def_drop(struct thresholds_engine *e, struct def *def)
     next_generation(e);
     for (unsigned i = 0; i < def->d->expr->n_subs; i++)
         thresholds_rematch(e, def, i);
-    while (def->subs != NULL)
-        thresholds_sub_kill(e, def->subs);
+    while (def->first_sub != NO_PLACE)
+        thresholds_sub_kill(e, sub_at(e, def->first_sub));
     thresholds_refs_remove(e, def);
     (void)hale_map_take(e->defs, hale_str_from(def->d->id));
     (void)hale_u64map_take(e->defs_by_uid, def->uid);
@@ -250,6 +249,7 @@ enum hale_rc thresholds_def_add(struct thresholds_engine *e, struct hale_definit
         return HALE_E_NOMEM;
     }
     def->d = d;
+    def->first_sub = NO_PLACE;
     def->uid = uid;
     def->dirty = true;
     enum hale_rc rc = hale_map_put(e->defs, hale_str_from(d->id), def);
@@ -275,8 +275,8 @@ static void def_change(struct thresholds_engine *e, struct def *def,
     def->dirty = true;
     next_generation(e);
     /* renew puts the new one at the head of the list: walk a list that was cut off. */
-    for (struct sub *a = def->subs, *next; a != NULL; a = next) {
-        next = a->def_next;
+    for (struct sub *a = sub_at(e, def->first_sub), *next; a != NULL; a = next) {
+        next = sub_at(e, a->def_next);
         const struct hale_subexpr *x = &old->expr->subs[a->index];
         const struct hale_subexpr *y = &d->expr->subs[a->index];
         if (!same_window(old, d, a->index)) {
@@ -369,8 +369,8 @@ static unsigned forget_matching(struct thresholds_engine *e, struct def *def,
                                 bool whole)
 {
     unsigned n = 0;
-    for (struct sub *a = def->subs, *next; a != NULL; a = next) {
-        next = a->def_next;
+    for (struct sub *a = sub_at(e, def->first_sub), *next; a != NULL; a = next) {
+        next = sub_at(e, a->def_next);
         if ((whole && a->n_group != n_group) || !group_within(a, group, n_group))
             continue;
         thresholds_rematch(e, def, a->index);
@@ -429,22 +429,37 @@ void thresholds_engine_sample(struct thresholds_engine *e, struct thresholds_ser
         give(e, s->many[i], s->id, time_ms, value, &m);
 }
 
-/* Two look-aheads hide the memory latency of series and sub-alarms that are spread over
- * tens of megabytes: first the series, then, when that has arrived, its sub-alarm. */
+static inline void prefetch_sub(const struct sub *a)
+{
+    const char *hot = (const char *)a + offsetof(struct sub, dead);
+    __builtin_prefetch(hot, 1);
+    __builtin_prefetch(hot + 64, 1);
+    __builtin_prefetch(hot + 100, 1); /* slots of now */
+}
+
+static void prefetch_subs(const struct thresholds_series *s)
+{
+    enum { MOST = 8 };
+    if (s->n == 1)
+        prefetch_sub(s->one);
+    for (uint32_t i = 0; s->n > 1 && i < s->n && i < MOST; i++)
+        prefetch_sub(s->many[i]);
+}
+
+/* Look-aheads hide the memory latency of series and sub-alarms that are spread over hundreds of
+ * megabytes: first the series, then, when that has arrived, its list, and its sub-alarms. */
 void thresholds_engine_samples(struct thresholds_engine *e,
                                const struct hale_batch_view *v,
                                struct thresholds_series *const *series, int64_t now_ms)
 {
-    enum { FAR = 12, NEAR = 6 };
+    enum { FAR = 12, MIDDLE = 9, NEAR = 6 };
     for (unsigned i = 0; i < v->n; i++) {
         if (i + FAR < v->n && series[i + FAR] != NULL)
             __builtin_prefetch(series[i + FAR]);
-        if (i + NEAR < v->n && series[i + NEAR] != NULL && series[i + NEAR]->n == 1) {
-            const char *hot =
-                (const char *)series[i + NEAR]->one + offsetof(struct sub, func);
-            __builtin_prefetch(hot, 1);
-            __builtin_prefetch(hot + 64, 1);
-        }
+        if (i + MIDDLE < v->n && series[i + MIDDLE] != NULL && series[i + MIDDLE]->n > 1)
+            __builtin_prefetch(series[i + MIDDLE]->many);
+        if (i + NEAR < v->n && series[i + NEAR] != NULL)
+            prefetch_subs(series[i + NEAR]);
         if (series[i] != NULL)
             thresholds_engine_sample(e, series[i], hale_batch_time(v, i),
                                      hale_batch_value(v, i), now_ms, v->accepted_us);

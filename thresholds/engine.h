@@ -117,6 +117,8 @@ struct thresholds_series *thresholds_engine_find(struct thresholds_engine *e,
                                                  uint64_t id);
 /* Asks the processor for the table slot of id; call some ids ahead of find. */
 void thresholds_engine_prefetch(const struct thresholds_engine *e, uint64_t id);
+/* Asks for the series itself; call about half as far ahead. */
+void thresholds_engine_prefetch_series(const struct thresholds_engine *e, uint64_t id);
 /* Introduces a series, or matches it again: emits create and metric events. HALE_E_INVAL:
  * not a canonical form, or not that of id. HALE_E_LIMIT, HALE_E_NOMEM. */
 HALE_MUST_CHECK enum hale_rc thresholds_engine_series(struct thresholds_engine *e,

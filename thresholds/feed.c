@@ -70,13 +70,16 @@ static enum hale_rc introduce_some(struct thresholds_shard *s, const struct entr
 
 static enum hale_rc find_series(struct thresholds_shard *s, const struct entry *e)
 {
-    enum { AHEAD = 16 };
+    enum { AHEAD = 16, SERIES_AHEAD = 8 };
     const struct hale_batch_view *v = &e->v;
     size_t n_unknown = 0;
     thresholds_engine_trim(s->engine);
     for (unsigned i = 0; i < v->n; i++) {
         if (i + AHEAD < v->n)
             thresholds_engine_prefetch(s->engine, hale_batch_id(v, i + AHEAD));
+        if (i + SERIES_AHEAD < v->n)
+            thresholds_engine_prefetch_series(s->engine,
+                                              hale_batch_id(v, i + SERIES_AHEAD));
         s->handles[i] = thresholds_engine_find(s->engine, hale_batch_id(v, i));
         if (s->handles[i] == NULL)
             s->unknown[n_unknown++] = i;

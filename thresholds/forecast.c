@@ -34,9 +34,9 @@ unsigned thresholds_forecast_steps(const struct hale_subexpr *x)
     return (x->period_s + step_s - 1) / step_s;
 }
 
-size_t thresholds_points_slots(void)
+size_t thresholds_points_bytes(void)
 {
-    return POINTS;
+    return sizeof(struct points);
 }
 
 struct points *thresholds_points_new(void)

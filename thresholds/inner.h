@@ -17,13 +17,15 @@
 #include "base/timers.h"
 #include "base/u64map.h"
 #include "thresholds/engine.h"
+#include "thresholds/pool.h"
 
 #define SUBS_PER_PAGE   64
 #define SERIES_PER_PAGE 256
 #define FUTURE_SLOTS    2 /* Monasca's; more when late_wait needs them */
 #define NO_TIME         INT64_MIN
+#define NO_PLACE        UINT32_MAX
 
-struct slot {
+struct __attribute__((packed, aligned(4))) slot { /* 12 bytes: windows are mostly slots */
     double
         acc; /* sum, minimum, maximum or (stddev) mean of the slot's samples; last: one value */
     uint32_t n; /* samples; 0: empty */
@@ -69,7 +71,7 @@ struct operands {
 struct def {
     uint64_t uid; /* order of arrival, never used again */
     struct hale_definition *d;
-    struct sub *subs; /* list by def_next */
+    uint32_t first_sub; /* list by def_next */
     struct def *next_dropped;
     bool dirty;
 };
@@ -77,10 +79,7 @@ struct def {
 struct sub {
     /* cold */
     struct def *def;
-    struct sub *def_prev, *def_next;
-    struct sub *key_next; /* chain of equal keys in engine.sub_by_key */
     struct bucket *bucket;
-    struct sub *bucket_prev, *bucket_next;
     union {                        /* what the function keeps beside its slots; owned */
         struct counters *counters; /* rate */
         struct sketch *sketches;   /* percentile: one a slot */
@@ -89,39 +88,42 @@ struct sub {
         struct points *points;     /* forecast */
         struct operands *operands; /* if calculated */
     };
-    uint64_t uid;       /* order of creation: order of events within one tick */
-    uint64_t born;      /* generation */
-    int64_t recheck_ms; /* evaluate at this tick too; NO_TIME: no */
-    int64_t
-        data_end_s; /* hale: end of the newest slot that ever held a sample; last: second of
-                         * the newest arrival, if on_missing wants it */
-    int64_t pend_ms; /* when the state that waits was decided first */
-    uint32_t refs;   /* series that point here */
-    uint32_t place;  /* index in engine.subs */
-    uint32_t empty;  /* monasca: evaluations that met no value, in a row */
+    uint64_t uid;                /* order of creation: order of events within one tick */
+    uint64_t born;               /* generation */
+    int64_t recheck_ms;          /* evaluate at this tick too; NO_TIME: no */
+    int64_t pend_ms;             /* when the state that waits was decided first */
+    uint32_t def_prev, def_next; /* these are places, as pointers take twice the room */
+    uint32_t bucket_prev, bucket_next;
+    uint32_t key_next;        /* chain in engine.sub_heads */
+    uint32_t refs;            /* series that point here */
+    uint32_t empty;           /* monasca: evaluations that met no value, in a row */
+    uint32_t missing_after_s; /* without data; then the policy decides */
     uint16_t group_len;
     uint16_t n_group;
-    uint8_t index; /* of the sub-expression */
+    uint16_t n_last; /* last: values in the ring */
+    uint8_t index;   /* of the sub-expression */
+    uint8_t level;   /* of an ALARM: 1 the threshold, 2.. its levels; else 0 */
+    uint8_t pend;    /* 1 + the state that `for` delays, 0: none */
+    uint8_t policy;  /* enum hale_missing as it holds here, never DEFAULT */
+    bool clears;     /* has a clear threshold: `threshold` depends on the state */
+    /* hot from here on, slots included: read for every sample */
     bool dead;
-    uint8_t level; /* of an ALARM: 1 the threshold, 2.. its levels; else 0 */
-    uint8_t pend;  /* 1 + the state that `for` delays, 0: none */
-    bool asleep; /* window empty and nothing to report: no timer until the next sample */
-    /* hot: read for every sample */
     uint8_t func, op, state; /* enum hale_func, hale_op, hale_state */
     bool reported, deterministic, monasca;
     bool changed; /* operator or threshold changed: look at every slot once */
     bool slow; /* has levels or delays: look at every slot always; last: or on_missing */
-    bool clears;      /* has a clear threshold: `threshold` depends on the state */
-    bool calculated;  /* arithmetic: has operands; func is ARITHMETIC or LAST */
+    bool calculated; /* arithmetic: has operands; func is ARITHMETIC or LAST */
+    bool asleep; /* window empty and nothing to report: no timer until the next sample */
     uint16_t times;   /* view slots */
     uint16_t n_slots; /* view and future slots; last: ring of values */
     uint16_t head;    /* index of the oldest slot; last: of the oldest value */
-    uint16_t n_last;  /* last: values in the ring */
-    uint8_t policy;   /* enum hale_missing as it holds here, never DEFAULT */
+    uint32_t place;   /* index in engine.subs */
     uint32_t width_s;
-    uint32_t missing_after_s; /* without data; then the policy decides */
-    double threshold;         /* in ALARM the clear threshold, if there is one */
-    int64_t view_end_s;       /* end of the view; last: not used */
+    double threshold; /* in ALARM the clear threshold, if there is one */
+    int64_t
+        data_end_s; /* hale: end of the newest slot that ever held a sample; last: second of
+                         * the newest arrival, if on_missing wants it */
+    int64_t view_end_s; /* end of the view; last: not used */
     int64_t
         last_ms; /* last: time of the newest sample, absent: its arrival, NO_TIME: none */
     struct slot slots[]; /* n_slots, then the bytes of the group: sub_group */
@@ -162,7 +164,7 @@ struct
 
 struct bucket { /* sub-alarms with the same deadline */
     struct hale_timer timer;
-    struct sub *first, *last;
+    uint32_t first, last; /* places */
 };
 
 struct thresholds_engine {
@@ -172,22 +174,23 @@ struct thresholds_engine {
     void *emit_arg;
     struct thresholds_stats stats;
 
+    struct pool pool; /* sub-alarms, series and their lists */
     uint64_t gen, next_uid;
     bool
         joining; /* sub-alarms with operands were made: settle, then their other series join */
     struct hale_map *defs; /* id -> struct def */
     struct hale_u64map *defs_by_uid;
-    struct hale_map *names;         /* tenant \0 name -> struct name */
-    struct hale_map *by_dim;        /* tenant \0 name \0 key \0 value -> struct refs */
-    struct hale_u64map *series;     /* id -> struct thresholds_series */
-    struct hale_u64map *sub_by_key; /* key -> chain of struct sub */
-    size_t unmatched;               /* series with n == 0 */
-    size_t dead;                    /* dead sub-alarms not yet let go of */
+    struct hale_map *names;     /* tenant \0 name -> struct name */
+    struct hale_map *by_dim;    /* tenant \0 name \0 key \0 value -> struct refs */
+    struct hale_u64map *series; /* id -> struct thresholds_series */
+    uint32_t *sub_heads;        /* by hash of what a sub-alarm is -> chain by key_next */
+    size_t n_heads;             /* a power of two, or 0 */
+    size_t unmatched;           /* series with n == 0 */
+    size_t dead;                /* dead sub-alarms not yet let go of */
 
     struct sub **subs; /* by place; NULL: free */
-    struct sub **due;  /* scratch of a tick, as large as subs */
     size_t n_places, cap_places;
-    uint32_t *free_places;
+    uint32_t *free_places; /* n_free; what a tick has to do is listed behind them */
     size_t n_free;
     struct thresholds_series **kept; /* series in the snapshot, by place - 1 */
     size_t n_kept, cap_kept;
@@ -207,6 +210,12 @@ struct thresholds_engine {
     struct hale_buf key;   /* scratch: a table key */
     struct hale_buf group; /* scratch: bytes of a group */
 };
+
+/* NULL: there is none. */
+static inline struct sub *sub_at(const struct thresholds_engine *e, uint32_t place)
+{
+    return place == NO_PLACE ? NULL : e->subs[place];
+}
 
 static inline unsigned char *sub_dirty_flag(struct thresholds_engine *e,
                                             const struct sub *a)
@@ -240,13 +249,13 @@ void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a);
 void thresholds_sub_release(struct thresholds_engine *e,
                             struct sub *a); /* one reference */
 /* For snapshots: memory with shape and threshold of the sub-expression, in no table. */
-struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *def,
+struct sub *thresholds_sub_alloc(struct thresholds_engine *e, struct def *def,
                                  unsigned index, struct hale_str group, unsigned n_group);
 /* Puts a into the tables at place (SIZE_MAX: any free one). HALE_E_LIMIT, HALE_E_NOMEM,
  * HALE_E_EXISTS (place taken). On failure a is still the caller's. */
 HALE_MUST_CHECK enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e,
                                                   struct sub *a, size_t place);
-void thresholds_sub_free(struct sub *a);
+void thresholds_sub_free(struct thresholds_engine *e, struct sub *a);
 
 /* --- match.c: which series feeds which sub-alarms ----------------------------------- */
 struct name *thresholds_name(struct thresholds_engine *e, struct hale_str tenant,

@@ -15,13 +15,16 @@ static const struct hale_subexpr *expr_of(const struct sub *a)
 
 size_t thresholds_kept_slots(const struct sub *a)
 {
+    size_t bytes = 0;
     if (a->func == HALE_FUNC_PERCENTILE)
-        return a->n_slots * (SKETCH_MAX * sizeof(uint64_t) / sizeof(struct slot));
-    if (a->func == HALE_FUNC_STDDEV)
-        return a->n_slots;
-    if (a->func == HALE_FUNC_BASELINE)
-        return thresholds_history_slots(a->history);
-    return a->func == HALE_FUNC_FORECAST ? thresholds_points_slots() : 0;
+        bytes = a->n_slots * (sizeof(a->sketches[0]) + SKETCH_MAX * sizeof(uint64_t));
+    else if (a->func == HALE_FUNC_STDDEV)
+        bytes = a->n_slots * sizeof(a->squares[0]);
+    else if (a->func == HALE_FUNC_BASELINE)
+        bytes = thresholds_history_bytes(a->history);
+    else if (a->func == HALE_FUNC_FORECAST)
+        bytes = thresholds_points_bytes();
+    return (bytes + sizeof(struct slot) - 1) / sizeof(struct slot);
 }
 
 static bool sketches_new(struct sub *a)

@@ -10,8 +10,7 @@
 
 /* --- baseline.c ----------------------------------------------------------------------- */
 struct history *thresholds_history_new(const struct hale_subexpr *x);
-/* Memory, in slots. */
-size_t thresholds_history_slots(const struct history *h);
+size_t thresholds_history_bytes(const struct history *h);
 /* A slot left the window: in the order of time. */
 void thresholds_history_learn(struct history *h, int64_t start_s, const struct slot *s);
 /* Robust deviations, signed; false: not enough history. */
@@ -25,7 +24,7 @@ double thresholds_median(double *v, unsigned n);
 /* --- forecast.c ----------------------------------------------------------------------- */
 unsigned thresholds_forecast_steps(const struct hale_subexpr *x);
 struct points *thresholds_points_new(void);
-size_t thresholds_points_slots(void);
+size_t thresholds_points_bytes(void);
 void thresholds_points_learn(struct points *p, int64_t start_s, const struct slot *s);
 bool thresholds_points_since(const struct points *p, int64_t from_s);
 /* The line that ends with slot `last`; false: too few points. */

@@ -14,10 +14,12 @@ static void look_window(struct thresholds_engine *e, struct sub *a,
     out->window_end_ms = a->view_end_s * 1000;
     out->values = e->values;
     for (unsigned i = 0; i < a->times && i < a->n_slots; i++) {
-        const struct slot *s = slot_at(a, i);
-        out->values[out->n_values++] = a->calculated ? thresholds_operands_value(a, i)
-                                       : s->n > 0    ? slot_value(a, s)
-                                                     : (double)NAN;
+        double value = NAN;
+        if (a->calculated)
+            value = thresholds_operands_value(a, i);
+        else if (!slot_known(a, slot_at(a, i), &value))
+            value = NAN;
+        out->values[out->n_values++] = value;
     }
 }
 

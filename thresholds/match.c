@@ -377,7 +377,7 @@ static void let_go(struct thresholds_engine *e, struct thresholds_series *s)
     for (uint32_t i = 0; s->n > 1 && i < s->n; i++)
         thresholds_sub_release(e, s->many[i]);
     if (s->n > 1)
-        free(s->many);
+        thresholds_pool_give(&e->pool, s->many, s->n * sizeof(s->many[0]));
     s->n = 0;
     s->one = NULL;
 }
@@ -403,15 +403,25 @@ static enum hale_rc bind(struct thresholds_engine *e, struct thresholds_series *
             thresholds_rate_join(a, s->id) != HALE_OK)
             e->stats.refused_series++; /* not counted in this group */
     }
+    struct sub **many = NULL;
+    if (n > 1) {
+        many = thresholds_pool_take(&e->pool, n * sizeof(*many));
+        if (many == NULL) {
+            while (n > 0)
+                thresholds_sub_release(e, subs[--n]);
+            free(subs);
+            return HALE_E_NOMEM;
+        }
+        memcpy(many, subs, n * sizeof(*many));
+    }
     let_go(e, s);
     s->n = n;
     s->gen = e->gen;
-    if (n > 1) {
-        s->many = subs;
-    } else {
+    if (n > 1)
+        s->many = many;
+    else
         s->one = n == 1 ? subs[0] : NULL;
-        free(subs);
-    }
+    free(subs);
     return HALE_OK;
 }
 
@@ -442,12 +452,12 @@ enum hale_rc thresholds_keep(struct thresholds_engine *e, struct thresholds_seri
 
 static struct thresholds_series *series_new(struct thresholds_engine *e, uint64_t id)
 {
-    struct thresholds_series *s = calloc(1, sizeof(*s));
+    struct thresholds_series *s = thresholds_pool_take(&e->pool, sizeof(*s));
     if (s == NULL)
         return NULL;
     s->id = id;
     if (hale_u64map_put(e->series, id, s) != HALE_OK) {
-        free(s);
+        thresholds_pool_give(&e->pool, s, sizeof(*s));
         return NULL;
     }
     e->unmatched++;
@@ -526,6 +536,11 @@ struct thresholds_series *thresholds_engine_find(struct thresholds_engine *e, ui
     return s;
 }
 
+void thresholds_engine_prefetch_series(const struct thresholds_engine *e, uint64_t id)
+{
+    __builtin_prefetch(hale_u64map_get(e->series, id), 1);
+}
+
 void thresholds_engine_trim(struct thresholds_engine *e)
 {
     if (e->dead > 1024 && e->dead > e->stats.subalarms) {
@@ -552,7 +567,7 @@ void thresholds_engine_trim(struct thresholds_engine *e)
         return;
     while ((s = hale_u64map_next(e->series, &it, NULL)) != NULL) {
         if (s->place == 0)
-            free(s);
+            thresholds_pool_give(&e->pool, s, sizeof(*s));
     }
     hale_u64map_free(e->series);
     e->series = rest;

@@ -23,6 +23,7 @@ static struct bucket *bucket_get(struct thresholds_engine *e, int64_t at)
         return NULL;
     e->spare = NULL;
     b->timer.owner = b;
+    b->first = b->last = NO_PLACE;
     if (hale_u64map_put(e->buckets, (uint64_t)at, b) != HALE_OK) {
         e->spare = b;
         return NULL;
@@ -39,7 +40,7 @@ static struct bucket *bucket_get(struct thresholds_engine *e, int64_t at)
 static void bucket_put(struct thresholds_engine *e, struct bucket *b)
 {
     (void)hale_u64map_take(e->buckets, (uint64_t)b->timer.at);
-    *b = (struct bucket){.first = NULL};
+    *b = (struct bucket){.first = NO_PLACE, .last = NO_PLACE};
     if (e->spare == NULL)
         e->spare = b;
     else
@@ -51,17 +52,17 @@ void thresholds_unschedule(struct thresholds_engine *e, struct sub *a)
     struct bucket *b = a->bucket;
     if (b == NULL)
         return;
-    if (a->bucket_prev != NULL)
-        a->bucket_prev->bucket_next = a->bucket_next;
+    struct sub *prev = sub_at(e, a->bucket_prev), *next = sub_at(e, a->bucket_next);
+    if (prev != NULL)
+        prev->bucket_next = a->bucket_next;
     else
         b->first = a->bucket_next;
-    if (a->bucket_next != NULL)
-        a->bucket_next->bucket_prev = a->bucket_prev;
+    if (next != NULL)
+        next->bucket_prev = a->bucket_prev;
     else
         b->last = a->bucket_prev;
     a->bucket = NULL;
-    a->bucket_prev = a->bucket_next = NULL;
-    if (b->first == NULL) {
+    if (b->first == NO_PLACE) {
         hale_timers_disarm(e->timers, &b->timer);
         bucket_put(e, b);
     }
@@ -80,13 +81,15 @@ void thresholds_schedule(struct thresholds_engine *e, struct sub *a)
         e->unscheduled++;
         return;
     }
+    struct sub *last = sub_at(e, b->last);
     a->bucket = b;
     a->bucket_prev = b->last;
-    if (b->last != NULL)
-        b->last->bucket_next = a;
+    a->bucket_next = NO_PLACE;
+    if (last != NULL)
+        last->bucket_next = a->place;
     else
-        b->first = a;
-    b->last = a;
+        b->first = a->place;
+    b->last = a->place;
 }
 
 /* After a failure to arm: tries again for all that should have a timer and have none. */
@@ -99,10 +102,11 @@ static void schedule_rest(struct thresholds_engine *e)
     }
 }
 
-static int by_uid(const void *left, const void *right)
+static int by_uid(const void *left, const void *right, void *arg)
 {
-    const struct sub *a = *(struct sub *const *)left;
-    const struct sub *b = *(struct sub *const *)right;
+    const struct thresholds_engine *e = arg;
+    const struct sub *a = e->subs[*(const uint32_t *)left];
+    const struct sub *b = e->subs[*(const uint32_t *)right];
     return (a->uid > b->uid) - (a->uid < b->uid);
 }
 
@@ -110,25 +114,28 @@ static void run_bucket(struct thresholds_engine *e, struct bucket *b)
 {
     int64_t at = b->timer.at;
     size_t n = 0;
+    uint64_t newest = 0;
     bool sorted = true;
-    for (struct sub *a = b->first, *next; a != NULL; a = next) {
-        next = a->bucket_next;
-        sorted = sorted && (n == 0 || e->due[n - 1]->uid < a->uid);
-        HALE_ASSERT(n < e->cap_places);
-        e->due[n++] = a;
+    uint32_t *due = e->free_places + e->n_free; /* places are free or have a sub-alarm */
+    for (struct sub *a = sub_at(e, b->first); a != NULL; a = sub_at(e, a->bucket_next)) {
+        HALE_ASSERT(e->n_free + n < e->cap_places);
+        sorted = sorted && newest <= a->uid;
+        newest = a->uid;
+        due[n++] = a->place;
         a->bucket = NULL;
-        a->bucket_prev = a->bucket_next = NULL;
     }
-    b->first = b->last = NULL;
     bucket_put(e, b);
     if (!sorted)
-        qsort(e->due, n, sizeof(struct sub *), by_uid);
+        qsort_r(due, n, sizeof(due[0]), by_uid, e);
     e->ticked_ms = at;
     for (size_t i = 0; i < n; i++) {
+        struct sub *a = e->subs[due[i]];
+        if (i + 8 < n)
+            __builtin_prefetch(e->subs[due[i + 8]]);
         if (i + 4 < n)
-            __builtin_prefetch(e->due[i + 4]->slots);
-        thresholds_window_tick(e, e->due[i], at);
-        thresholds_schedule(e, e->due[i]);
+            __builtin_prefetch(e->subs[due[i + 4]]->slots);
+        thresholds_window_tick(e, a, at);
+        thresholds_schedule(e, a);
     }
 }
 

@@ -330,7 +330,7 @@ static struct sub *get_sub(struct thresholds_engine *e, struct cursor *c, struct
                 get_slots(c, a) && get_counters(c, a) &&
                 (!a->calculated || thresholds_operands_get(a, c));
     if (!fine) {
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
         return NULL;
     }
     return a;
@@ -355,7 +355,7 @@ static bool load_page(struct thresholds_engine *e, struct hale_str rest,
             return false;
         if (thresholds_sub_adopt(e, a, (size_t)(page * SUBS_PER_PAGE + place)) !=
             HALE_OK) {
-            thresholds_sub_free(a);
+            thresholds_sub_free(e, a);
             return false;
         }
         thresholds_schedule(e, a);

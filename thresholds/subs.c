@@ -39,17 +39,51 @@ unsigned thresholds_group_dims(const struct sub *a, struct hale_dim *dims)
 
 /* --- table -------------------------------------------------------------------------- */
 
-/* Hash of what a sub-alarm is; key in engine.sub_by_key. */
+/* Hash of what a sub-alarm is. */
 static uint64_t key_of(const struct def *def, unsigned index, struct hale_str group)
 {
     return hale_id_hash64_seed(group.p, group.len, def->uid * HALE_EXPR_MAX_SUBS + index);
 }
 
+/* The head of the chain that it is in. There must be heads. */
+static uint32_t *head_of(const struct thresholds_engine *e, const struct sub *a)
+{
+    return &e->sub_heads[key_of(a->def, a->index, sub_group(a)) & (e->n_heads - 1)];
+}
+
+/* As many chains as sub-alarms; without memory the chains there are become longer. */
+static enum hale_rc grow_heads(struct thresholds_engine *e)
+{
+    if (e->stats.subalarms < e->n_heads)
+        return HALE_OK;
+    size_t n = e->n_heads == 0 ? SUBS_PER_PAGE : e->n_heads * 2;
+    uint32_t *heads = malloc(n * sizeof(*heads));
+    if (heads == NULL)
+        return e->n_heads == 0 ? HALE_E_NOMEM : HALE_OK;
+    for (size_t i = 0; i < n; i++)
+        heads[i] = NO_PLACE;
+    free(e->sub_heads);
+    e->sub_heads = heads;
+    e->n_heads = n;
+    for (size_t i = 0; i < e->n_places; i++) {
+        struct sub *a = e->subs[i];
+        if (a == NULL)
+            continue;
+        uint32_t *head = head_of(e, a);
+        a->key_next = *head;
+        *head = a->place;
+    }
+    return HALE_OK;
+}
+
 struct sub *thresholds_sub_find(const struct thresholds_engine *e, const struct def *def,
                                 unsigned index, struct hale_str group)
 {
-    struct sub *a = hale_u64map_get(e->sub_by_key, key_of(def, index, group));
-    for (; a != NULL; a = a->key_next) {
+    if (e->n_heads == 0)
+        return NULL;
+    uint64_t key = key_of(def, index, group);
+    struct sub *a = sub_at(e, e->sub_heads[key & (e->n_heads - 1)]);
+    for (; a != NULL; a = sub_at(e, a->key_next)) {
         if (a->def == def && a->index == index && hale_str_eq(sub_group(a), group))
             return a;
     }
@@ -83,14 +117,19 @@ static unsigned slots_of(const struct thresholds_engine *e, const struct hale_su
     return x->times + future_slots(e, width_of(x), monasca);
 }
 
-struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *def,
+static size_t bytes_of(unsigned n_slots, size_t group_len)
+{
+    return sizeof(struct sub) + n_slots * sizeof(struct slot) + group_len;
+}
+
+struct sub *thresholds_sub_alloc(struct thresholds_engine *e, struct def *def,
                                  unsigned index, struct hale_str group, unsigned n_group)
 {
     const struct hale_subexpr *x = &def->d->expr->subs[index];
     bool monasca = def->d->semantics == HALE_SEMANTICS_MONASCA;
     unsigned n_slots = slots_of(e, x, monasca);
     HALE_ASSERT(n_slots <= UINT16_MAX && group.len <= UINT16_MAX);
-    struct sub *a = calloc(1, sizeof(*a) + n_slots * sizeof(struct slot) + group.len);
+    struct sub *a = thresholds_pool_take(&e->pool, bytes_of(n_slots, group.len));
     if (a == NULL)
         return NULL;
     if (group.len > 0)
@@ -110,18 +149,18 @@ struct sub *thresholds_sub_alloc(const struct thresholds_engine *e, struct def *
     a->recheck_ms = NO_TIME;
     a->last_ms = NO_TIME;
     if (a->calculated && thresholds_operands_new(a, x) != HALE_OK) {
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
         return NULL;
     }
     thresholds_verdict_refresh(a);
     if (keeps_more(a) && thresholds_kept_new(a) != HALE_OK) {
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
         return NULL;
     }
     return a;
 }
 
-void thresholds_sub_free(struct sub *a)
+void thresholds_sub_free(struct thresholds_engine *e, struct sub *a)
 {
     if (a == NULL)
         return;
@@ -129,7 +168,7 @@ void thresholds_sub_free(struct sub *a)
         thresholds_operands_free(a->operands);
     else
         thresholds_kept_free(a);
-    free(a);
+    thresholds_pool_give(&e->pool, a, bytes_of(a->n_slots, a->group_len));
 }
 
 /* Memory of the window, in slots. */
@@ -145,22 +184,19 @@ static enum hale_rc grow_places(struct thresholds_engine *e, size_t place)
 {
     if (place < e->cap_places)
         return HALE_OK;
-    size_t cap = e->cap_places == 0 ? SUBS_PER_PAGE : e->cap_places * 2;
-    while (cap <= place)
-        cap *= 2;
+    size_t cap = e->cap_places;
+    while (cap <= place) /* a quarter more, in whole pages */
+        cap += (cap / 4 / SUBS_PER_PAGE + 1) * SUBS_PER_PAGE;
     struct sub **subs = realloc(e->subs, cap * sizeof(*subs));
     if (subs != NULL)
         e->subs = subs;
-    struct sub **due = realloc(e->due, cap * sizeof(*due));
-    if (due != NULL)
-        e->due = due;
     uint32_t *places = realloc(e->free_places, cap * sizeof(*places));
     if (places != NULL)
         e->free_places = places;
     unsigned char *dirty = realloc(e->sub_dirty, cap / SUBS_PER_PAGE);
     if (dirty != NULL)
         e->sub_dirty = dirty;
-    if (subs == NULL || due == NULL || places == NULL || dirty == NULL)
+    if (subs == NULL || places == NULL || dirty == NULL)
         return HALE_E_NOMEM;
     memset(e->subs + e->cap_places, 0, (cap - e->cap_places) * sizeof(*subs));
     memset(e->sub_dirty + e->cap_places / SUBS_PER_PAGE, 0,
@@ -193,9 +229,7 @@ enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e, struct sub *a,
     enum hale_rc rc = find_place(e, &place);
     if (rc != HALE_OK)
         return rc;
-    uint64_t key = key_of(a->def, a->index, sub_group(a));
-    a->key_next = hale_u64map_get(e->sub_by_key, key);
-    rc = hale_u64map_put(e->sub_by_key, key, a);
+    rc = grow_heads(e);
     if (rc != HALE_OK) {
         if (any && place < e->n_places)
             e->free_places[e->n_free++] = (uint32_t)place;
@@ -205,10 +239,14 @@ enum hale_rc thresholds_sub_adopt(struct thresholds_engine *e, struct sub *a,
     if (place >= e->n_places)
         e->n_places = place + 1;
     a->place = (uint32_t)place;
-    a->def_next = a->def->subs;
-    if (a->def_next != NULL)
-        a->def_next->def_prev = a;
-    a->def->subs = a;
+    uint32_t *head = head_of(e, a);
+    a->key_next = *head;
+    *head = a->place;
+    a->def_prev = NO_PLACE;
+    a->def_next = a->def->first_sub;
+    if (a->def_next != NO_PLACE)
+        e->subs[a->def_next]->def_prev = a->place;
+    a->def->first_sub = a->place;
     e->stats.subalarms++;
     e->stats.slots += weight_of(a);
     *sub_dirty_flag(e, a) = 1;
@@ -221,7 +259,7 @@ struct sub *thresholds_sub_new(struct thresholds_engine *e, struct def *def,
 {
     struct sub *a = thresholds_sub_alloc(e, def, index, group, n_group);
     if (a == NULL || thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
         e->stats.refused_subalarms++;
         return NULL;
     }
@@ -242,36 +280,24 @@ void thresholds_sub_kill(struct thresholds_engine *e, struct sub *a)
     HALE_ASSERT(!a->dead && e->subs[a->place] == a);
     *sub_dirty_flag(e, a) = 1;
     thresholds_unschedule(e, a);
+    uint32_t *link = head_of(e, a);
+    while (*link != a->place)
+        link = &e->subs[*link]->key_next;
+    *link = a->key_next;
+    if (a->def_prev != NO_PLACE)
+        e->subs[a->def_prev]->def_next = a->def_next;
+    else
+        a->def->first_sub = a->def_next;
+    if (a->def_next != NO_PLACE)
+        e->subs[a->def_next]->def_prev = a->def_prev;
     e->subs[a->place] = NULL;
     e->free_places[e->n_free++] = a->place;
-
-    uint64_t key = key_of(a->def, a->index, sub_group(a));
-    struct sub *first = hale_u64map_take(e->sub_by_key, key);
-    HALE_ASSERT(first != NULL);
-    if (first == a) {
-        first = a->key_next;
-    } else {
-        struct sub *p = first;
-        while (p->key_next != a)
-            p = p->key_next;
-        p->key_next = a->key_next;
-    }
-    /* The slot just taken is there again: put cannot fail. */
-    if (first != NULL)
-        HALE_ASSERT(hale_u64map_put(e->sub_by_key, key, first) == HALE_OK);
-
-    if (a->def_prev != NULL)
-        a->def_prev->def_next = a->def_next;
-    else
-        a->def->subs = a->def_next;
-    if (a->def_next != NULL)
-        a->def_next->def_prev = a->def_prev;
     e->stats.subalarms--;
     e->stats.slots -= weight_of(a);
     a->dead = true;
     a->def = NULL;
     if (a->refs == 0)
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
     else
         e->dead++;
 }
@@ -281,7 +307,7 @@ void thresholds_sub_release(struct thresholds_engine *e, struct sub *a)
     HALE_ASSERT(a->refs > 0);
     if (--a->refs == 0 && a->dead) {
         e->dead--;
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
     }
 }
 
@@ -304,7 +330,7 @@ void thresholds_sub_renew(struct thresholds_engine *e, struct sub *old, int64_t 
     const struct sub silent = {.func = old->func, .last_ms = old->last_ms};
     thresholds_sub_kill(e, old);
     if (thresholds_sub_adopt(e, a, SIZE_MAX) != HALE_OK) {
-        thresholds_sub_free(a);
+        thresholds_sub_free(e, a);
         e->stats.refused_subalarms++;
         return;
     }

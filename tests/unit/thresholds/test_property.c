@@ -159,15 +159,24 @@ static bool model_baseline(const struct model *m, int64_t from, double average,
 
 static bool model_forecast(const struct model *m, int64_t end, double *out)
 {
-    double t[100], y[100], v[SAMPLES];
+    double t[100], y[100], sum[100] = {0};
     unsigned n = 0, steps = (m->x->period_s + m->width_s - 1) / m->width_s;
-    for (int64_t k = steps; k > 0; k--) {
-        int64_t from = end - k * m->width_s;
-        unsigned samples = model_within(m, from, from + m->width_s, v);
-        if (samples == 0)
+    unsigned samples[100] = {0};
+    int64_t width_ms = m->width_s * INT64_C(1000),
+            from_ms = end * 1000 - steps * width_ms;
+    for (unsigned i = 0; i < m->n; i++) {
+        int64_t k =
+            m->taken[i].ms >= from_ms ? (m->taken[i].ms - from_ms) / width_ms : 99;
+        if (k >= steps)
             continue;
-        t[n] = (double)(from - end) + m->width_s / 2.0;
-        y[n++] = average_of(v, samples);
+        sum[k] += m->taken[i].value;
+        samples[k]++;
+    }
+    for (unsigned k = 0; k < steps; k++) {
+        if (samples[k] == 0)
+            continue;
+        t[n] = ((double)k + 0.5 - steps) * m->width_s;
+        y[n++] = sum[k] / samples[k];
     }
     return reference_forecast(t, y, n, (double)steps * m->width_s, m->x->horizon_s, out);
 }
@@ -741,7 +750,7 @@ static void run_case(unsigned number)
     struct thresholds_series *s;
     random_state = 0x9e3779b97f4a7c15u + number;
     (void)dice(2);
-    bool days = number % 50 == 0; /* a quarter of an hour from one sample to the next */
+    bool days = number % 75 == 0; /* a quarter of an hour from one sample to the next */
     world_build(&w, &s, days);
     int64_t now = BASE_MS + 60000, swept = BASE_MS;
     unsigned n = 50 + dice(400) + (days ? 1000 : 0);
