@@ -84,6 +84,10 @@ struct cli_lab *cli_lab_new(const struct cli_lab_conf *conf)
         lab->tables[i] = json_object();
         tables = tables && lab->tables[i] != NULL;
     }
+    for (unsigned i = 0; i < 2; i++) {
+        lab->silences[i] = json_object();
+        tables = tables && lab->silences[i] != NULL;
+    }
     lab->definitions = json_object();
     lab->thresholds = thresholds_make(lab);
     enum hale_rc rc = lab->thresholds != NULL && tables && lab->definitions != NULL
@@ -112,6 +116,8 @@ void cli_lab_free(struct cli_lab *lab)
     queue_fini(&lab->logs);
     for (unsigned i = 0; i < LAB_TABLES; i++)
         json_decref(lab->tables[i]);
+    json_decref(lab->silences[0]);
+    json_decref(lab->silences[1]);
     json_decref(lab->definitions);
     hale_buf_fini(&lab->scratch);
     free(lab);

@@ -76,6 +76,12 @@ HALE_MUST_CHECK enum hale_rc cli_lab_control(struct cli_lab *lab,
 /* update: as on the stream (model/topology.h). HALE_E_INVAL with the reason and the place in it. */
 HALE_MUST_CHECK enum hale_rc cli_lab_topology(struct cli_lab *lab, struct hale_str update,
                                               struct hale_err *err);
+/* A silence or maintenance window as the body of a POST; the id and who made it are the caller's. */
+HALE_MUST_CHECK enum hale_rc cli_lab_silence(struct cli_lab *lab, bool maintenance,
+                                             const char *id, const char *by,
+                                             const json_t *body, struct hale_err *err);
+/* Ends it now. HALE_E_NOTFOUND. */
+HALE_MUST_CHECK enum hale_rc cli_lab_unsilence(struct cli_lab *lab, const char *id);
 
 /* Does what is due before until_ms; then it is until_ms. */
 HALE_MUST_CHECK enum hale_rc cli_lab_advance(struct cli_lab *lab, int64_t until_ms);

@@ -126,12 +126,15 @@ enum hale_rc lab_correlator_boot(struct cli_lab *lab)
     if (rc == HALE_OK)
         rc = load_table(lab, CORRELATOR_ENTITIES);
     if (rc == HALE_OK)
+        rc = lab_silences_load(lab);
+    if (rc == HALE_OK)
         rc = load_table(lab, CORRELATOR_SUBS);
     if (rc == HALE_OK)
         rc = load_table(lab, CORRELATOR_ALARMS);
+    (void)lab_correlator_in(lab, &in, id, sizeof(id));
+    in.entry_ms = lab->stream_ms;
     if (rc == HALE_OK)
-        rc = correlator_engine_loaded(lab->correlator, lab->seq,
-                                      lab_correlator_in(lab, &in, id, sizeof(id)));
+        rc = correlator_engine_loaded(lab->correlator, lab->seq, &in);
     return rc == HALE_OK ? lab_correlator_commit(lab) : rc;
 }
 
@@ -154,6 +157,7 @@ enum hale_rc lab_correlator_commit(struct cli_lab *lab)
     char *text;
     enum hale_rc rc = lab_note(lab, correlator_engine_flush(lab->correlator));
     lab->seq = correlator_engine_seq(lab->correlator);
+    lab->stream_ms = correlator_engine_stream_ms(lab->correlator);
     while ((text = lab_pop(&lab->logs)) != NULL) {
         if (rc == HALE_OK)
             tell(lab, text);

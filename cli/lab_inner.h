@@ -58,6 +58,8 @@ struct cli_lab {
     struct correlator_engine *correlator;
     json_t *tables[LAB_TABLES]; /* of the correlator: field -> text */
     int64_t seq;                /* of the alarm log */
+    int64_t stream_ms;          /* what was due until then has happened */
+    json_t *silences[2];        /* and maintenance: id -> text as stored */
     json_t *definitions;        /* name -> text as stored */
     struct lab_queue subs, logs;
     unsigned n_series, cap_series;
@@ -75,6 +77,8 @@ enum hale_rc lab_note(struct cli_lab *lab, enum hale_rc rc);
 /* --- lab_correlator.c --- */
 /* A new engine from tables and definitions. */
 enum hale_rc lab_correlator_boot(struct cli_lab *lab);
+/* Those that are stored, into a new engine. */
+enum hale_rc lab_silences_load(struct cli_lab *lab);
 /* The place of the next entry. */
 const struct correlator_input *lab_correlator_in(struct cli_lab *lab,
                                                  struct correlator_input *in, char *id,

@@ -34,14 +34,17 @@ enum cli_op_kind {
     CLI_OP_DEFINE,
     CLI_OP_UNDEFINE,
     CLI_OP_TOPOLOGY,
+    CLI_OP_SILENCE,
+    CLI_OP_MAINTENANCE,
+    CLI_OP_END,
     CLI_OP_ALARM, /* control: alarm-op */
     CLI_OP_DELETE
 };
 struct cli_op {
     enum cli_op_kind kind;
-    unsigned parts;           /* restart: enum cli_lab_part */
-    json_t *bodies;           /* define: bodies; topology: the update */
-    char *name;               /* undefine */
+    unsigned parts; /* restart: enum cli_lab_part */
+    json_t *bodies; /* define: bodies; topology: the update; silence: the body */
+    char *name;     /* undefine; silence, end: the id */
     struct cli_alarm_ref ref; /* alarm-op, delete */
     enum hale_alarm_op action;
     char *by, *text, *owner; /* NULL: none */

@@ -222,7 +222,8 @@ static enum hale_rc read_event(struct cli_scenario *s, NODE map, struct hale_err
 
 struct raw_op {
     int64_t at_ms;
-    char *undefine;
+    char *undefine, *end;
+    NODE silence, maintenance;
     NODE restart, define, topology, command[6], delete;
 };
 static const struct hale_conf_field op_fields[] = {
@@ -233,6 +234,12 @@ static const struct hale_conf_field op_fields[] = {
         "new or changed definitions"),
     ROW(raw_op, "topology", HALE_CONF_NODE, topology, false, NULL, 0, 0, NULL,
         "put, patch and delete of entities"),
+    ROW(raw_op, "silence", HALE_CONF_NODE, silence, false, NULL, 0, 0, NULL,
+        "a silence: as POST /v1/silences, with id and by"),
+    ROW(raw_op, "maintenance", HALE_CONF_NODE, maintenance, false, NULL, 0, 0, NULL,
+        "a window: as POST /v1/maintenance, with id and by"),
+    ROW(raw_op, "end", HALE_CONF_STRING, end, false, NULL, 0, 0, NULL,
+        "id of a silence or window that ends now"),
     ROW(raw_op, "undefine", HALE_CONF_STRING, undefine, false, NULL, 0, 0, NULL,
         "name of a definition"),
     ROW(raw_op, "ack", HALE_CONF_NODE, command[HALE_OP_ACK], false, NULL, 0, 0, NULL,
@@ -316,12 +323,41 @@ static enum hale_rc read_restart(NODE node, struct cli_op *op, struct hale_err *
     return rc;
 }
 
+static char *take_text(json_t *object, const char *key, const char *fallback)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    char *copy = strdup(text != NULL ? text : fallback);
+    (void)json_object_del(object, key);
+    return copy;
+}
+
+/* Its body is checked when it is made: times in it may count from then. */
+static enum hale_rc read_silence(NODE map, bool maintenance, struct cli_op *op,
+                                 struct hale_err *err)
+{
+    int64_t day;
+    op->kind = maintenance ? CLI_OP_MAINTENANCE : CLI_OP_SILENCE;
+    if (hale_yaml_kind(map) != HALE_YAML_MAP)
+        return hale_yaml_error(map, err, "a map with matchers, for and reason is wanted");
+    enum hale_rc rc = cli_scenario_json(map, &op->bodies, err);
+    if (rc != HALE_OK)
+        return rc;
+    json_t *repeat = json_object_get(op->bodies, "repeat");
+    const char *text = json_string_value(json_object_get(repeat, "day"));
+    if (text != NULL && hale_str_i64(hale_str_from(text), &day) == HALE_OK)
+        (void)json_object_set_new(repeat, "day", json_integer(day));
+    op->name = take_text(op->bodies, "id", maintenance ? "maintenance" : "silence");
+    op->by = take_text(op->bodies, "by", "operator");
+    return op->name != NULL && op->by != NULL ? HALE_OK : no_memory(err);
+}
+
 /* Which of the things an item may say it says; exactly one. */
 static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
                            struct cli_op *op, struct hale_err *err)
 {
     int said = (raw->restart != NULL) + (raw->define != NULL) + (raw->undefine != NULL) +
-               (raw->delete != NULL) + (raw->topology != NULL);
+               (raw->delete != NULL) + (raw->topology != NULL) + (raw->silence != NULL) +
+               (raw->maintenance != NULL) + (raw->end != NULL);
     NODE command = NULL;
     for (unsigned i = 0; i < 6; i++) {
         if (raw->command[i] == NULL)
@@ -333,7 +369,8 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
     if (said != 1)
         return hale_yaml_error(map, err,
                                "one command is wanted here: restart, define, "
-                               "undefine, topology, ack, unack, assign, comment, shelve, "
+                               "undefine, topology, silence, maintenance, end, ack, "
+                               "unack, assign, comment, shelve, "
                                "unshelve or delete");
     if (raw->restart != NULL)
         return read_restart(raw->restart, op, err);
@@ -345,6 +382,15 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
     if (raw->topology != NULL) {
         op->kind = CLI_OP_TOPOLOGY;
         return cli_scenario_update(s, raw->topology, raw->at_ms, &op->bodies, err);
+    }
+    if (raw->silence != NULL || raw->maintenance != NULL)
+        return read_silence(raw->silence != NULL ? raw->silence : raw->maintenance,
+                            raw->maintenance != NULL, op, err);
+    if (raw->end != NULL) {
+        op->kind = CLI_OP_END;
+        op->name = raw->end;
+        raw->end = NULL;
+        return HALE_OK;
     }
     if (raw->undefine != NULL) {
         op->kind = CLI_OP_UNDEFINE;

@@ -340,6 +340,17 @@ static enum hale_rc topology(struct run *r, const json_t *update, int line,
     return rc == HALE_OK ? rc : at_line(r, line, rc, err, why.text);
 }
 
+static enum hale_rc silence(struct run *r, const struct cli_op *op, int line,
+                            struct hale_err *err)
+{
+    struct hale_err why = {0};
+    bool maintenance = op->kind == CLI_OP_MAINTENANCE;
+    note(r, maintenance ? "maintenance" : "silence", op->name, op->by);
+    enum hale_rc rc =
+        cli_lab_silence(r->lab, maintenance, op->name, op->by, op->bodies, &why);
+    return rc == HALE_OK ? rc : at_line(r, line, rc, err, why.text);
+}
+
 static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
                           struct hale_err *err)
 {
@@ -356,6 +367,14 @@ static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
     case CLI_OP_TOPOLOGY:
         note(r, "topology", "", "");
         return topology(r, op->bodies, line, err);
+    case CLI_OP_SILENCE:
+    case CLI_OP_MAINTENANCE: return silence(r, op, line, err);
+    case CLI_OP_END:
+        note(r, "end", op->name, "");
+        rc = cli_lab_unsilence(r->lab, op->name);
+        return rc == HALE_OK ? rc
+                             : at_line(r, line, rc, err,
+                                       "there is no silence or window of this id");
     case CLI_OP_UNDEFINE:
         rc = cli_lab_undefine(r->lab, op->name);
         return rc == HALE_OK ? rc
