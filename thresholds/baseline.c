@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "thresholds/bytes.h"
 #include "thresholds/kept.h"
 
@@ -54,6 +55,7 @@ static int64_t hour_of(int64_t s)
 
 static double *mean_at(struct history *h, int64_t hour)
 {
+    HALE_ASSERT(h->n_hours > 0);
     int64_t i = hour % h->n_hours;
     return &h->mean[i < 0 ? i + h->n_hours : i];
 }

@@ -4,6 +4,8 @@
 #include <float.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
+
 #define FIRST_CAP   16
 #define FIRST_SHIFT 46 /* of the 52 bits of a mantissa 6 are left */
 #define LAST_SHIFT  63
@@ -50,6 +52,7 @@ void thresholds_sketch_clear(struct sketch *k)
 
 static bool grow(struct sketch *k)
 {
+    HALE_ASSERT(k->cap > 0);
     if (k->cap == SKETCH_MAX)
         return false;
     uint64_t *v = realloc(k->v, 2 * (size_t)k->cap * sizeof(*v));
