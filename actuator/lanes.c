@@ -14,7 +14,6 @@
 #include "base/log.h"
 
 #define ROWS_PER_COMMIT 12 /* leaves room for the rows of an end */
-#define ASK_DELAY_US    1000000
 
 bool lanes_are_for(const struct actuator_run *r)
 {
@@ -343,7 +342,7 @@ void lanes_resume(struct actuator_engine *e, struct actuator_run *r)
         if (lane->end != ACTUATOR_LANE_OPEN || lane->phase != ACTUATOR_CALL)
             continue;
         lane->phase = (int)actuator_vim_resume(r, lane);
-        lane->wake_us = e->now_us + (lane->phase == ACTUATOR_ASK ? ASK_DELAY_US : 0);
+        lane->wake_us = e->now_us + (lane->phase == ACTUATOR_ASK ? VIM_ASK_US : 0);
     }
     lanes_work(e, r);
 }

@@ -335,7 +335,7 @@ static void on_ask(struct actuator_run *r, struct actuator_lane *lane,
             vim_follow(r, lane, "it has begun: following", d);
             d->delay_us = 0;
         } else {
-            vim_repeat(r, lane, "Nova does not know the call", d);
+            vim_unknown(r, lane, "Nova does not know the call", d);
         }
     }
     json_decref(o);

@@ -104,9 +104,10 @@ static const struct hale_conf_field VERIFY_FIELDS[] = {
 struct step_raw {
     NODE vnflcm;
     NODE webhook;
-    NODE vim[1]; /* as in VIM_TYPES */
+    NODE vim[6]; /* as in VIM_TYPES */
 };
-static const char *const VIM_TYPES[] = {"nova"};
+static const char *const VIM_TYPES[] = {"nova",    "heat",    "masakari",
+                                        "mistral", "neutron", "senlin"};
 #define N_VIM N(VIM_TYPES)
 static const struct hale_conf_field STEP_FIELDS[] = {
     {"vnflcm", HALE_CONF_NODE, offsetof(struct step_raw, vnflcm), false, NULL, 0, 0, NULL,
@@ -115,6 +116,16 @@ static const struct hale_conf_field STEP_FIELDS[] = {
      NULL, "any HTTP call"},
     {"nova", HALE_CONF_NODE, offsetof(struct step_raw, vim[0]), false, NULL, 0, 0, NULL,
      "OpenStack compute"},
+    {"heat", HALE_CONF_NODE, offsetof(struct step_raw, vim[1]), false, NULL, 0, 0, NULL,
+     "OpenStack orchestration"},
+    {"masakari", HALE_CONF_NODE, offsetof(struct step_raw, vim[2]), false, NULL, 0, 0,
+     NULL, "OpenStack instance high availability"},
+    {"mistral", HALE_CONF_NODE, offsetof(struct step_raw, vim[3]), false, NULL, 0, 0,
+     NULL, "OpenStack workflows"},
+    {"neutron", HALE_CONF_NODE, offsetof(struct step_raw, vim[4]), false, NULL, 0, 0,
+     NULL, "OpenStack networks"},
+    {"senlin", HALE_CONF_NODE, offsetof(struct step_raw, vim[5]), false, NULL, 0, 0, NULL,
+     "OpenStack clusters"},
 };
 
 struct vnflcm_raw {
@@ -365,7 +376,8 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
         }
     if (given != 1)
         return hale_yaml_error(item, err,
-                               "a step is exactly one of: vnflcm, webhook, nova");
+                               "a step is exactly one of: vnflcm, webhook, nova, heat, "
+                               "masakari, mistral, neutron, senlin");
     if (raw->vnflcm != NULL)
         return read_vnflcm(raw->vnflcm, s, err);
     if (raw->webhook != NULL)

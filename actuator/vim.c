@@ -8,13 +8,13 @@
 
 #include "base/utf8.h"
 
-#define ASK_DELAY_US                                                                     \
-    1000000           /* a call that was cut off may still be on its way in there */
 #define GARBAGE_MAX 3 /* unreadable answers in a row to a question */
 #define CALL_MAX_MS 30000
 #define CALL_MIN_MS 100
 
-static const struct actuator_vim_driver *const DRIVERS[] = {&actuator_nova};
+static const struct actuator_vim_driver *const DRIVERS[] = {
+    &actuator_nova,    &actuator_heat,    &actuator_masakari,
+    &actuator_mistral, &actuator_neutron, &actuator_senlin};
 
 const struct actuator_vim_driver *actuator_vim_driver(const char *type)
 {
@@ -106,6 +106,17 @@ void vim_repeat(const struct actuator_run *r, struct actuator_lane *lane,
                     "%s", what);
     d->counts = true;
     d->note = true;
+}
+
+void vim_unknown(const struct actuator_run *r, struct actuator_lane *lane,
+                 const char *what, struct actuator_decision *d)
+{
+    if (++lane->queries < VIM_ASK_MAX) {
+        actuator_decide(d, ACTUATOR_ASK, VIM_ASK_US, "%s", what);
+        return;
+    }
+    lane->queries = 0;
+    vim_repeat(r, lane, what, d);
 }
 
 /* {"<name>":{"message"}}, {"error":{"message"}}, {"faultstring"}, {"explanation"}. */
@@ -202,7 +213,7 @@ static void unlucky_call(const struct actuator_run *r, struct actuator_lane *lan
                         a->sent ? "no answer" : "not reached", a->error);
         d->counts = true;
     } else if (a->rc != HALE_OK) {
-        actuator_decide(d, ACTUATOR_ASK, ASK_DELAY_US,
+        actuator_decide(d, ACTUATOR_ASK, VIM_ASK_US,
                         "no answer (%.200s): asking whether it has begun", a->error);
     } else if (twice || a->status < 500 || a->status == 503) {
         actuator_decide(d, ACTUATOR_WAIT, actuator_retry_after_us(a, pause),
@@ -210,7 +221,7 @@ static void unlucky_call(const struct actuator_run *r, struct actuator_lane *lan
                         vim_problem(a, detail, sizeof(detail)));
         d->counts = true;
     } else { /* it may have begun before it failed */
-        actuator_decide(d, ACTUATOR_ASK, ASK_DELAY_US,
+        actuator_decide(d, ACTUATOR_ASK, VIM_ASK_US,
                         "answered %u%s: asking whether it has begun", a->status,
                         vim_problem(a, detail, sizeof(detail)));
     }

@@ -48,7 +48,8 @@ struct actuator_vim_driver {
     /* The lane's call may be made twice. */
     bool (*idempotent)(const struct actuator_run *r, const struct actuator_lane *lane);
 };
-extern const struct actuator_vim_driver actuator_nova;
+extern const struct actuator_vim_driver actuator_nova, actuator_heat, actuator_masakari,
+    actuator_mistral, actuator_neutron, actuator_senlin;
 
 /* The driver of a step type, or NULL. */
 const struct actuator_vim_driver *actuator_vim_driver(const char *type);
@@ -84,6 +85,12 @@ void vim_follow(const struct actuator_run *r, struct actuator_lane *lane,
 /* Call again after a pause; uses up a retry. */
 void vim_repeat(const struct actuator_run *r, struct actuator_lane *lane,
                 const char *what, struct actuator_decision *d);
+/* The service does not know the call: asked some more times, for it may still be on its way in there;
+ * then called again. */
+void vim_unknown(const struct actuator_run *r, struct actuator_lane *lane,
+                 const char *what, struct actuator_decision *d);
+#define VIM_ASK_US  1000000
+#define VIM_ASK_MAX 4
 /* ": message" of an OpenStack error body, or "". */
 const char *vim_problem(const struct actuator_answer *a, char *dst, size_t size);
 #define VIM_PROBLEM_MAX 220

@@ -189,7 +189,7 @@ def heat(c):
             DEFAULT={"transport_url": c.mq, "region_name_for_services": "RegionOne",
                      "stack_user_domain_name": "heat", "stack_domain_admin": "heat_domain_admin",
                      "stack_domain_admin_password": c.secret, "deferred_auth_method": "trusts",
-                     "reauthentication_auth_method": "trusts", "num_engine_workers": 1,
+                     "num_engine_workers": 1,
                      "auth_encryption_key": c.secret[:32].ljust(32, "0"),
                      "environment_dir": c.state / "heat/environment.d",
                      "template_dir": c.state / "heat/templates", "max_stacks_per_tenant": -1},

@@ -195,9 +195,9 @@ static const struct {
     {"evacuate", 0, ACTUATOR_ASK, HALE_OK, true, 200, ACTIONS("evacuate", JUST_NOW), GO,
      ACTUATOR_POLL, false},
     {"evacuate", 0, ACTUATOR_ASK, HALE_OK, true, 200, ACTIONS("evacuate", BEFORE), GO,
-     ACTUATOR_WAIT, true},
+     ACTUATOR_ASK, false},
     {"evacuate", 0, ACTUATOR_ASK, HALE_OK, true, 200, ACTIONS("reboot", JUST_NOW), GO,
-     ACTUATOR_WAIT, true},
+     ACTUATOR_ASK, false},
     {"live-migrate", 0, ACTUATOR_ASK, HALE_OK, true, 200,
      ACTIONS("live-migration", JUST_NOW), GO, ACTUATOR_POLL, false},
     {"evacuate", 0, ACTUATOR_ASK, HALE_OK, true, 200, "{}", GO, ACTUATOR_ASK, false},
@@ -348,6 +348,22 @@ static void test_limits(void **state)
     actuator_run_free(r);
 }
 
+static void test_unknown_calls_are_asked_for_some_time(void **state)
+{
+    (void)state;
+    struct actuator_run *r = run_of("nova", "evacuate", "{\"host\":\"h\"}");
+    struct actuator_lane *lane = lane_of(r, "a", "{}");
+    struct actuator_decision d;
+    lane->phase = ACTUATOR_ASK;
+    for (int i = 0; i < VIM_ASK_MAX; i++) {
+        d = told(r, lane, HALE_OK, true, 200, "{\"instanceActions\":[]}");
+        assert_int_equal(d.end, ACTUATOR_GOES_ON);
+        assert_int_equal(d.phase, i + 1 < VIM_ASK_MAX ? ACTUATOR_ASK : ACTUATOR_WAIT);
+        assert_int_equal(d.counts, i + 1 == VIM_ASK_MAX);
+    }
+    actuator_run_free(r);
+}
+
 static void test_resume(void **state)
 {
     (void)state;
@@ -402,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_nova_servers_of_a_host),
         cmocka_unit_test(test_pages_of_servers),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_unknown_calls_are_asked_for_some_time),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_record),
     };

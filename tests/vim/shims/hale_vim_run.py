@@ -9,15 +9,8 @@ import sys
 
 
 def mend_heat():
-    from heat.common import context
     from heat.engine import notification
-    send = notification.notify
-
-    def notify(ctxt, *args):
-        if isinstance(ctxt, context.StoredContext):
-            ctxt = context.RequestContext.from_dict(ctxt.to_dict())
-        return send(ctxt, *args)
-    notification.notify = notify
+    notification.notify = lambda *args: None  # nobody listens here
 
 
 def mend_masakari():
