@@ -30,6 +30,7 @@ struct collector_sweep;
 struct collector_pool;
 struct collector_view;
 struct collector_files;
+struct collector_topology;
 
 struct collector {
     const struct collector_config *conf;
@@ -56,6 +57,7 @@ struct collector {
         *changes; /* definitions and alarms: may wait for the correlator */
     struct collector_view *view;
     struct collector_files *files;
+    struct collector_topology *topology;
     _Atomic bool overloaded; /* Redis holds more than redis_memory_max */
     _Atomic bool redis_ok;
     _Atomic int64_t redis_memory; /* bytes */

@@ -28,6 +28,7 @@
 #include "collector/store.h"
 #include "collector/tenant_limit.h"
 #include "collector/token.h"
+#include "collector/topology_view.h"
 #include "collector/writer.h"
 
 #define BEAT_MS        1000
@@ -55,6 +56,8 @@ static enum hale_rc prepare(struct collector *c, struct hale_err *err)
         collector_catalog_new((size_t)c->conf->max_series, (unsigned)c->conf->shards);
     HALE_ASSERT(c->limits != NULL && c->tokens != NULL && c->catalog != NULL);
     c->copies = collector_copies_new((unsigned)c->conf->shards);
+    c->topology = collector_topology_new();
+    HALE_ASSERT(c->topology != NULL);
     c->metadata = collector_metadata_new();
     c->progress = collector_progress_new();
     c->hot = collector_hot_new(c, hale_clock_wall_ms());
@@ -132,6 +135,7 @@ static void finish(struct collector *c)
     collector_catalog_free(c->catalog);
     collector_copies_free(c->copies);
     collector_files_free(c->files);
+    collector_topology_free(c->topology);
     collector_keystone_free(c->keystone);
     collector_tokens_free(c->tokens);
     collector_tenant_limits_free(c->limits);

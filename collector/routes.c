@@ -22,6 +22,7 @@
 #include "collector/silences_api.h"
 #include "collector/status_api.h"
 #include "collector/token.h"
+#include "collector/topology_api.h"
 #include "collector/why_api.h"
 
 #define OPEN  0u
@@ -112,6 +113,18 @@ const struct collector_route collector_routes[] = {
     {"POST",   "/v1/alarms/{id}/unshelve",              WRITE, WAITS, collector_operate_unshelve},
     {"GET",    "/v1/series",                            READ,  QUERY, collector_series_get},
     {"DELETE", "/v1/series",                            WRITE, WAITS, collector_series_delete},
+    {"GET",    "/v1/topology",                          READ,  QUERY, collector_topology_get},
+    {"POST",   "/v1/topology",                          WRITE, WAITS, collector_topology_post},
+    {"POST",   "/v1/topology/check",                    WRITE, WAITS, collector_topology_check_post},
+    {"GET",    "/v1/topology/sources",                  READ,  QUERY, collector_topology_sources_get},
+    {"GET",    "/v1/topology/dependents",               READ,  QUERY, collector_topology_dependents_get},
+    {"GET",    "/v1/topology/supports",                 READ,  QUERY, collector_topology_supports_get},
+    {"GET",    "/v1/topology/{id}/{id}",                READ,  QUERY, collector_topology_get_one},
+    {"PUT",    "/v1/topology/{id}/{id}",                WRITE, WAITS, collector_topology_put_one},
+    {"PATCH",  "/v1/topology/{id}/{id}",                WRITE, WAITS, collector_topology_patch_one},
+    {"DELETE", "/v1/topology/{id}/{id}",                WRITE, WAITS, collector_topology_delete_one},
+    {"GET",    "/v1/topology/{id}/{id}/dependents",     READ,  QUERY, collector_topology_dependents_get},
+    {"GET",    "/v1/topology/{id}/{id}/supports",       READ,  QUERY, collector_topology_supports_get},
     {"GET",    "/v1/status",                            READ,  QUERY, collector_status_get},
     {"GET",    "/api/v1/query",                         READ,  QUERY, collector_promql_query},
     {"POST",   "/api/v1/query",                         READ,  QUERY, collector_promql_query},

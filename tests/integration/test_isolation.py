@@ -182,6 +182,24 @@ CASES = {
     ("GET", "/v1/alarms/{id}/why"): {"get": [""], "id": "alarm"},
     ("GET", "/v1/alarm-definitions/{id}/why"): {"get": ["", "?group=host:{needle}"], "id": "definition"},
     ("GET", "/v1/status"): {"get": [""]},
+    ("GET", "/v1/topology"): {"get": ["", "?name={needle}", "?ref=vm/{needle}&type=vm",
+                                      "?source=nova&state=up"]},
+    ("POST", "/v1/topology"): {"body": lambda n: {"put": [{"type": "vm", "id": n}]}},
+    ("POST", "/v1/topology/check"): {"body": lambda n: {"delete": ["vm/" + n]}, "reads": True},
+    ("GET", "/v1/topology/sources"): {"get": [""]},
+    ("GET", "/v1/topology/dependents"): {"get": ["?ref=host/{needle}"]},
+    ("GET", "/v1/topology/supports"): {"get": ["?ref=vm/{needle}"]},
+    ("GET", "/v1/topology/{id}/{id}"): {"get": [""], "id": "entity", "path": "/v1/topology/{id}"},
+    # Makes what is not there: test_topology_api.py has it with two tenants.
+    ("PUT", "/v1/topology/{id}/{id}"): {"body": lambda n: {"colour": n},
+                                        "path": "/v1/topology/vm/{id}"},
+    ("PATCH", "/v1/topology/{id}/{id}"): {"body": lambda n: {"name": n}, "id": "entity",
+                                          "path": "/v1/topology/{id}"},
+    ("DELETE", "/v1/topology/{id}/{id}"): {"id": "entity", "path": "/v1/topology/{id}"},
+    ("GET", "/v1/topology/{id}/{id}/dependents"): {"get": [""], "id": "entity",
+                                                   "path": "/v1/topology/{id}/dependents"},
+    ("GET", "/v1/topology/{id}/{id}/supports"): {"get": [""], "id": "entity",
+                                                 "path": "/v1/topology/{id}/supports"},
     ("GET", "/v1/series"): {"get": ["", "?name=m.{needle}", "?dimensions=host:{needle}"]},
     ("DELETE", "/v1/series"): {"drop": "?name=m.{needle}"},
     ("GET", "/v1/live"): {"wait": True},
@@ -225,7 +243,7 @@ CASES = {
     ("GET", "/"): {}, ("GET", "/v2.0"): {}, ("GET", "/healthcheck"): {}, ("GET", "/healthz"): {},
     ("GET", "/metrics"): {}, ("GET", "/ping"): {},
 }
-ID = {"method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host"}
+ID = {"method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host", "entity": "vm/" + NOBODY}
 
 
 def test_every_route_has_a_case():
@@ -258,7 +276,7 @@ class World:
         method, path = key
         case = CASES[key]
         body = case["body"](needle) if "body" in case else None
-        path = path.replace("{id}", ids.get(case.get("id"), NOBODY)) + query
+        path = case.get("path", path).replace("{id}", ids.get(case.get("id"), NOBODY)) + query
         return self.stack.http(method, path.replace(" ", "%20").replace('"', "%22"), body,
                                token=token if token is not None else (self.text[who] if who else None),
                                role=None, headers=dict(case.get("headers", {})))
@@ -282,10 +300,22 @@ class World:
         self.correlator.transition(alarm["id"], "OK")
         self.correlator.transition(alarm["id"], "ALARM")
         self.correlator.journal(alarm["id"], tenant, n)
+        self.add_entity(tenant, "host", n)
+        self.add_entity(tenant, "vm", n, hosted_by=["host/" + n])
+        self.stack.redis.cmd("HSET", "hale:{m}:entities", f"{tenant}\0\0{n}", json.dumps({"source": n}))
+        self.stack.redis.cmd("XADD", "hale:{m}:entitylog", "*", "j", f"{tenant}\0\0{n}")
         ids = {"definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
-               "maintenance": w.json["id"], "alarm": alarm["id"], "label": "host"}
+               "maintenance": w.json["id"], "alarm": alarm["id"], "label": "host",
+               "entity": "vm/" + n}
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids
+
+    def add_entity(self, tenant, kind, n, **more):
+        """As the correlator writes it."""
+        row = f"{tenant}\0{kind}\0{n}"
+        self.stack.redis.cmd("HSET", "hale:{m}:entities", row, json.dumps(
+            dict(type=kind, id=n, name=n, source="nova", **more)))
+        self.stack.redis.cmd("XADD", "hale:{m}:entitylog", "*", "j", row)
 
     def queries(self, key, ids, needle):
         return [q.format(needle=needle, time=after_now(), **ids) for q in CASES[key].get("get", [])]
@@ -307,7 +337,7 @@ class World:
         kinds = (("/v2.0/metrics", ""), ("/v2.0/metrics/dimensions/names/values", "?dimension_name=host"),
                  ("/v2.0/alarm-definitions", ""), ("/v2.0/notification-methods", ""),
                  ("/v2.0/alarms", ""), ("/v2.0/alarms/state-history", ""), ("/v1/alarm-log", ""),
-                 ("/v1/journal", ""), ("/api/v1/label/{id}/values", ""),
+                 ("/v1/journal", ""), ("/v1/topology", ""), ("/api/v1/label/{id}/values", ""),
                  ("/v2.0/metrics/measurements", f"?name=m.{n}&{TIME}&merge_metrics=true"))
         return all(n in str(self.call(("GET", p), ("operator", tenant), q, ids).body)
                    for p, q in kinds)
