@@ -49,6 +49,10 @@ struct cli_options {
     const char *zone;       /* --zone, a time zone */
     const char *repeat;     /* --repeat day, week:mon,.., month:n */
     const char *owner;      /* --owner */
+    const char *sync;       /* topology apply: --sync SOURCE */
+    const char *type;       /* topology list: --type */
+    const char *source;     /* topology list: --source */
+    bool apply;             /* topology import: --apply */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
 };

@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "cli/cli.h"
+#include "cli/topology.h"
 
 #ifndef HALE_VERSION
 #define HALE_VERSION "0.1.0"
@@ -54,6 +55,18 @@ static const char usage[] =
     "  query EXPR                  PromQL, now or over time (--range 1h --step 1m)\n"
     "  apply -f FILE               make the alarm definitions equal the file "
     "(--dry-run)\n"
+    "  topology apply FILE         put the file's entities (--sync SOURCE: it is all "
+    "that "
+    "source has,\n"
+    "                              --dry-run)\n"
+    "  topology list               entities (--type, --state, --source, --name, "
+    "--limit)\n"
+    "  topology show REF           one, what it stands on and what stands on it\n"
+    "  topology affected REF       everything that stands on it\n"
+    "  topology export             all as a file for apply\n"
+    "  topology import nova|neutron|heat|sol003 FILE...\n"
+    "                              answers of the VIM or VNFM as a topology (--apply, "
+    "--dry-run)\n"
     "  token create NAME           prints a new token once; its hash goes into the file "
     "of "
     "tokens\n"
@@ -123,6 +136,10 @@ enum {
     OPT_DEFINITION,
     OPT_GROUP,
     OPT_JUNIT,
+    OPT_SYNC,
+    OPT_TYPE,
+    OPT_SOURCE,
+    OPT_APPLY,
     OPT_MATCH_BY,
     OPT_FROM,
     OPT_TO,
@@ -167,6 +184,10 @@ static const struct option longs[] = {
     {"policies", required_argument, NULL, OPT_POLICIES},
     {"match-by", required_argument, NULL, OPT_MATCH_BY},
     {"junit", required_argument, NULL, OPT_JUNIT},
+    {"sync", required_argument, NULL, OPT_SYNC},
+    {"type", required_argument, NULL, OPT_TYPE},
+    {"source", required_argument, NULL, OPT_SOURCE},
+    {"apply", no_argument, NULL, OPT_APPLY},
     {"verbose", no_argument, NULL, 'v'},
     {"file", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
@@ -265,6 +286,10 @@ static int set_option(struct cli_options *o, int option)
     case OPT_POLICIES: o->policies = optarg; break;
     case OPT_MATCH_BY: o->match_by = optarg; break;
     case OPT_JUNIT: o->junit = optarg; break;
+    case OPT_SYNC: o->sync = optarg; break;
+    case OPT_TYPE: o->type = optarg; break;
+    case OPT_SOURCE: o->source = optarg; break;
+    case OPT_APPLY: o->apply = true; break;
     case 'v': o->verbose = true; break;
     case 'f': o->file = optarg; break;
     default:
@@ -326,6 +351,26 @@ static int dispatch_metric(const struct cli_options *o, int n, char **words,
     return wrong("unknown command", "metric");
 }
 
+/* Nouns with verbs. */
+static int dispatch_noun(const struct cli_options *o, int n, char **words,
+                         const char *verb)
+{
+    const char *noun = words[0];
+    if (strcmp(noun, "alarm") == 0)
+        return dispatch_alarm(o, n, words, verb);
+    if (strcmp(noun, "silence") == 0 || strcmp(noun, "maintenance") == 0)
+        return cli_silence(o, noun[0] == 'm', verb, n > 2 ? n - 2 : 0, words + 2);
+    if (strcmp(noun, "metric") == 0)
+        return dispatch_metric(o, n, words, verb);
+    if (strcmp(noun, "token") == 0)
+        return dispatch_token(o, n, words, verb);
+    if (strcmp(noun, "series") == 0)
+        return dispatch_series(o, n, verb);
+    if (strcmp(noun, "topology") == 0)
+        return cli_topology(o, n - 1, words + 1);
+    return wrong("unknown command", noun);
+}
+
 static int dispatch(const struct cli_options *o, int n, char **words)
 {
     const char *noun = words[0], *verb = n > 1 ? words[1] : "";
@@ -348,21 +393,11 @@ static int dispatch(const struct cli_options *o, int n, char **words)
     if (strcmp(noun, "test") == 0)
         return n > 1 ? cli_test(o, n - 1, words + 1)
                      : wrong("test wants scenario files, got", "none");
-    if (strcmp(noun, "alarm") == 0)
-        return dispatch_alarm(o, n, words, verb);
-    if (strcmp(noun, "silence") == 0 || strcmp(noun, "maintenance") == 0)
-        return cli_silence(o, noun[0] == 'm', verb, n > 2 ? n - 2 : 0, words + 2);
-    if (strcmp(noun, "metric") == 0)
-        return dispatch_metric(o, n, words, verb);
-    if (strcmp(noun, "token") == 0)
-        return dispatch_token(o, n, words, verb);
-    if (strcmp(noun, "series") == 0)
-        return dispatch_series(o, n, verb);
     if (strcmp(noun, "query") == 0)
         return n == 2
                    ? cli_query(o, verb)
                    : wrong("query wants one expression, got", n > 2 ? words[2] : "none");
-    return wrong("unknown command", noun);
+    return dispatch_noun(o, n, words, verb);
 }
 
 /* Paths begin with a slash: none may stand at the end of the URL. */
