@@ -298,7 +298,8 @@ static enum hale_rc definition_facts(struct collector *c, struct hale_redis *red
         return rc;
     json_t *numbers = json_pack(
         "{s:I, s:I, s:I, s:I}", "alarms",
-        (json_int_t)(n[HALE_STATE_OK] + n[HALE_STATE_UNDETERMINED] + n[HALE_STATE_ALARM]),
+        (json_int_t)n[HALE_STATE_OK] + (json_int_t)n[HALE_STATE_UNDETERMINED] +
+            (json_int_t)n[HALE_STATE_ALARM],
         "in_alarm", (json_int_t)n[HALE_STATE_ALARM], "undetermined",
         (json_int_t)n[HALE_STATE_UNDETERMINED], "ok", (json_int_t)n[HALE_STATE_OK]);
     if (numbers == NULL || json_object_update(facts, numbers) != 0)

@@ -193,6 +193,11 @@ static json_t *operand_json(struct collector *c, const struct scan *s)
                      (json_int_t)all, "newest_ms", newest);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 /* Groups by text, so that the answer does not depend on the catalogue's order. Takes found. */
 static json_t *groups_list(json_t *found)
 {
@@ -205,14 +210,7 @@ static json_t *groups_list(json_t *found)
     if (!bad) {
         json_object_foreach (found, key, v)
             keys[i++] = key;
-        for (size_t k = 1; k < n;
-             k++) { /* at most COLLECTOR_WHY_GROUPS, or a page of them */
-            for (size_t j = k; j > 0 && strcmp(keys[j - 1], keys[j]) > 0; j--) {
-                const char *t = keys[j];
-                keys[j] = keys[j - 1];
-                keys[j - 1] = t;
-            }
-        }
+        qsort(keys, n, sizeof(*keys), by_text);
         for (size_t k = 0; k < n && !bad; k++)
             bad = json_array_append(list, json_object_get(found, keys[k]));
     }

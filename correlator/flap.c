@@ -45,10 +45,12 @@ static bool push(struct correlator_engine *e, struct cor_flap *f, int64_t at_ms)
     if (f->n == COR_FLAP_SLOTS)
         drop_old(f, f->times[0]);
     if (f->n == f->cap) {
-        unsigned cap = f->cap == 0 ? 2 : f->cap + 6;
-        int64_t *grown = cor_got(e, realloc(f->times, cap * sizeof(*grown)));
-        if (grown == NULL)
+        unsigned cap = f->n < 2 ? 2 : (f->n < 8 ? 8 : COR_FLAP_SLOTS);
+        int64_t *grown = realloc(f->times, cap * sizeof(*grown));
+        if (grown == NULL) {
+            e->nomem = true;
             return false;
+        }
         f->times = grown;
         f->cap = cap;
     }
