@@ -9,8 +9,7 @@
 #include "base/assert.h"
 #include "correlator/parts.h"
 
-#define TEXT_MAX  600
-#define ENTITY_ID "entity:"
+#define TEXT_MAX 600
 
 bool cor_cause_live(const struct cor_alarm *a)
 {
@@ -210,15 +209,15 @@ static void extend(struct correlator_engine *e, struct cor_alarm *a)
 static void end_maintenance(struct correlator_engine *e, struct cor_alarm *a,
                             struct hale_vertex *const *list, size_t n)
 {
-    char id[sizeof(ENTITY_ID) + HALE_TOPOLOGY_REF_MAX];
+    char id[sizeof(COR_ENTITY_ID) + HALE_TOPOLOGY_REF_MAX];
     for (unsigned i = 0; i < a->life.n_mutes;) {
         const struct cor_mute *m = &a->life.mutes[i++];
         if (m->kind != COR_MUTE_MAINTENANCE ||
-            strncmp(m->id, ENTITY_ID, strlen(ENTITY_ID)) != 0)
+            strncmp(m->id, COR_ENTITY_ID, strlen(COR_ENTITY_ID)) != 0)
             continue;
         bool keep = false;
         for (size_t k = 0; k < n && !keep; k++)
-            keep = strcmp(m->id + strlen(ENTITY_ID), hale_vertex_ref(list[k])) == 0;
+            keep = strcmp(m->id + strlen(COR_ENTITY_ID), hale_vertex_ref(list[k])) == 0;
         if (keep)
             continue;
         (void)snprintf(id, sizeof(id), "%s", m->id);
@@ -230,7 +229,7 @@ static void end_maintenance(struct correlator_engine *e, struct cor_alarm *a,
 static void maintain(struct correlator_engine *e, struct cor_alarm *a)
 {
     struct hale_vertex *list[COR_CAUSES_MAX + 1];
-    char id[sizeof(ENTITY_ID) + HALE_TOPOLOGY_REF_MAX];
+    char id[sizeof(COR_ENTITY_ID) + HALE_TOPOLOGY_REF_MAX];
     size_t n = 0;
     if (a->about.place != NULL && cor_cause_live(a)) {
         struct hale_vertex *v = a->about.place->vertex;
@@ -241,7 +240,7 @@ static void maintain(struct correlator_engine *e, struct cor_alarm *a)
                                    list + n, COR_CAUSES_MAX);
     }
     for (size_t i = 0; i < n; i++) {
-        (void)snprintf(id, sizeof(id), ENTITY_ID "%s", hale_vertex_ref(list[i]));
+        (void)snprintf(id, sizeof(id), COR_ENTITY_ID "%s", hale_vertex_ref(list[i]));
         cor_mute_set(e, a, COR_MUTE_MAINTENANCE, id, 0, NULL);
     }
     end_maintenance(e, a, list, n);
@@ -278,7 +277,7 @@ static void begin_onset(struct correlator_engine *e, struct cor_alarm *a)
 void cor_cause_source(struct correlator_engine *e, struct cor_alarm *a,
                       enum hale_state from)
 {
-    if (!e->causes.active)
+    if (!e->causes.active && a->about.onset_ms == 0)
         return;
     bool live = cor_cause_live(a);
     /* One that was just born UNDETERMINED had no problem yet. */
@@ -307,7 +306,7 @@ void cor_cause_born(struct correlator_engine *e, struct cor_alarm *a)
 
 void cor_cause_refresh(struct correlator_engine *e, struct cor_alarm *a)
 {
-    if (e->causes.active && !e->causes.settling)
+    if (!e->causes.settling)
         cor_place_claim(e, a);
 }
 
@@ -339,8 +338,6 @@ static void release(struct correlator_engine *e, struct cor_alarm *a, int64_t de
 void cor_cause_evaluated(struct correlator_engine *e, struct cor_alarm *a,
                          int64_t decided_ms, int64_t from_ms)
 {
-    if (!e->causes.active)
-        return;
     if (a->about.ended_ms != 0 && from_ms > a->about.ended_ms) {
         (void)cor_mute_end(e, a, COR_MUTE_CAUSE, NULL);
         a->about.ended_ms = 0;
@@ -456,7 +453,7 @@ static void handle_pending(struct correlator_engine *e)
 void cor_cause_settle(struct correlator_engine *e)
 {
     struct cor_causes *c = &e->causes;
-    if (!c->active || c->settling || e->loading || e->nomem)
+    if (c->settling || e->loading || e->nomem)
         return;
     if (!c->recheck && c->n_seeds == 0 && c->n_pending == 0 && c->n_roots == 0)
         return;
@@ -469,6 +466,8 @@ void cor_cause_settle(struct correlator_engine *e)
     }
     cor_root_settle(e);
     c->settling = false;
+    if (c->active && cor_topology_stats(e->topology)->entities == 0)
+        cor_cause_sleep(e);
 }
 
 static void drop_from(struct cor_alarm **list, size_t *n, size_t place, bool pending)

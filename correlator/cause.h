@@ -37,6 +37,9 @@
 #define COR_CORRELATED_MAX                                                               \
     1000 /* symptoms listed in a record; their number is always right */
 
+/* Before the ref in the id of a mute that an entity's state makes. */
+#define COR_ENTITY_ID "entity:"
+
 struct correlator_engine;
 struct cor_alarm;
 struct cor_sub;
@@ -102,7 +105,7 @@ struct cor_about {
 
 /* Of the engine. */
 struct cor_causes {
-    bool active; /* there is a topology */
+    bool active; /* there are entities */
     bool quiet;  /* loading: what changes is not looked at */
     bool settling;
     bool recheck; /* loaded: look at all once */
@@ -140,6 +143,8 @@ void cor_cause_queue(struct correlator_engine *e, struct cor_alarm *a);
 
 /* --- cause_place.c: which entity, and what it says --- */
 bool cor_cause_attach(struct correlator_engine *e); /* false: no memory */
+/* The last entity is gone. */
+void cor_cause_sleep(struct correlator_engine *e);
 void cor_cause_free(struct correlator_engine *e);
 void cor_about_fini(struct cor_about *b);
 void cor_place_find(struct correlator_engine *e, struct cor_alarm *a);

@@ -389,6 +389,15 @@ static void wake(struct correlator_engine *e)
     }
 }
 
+void cor_cause_sleep(struct correlator_engine *e)
+{
+    size_t it = 0;
+    struct cor_alarm *a;
+    e->causes.active = false;
+    while ((a = hale_map_next(e->alarms, &it, NULL)) != NULL)
+        cor_pairs_drop(e, a);
+}
+
 static void on_put(void *arg, const char *tenant, struct hale_vertex *v)
 {
     struct correlator_engine *e = arg;

@@ -41,13 +41,21 @@ static void mute_each(struct correlator_engine *e, struct cor_window *w, void *a
     mute(e, alarm, w);
 }
 
+/* An entity's state mutes too: causes see to that. */
+static bool is_ours(const struct cor_mute *m)
+{
+    return m->kind == COR_MUTE_SILENCE ||
+           (m->kind == COR_MUTE_MAINTENANCE &&
+            strncmp(m->id, COR_ENTITY_ID, strlen(COR_ENTITY_ID)) != 0);
+}
+
 /* Mutes of windows that are off, or fit no more, end. */
 static void tidy(struct correlator_engine *e, struct cor_alarm *a, struct cor_labels *l)
 {
     struct cor_life *life = &a->life;
     for (unsigned i = 0; i < life->n_mutes;) {
         const struct cor_mute *m = &life->mutes[i];
-        bool ours = m->kind == COR_MUTE_SILENCE || m->kind == COR_MUTE_MAINTENANCE;
+        bool ours = is_ours(m);
         struct cor_window *w =
             ours ? find(e, m->kind == COR_MUTE_MAINTENANCE, m->id) : NULL;
         if (!ours || (w != NULL && w->on && cor_window_fits(e, w, l))) {
@@ -217,7 +225,7 @@ static void end_orphans(struct correlator_engine *e)
     while ((a = hale_map_next(e->alarms, &it, NULL)) != NULL) {
         for (unsigned i = 0; i < a->life.n_mutes; i++) {
             const struct cor_mute *m = &a->life.mutes[i];
-            bool ours = m->kind == COR_MUTE_SILENCE || m->kind == COR_MUTE_MAINTENANCE;
+            bool ours = is_ours(m);
             if (ours && find(e, m->kind == COR_MUTE_MAINTENANCE, m->id) == NULL) {
                 list[n++] = a;
                 break;
