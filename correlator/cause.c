@@ -466,8 +466,6 @@ void cor_cause_settle(struct correlator_engine *e)
     }
     cor_root_settle(e);
     c->settling = false;
-    if (c->active && cor_topology_stats(e->topology)->entities == 0)
-        cor_cause_sleep(e);
 }
 
 static void drop_from(struct cor_alarm **list, size_t *n, size_t place, bool pending)

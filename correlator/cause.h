@@ -143,8 +143,6 @@ void cor_cause_queue(struct correlator_engine *e, struct cor_alarm *a);
 
 /* --- cause_place.c: which entity, and what it says --- */
 bool cor_cause_attach(struct correlator_engine *e); /* false: no memory */
-/* The last entity is gone. */
-void cor_cause_sleep(struct correlator_engine *e);
 void cor_cause_free(struct correlator_engine *e);
 void cor_about_fini(struct cor_about *b);
 void cor_place_find(struct correlator_engine *e, struct cor_alarm *a);

@@ -389,7 +389,8 @@ static void wake(struct correlator_engine *e)
     }
 }
 
-void cor_cause_sleep(struct correlator_engine *e)
+/* The last entity is gone: as it is after loading then. */
+static void fall_asleep(struct correlator_engine *e)
 {
     size_t it = 0;
     struct cor_alarm *a;
@@ -459,6 +460,8 @@ static void on_settle(void *arg, const char *tenant)
     (void)tenant;
     e->causes.deleting = NULL;
     cor_cause_settle(e);
+    if (e->causes.active && cor_topology_stats(e->topology)->entities == 0)
+        fall_asleep(e);
 }
 
 bool cor_cause_attach(struct correlator_engine *e)
