@@ -19,6 +19,7 @@ static const struct {
     {"alarm_actions", KEY_LIST},  {"undetermined_actions", KEY_LIST},
     {"on_missing", KEY_TEXT},     {"missing_after", KEY_SECONDS},
     {"flap_detection", KEY_BOOL}, {"impact", KEY_TEXT},
+    {"for", KEY_SECONDS},         {"clear_for", KEY_SECONDS},
 };
 #define N_KEYS (sizeof(keys) / sizeof(keys[0]))
 

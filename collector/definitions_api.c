@@ -62,6 +62,10 @@ static void add_definition(const struct collector *c, const struct hale_http_req
         add_text(b, "on_missing", hale_missing_text(d->on_missing));
     if (d->missing_after_s != 0)
         hale_buf_printf(b, ",\"missing_after\":%lld", (long long)d->missing_after_s);
+    if (d->for_s != 0)
+        hale_buf_printf(b, ",\"for\":%lld", (long long)d->for_s);
+    if (d->clear_for_s != 0)
+        hale_buf_printf(b, ",\"clear_for\":%lld", (long long)d->clear_for_s);
     if (d->impact != HALE_IMPACT_DEFAULT)
         add_text(b, "impact", hale_impact_text(d->impact));
     hale_buf_add_char(b, '}');

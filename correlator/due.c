@@ -9,10 +9,11 @@
 
 /* What happens. The one that is due is disarmed already. */
 static void (*const happen[])(struct correlator_engine *e, void *owner, int64_t at_ms) = {
-    [COR_DUE_BEGIN] = cor_window_due,       [COR_DUE_END] = cor_window_due,
-    [COR_DUE_EXPIRY] = cor_expiry_due,      [COR_DUE_ACK] = cor_life_ack_due,
-    [COR_DUE_SHELVE] = cor_life_shelve_due, [COR_DUE_FLAP] = cor_flap_due,
-    [COR_DUE_CAUSE] = cor_cause_due,        [COR_DUE_STORM] = cor_storm_due,
+    [COR_DUE_BEGIN] = cor_window_due,  [COR_DUE_END] = cor_window_due,
+    [COR_DUE_EXPIRY] = cor_expiry_due, [COR_DUE_DELAY] = cor_delay_due,
+    [COR_DUE_ACK] = cor_life_ack_due,  [COR_DUE_SHELVE] = cor_life_shelve_due,
+    [COR_DUE_FLAP] = cor_flap_due,     [COR_DUE_CAUSE] = cor_cause_due,
+    [COR_DUE_STORM] = cor_storm_due,
 };
 
 /* --- the heap ------------------------------------------------------------------------ */

@@ -18,6 +18,7 @@ enum cor_due_kind {
     COR_DUE_BEGIN, /* of a silence or maintenance window: first, so that others heed it */
     COR_DUE_END,   /* of one: after the beginnings, so that nothing surfaces in between */
     COR_DUE_EXPIRY, /* an event alarm was not repeated */
+    COR_DUE_DELAY,  /* of a whole expression */
     COR_DUE_ACK,    /* an acknowledgement ends */
     COR_DUE_SHELVE, /* a shelved alarm is back */
     COR_DUE_CAUSE,  /* a check was looked at, or a symptom had time to end */

@@ -170,6 +170,8 @@ void cor_evaluate(struct correlator_engine *e, struct cor_node *n)
     }
     enum hale_state to = hale_expr_eval(d->expr, states, d->semantics);
     struct cor_alarm *a = n->alarm;
+    if (cor_delay_waits(e, a, to))
+        return;
     enum hale_severity severity = cor_severity(n, to);
     if ((to == a->state && severity == a->severity) || e->nomem)
         return;

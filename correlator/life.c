@@ -13,6 +13,7 @@ static const char *const mute_kinds[] = {
     [COR_MUTE_SHELVE] = "shelve",   [COR_MUTE_FLAP] = "flap",
     [COR_MUTE_STORM] = "storm",
 };
+static const char *const phases[] = {NULL, "pending", "clearing"};
 #define MUTE_KINDS (sizeof(mute_kinds) / sizeof(mute_kinds[0]))
 
 const char *cor_mute_text(enum cor_mute_kind kind)
@@ -63,6 +64,10 @@ json_t *cor_life_json(struct correlator_engine *e, const struct cor_alarm *a)
 {
     const struct cor_life *l = &a->life;
     json_t *o = cor_got(e, json_object());
+    if (l->phase != COR_PHASE_NONE) {
+        set(e, o, "phase", json_string(phases[l->phase]));
+        set(e, o, "phase_until_ms", json_integer(cor_due_of(&l->phase_due)));
+    }
     if (l->announced != HALE_STATE_OK)
         set(e, o, "announced", json_string(hale_state_text(l->announced)));
     if (l->surfaced != NULL)
@@ -162,6 +167,7 @@ void cor_life_init(struct cor_alarm *a)
 {
     a->life.storm = (struct cor_due){.kind = COR_DUE_STORM, .id = a->id, .owner = a};
     a->life.flap.due = (struct cor_due){.kind = COR_DUE_FLAP, .id = a->id, .owner = a};
+    a->life.phase_due = (struct cor_due){.kind = COR_DUE_DELAY, .id = a->id, .owner = a};
     a->life.ack_due = (struct cor_due){.kind = COR_DUE_ACK, .id = a->id, .owner = a};
     a->life.shelve_due =
         (struct cor_due){.kind = COR_DUE_SHELVE, .id = a->id, .owner = a};
@@ -180,6 +186,13 @@ void cor_life_load(struct correlator_engine *e, struct cor_alarm *a, const json_
         /* A row from before there were mutes: everybody was told. */
         l->announced = l->n_mutes == 0 && a->state == HALE_STATE_ALARM ? HALE_STATE_ALARM
                                                                        : HALE_STATE_OK;
+    const char *phase = text_of(life, "phase");
+    for (unsigned p = COR_PHASE_PENDING; phase != NULL && p <= COR_PHASE_CLEARING; p++) {
+        if (a->node == NULL || strcmp(phase, phases[p]) != 0)
+            continue;
+        l->phase = (enum cor_phase)p;
+        cor_due_set(e, &l->phase_due, int_of(life, "phase_until_ms"));
+    }
     l->surfaced = copy_of(e, life, "surfaced");
     l->owner = copy_of(e, life, "owner");
     const json_t *ack = json_object_get(life, "ack");
@@ -213,6 +226,7 @@ void cor_word_fini(struct cor_word *w)
 
 void cor_life_disarm(struct correlator_engine *e, struct cor_life *life)
 {
+    cor_due_set(e, &life->phase_due, 0);
     cor_due_set(e, &life->ack_due, 0);
     cor_due_set(e, &life->shelve_due, 0);
     cor_storm_leave(e, life);

@@ -39,6 +39,9 @@ struct cor_mute {
     char *text;       /* NULL: none */
 };
 
+/* The state is not yet what the expression says (delay.c). */
+enum cor_phase { COR_PHASE_NONE, COR_PHASE_PENDING, COR_PHASE_CLEARING };
+
 /* What somebody said. */
 struct cor_word {
     char *by, *text; /* text NULL: none */
@@ -55,6 +58,9 @@ struct cor_life {
     char *ended_id;                /* NULL: none */
     char *ended_text;
 
+    enum cor_phase phase;
+    bool phase_over; /* its time has come: while that is handled */
+    struct cor_due phase_due;
     struct cor_word ack;             /* by NULL: not acknowledged */
     enum hale_severity ack_severity; /* of the alarm when it was acknowledged */
     struct cor_due ack_due;

@@ -260,6 +260,12 @@ char *cor_json_text(const json_t *v);
 /* How severe the metric alarm is that n would be in this state. */
 enum hale_severity cor_severity(const struct cor_node *n, enum hale_state state);
 
+/* --- delay.c --- */
+/* True: the metric alarm, whose expression says `to`, is not to change now. */
+bool cor_delay_waits(struct correlator_engine *e, struct cor_alarm *a,
+                     enum hale_state to);
+void cor_delay_due(struct correlator_engine *e, void *alarm, int64_t at_ms);
+
 /* --- operate.c --- */
 void cor_operate(struct correlator_engine *e, struct cor_alarm *a,
                  const struct hale_control *c);

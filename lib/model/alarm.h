@@ -92,7 +92,8 @@ void hale_event_fini(struct hale_event *e);
  *   "operator","threshold","period","periods","deterministic"},"sub_alarm_state",
  *   "current_values":[]}]
  * life: what people and other alarms have done to it; a key that has its default is absent:
- *   "phase":"pending"|"clearing"          waits: the state is not yet what it is about to be
+ *   "phase":"pending"|"clearing"          waits: the state is not yet what it is about to be,
+ *   "phase_until_ms":n                    until then
  *   "announced":state                     the state that those outside were told last (default OK)
  *   "suppressed_by":[{"kind":"cause"|"hold"|"silence"|"maintenance"|"shelve"|"flap"|"storm",
  *                     "id":s,"since_ms":n,"until_ms":n?,"text":s?}]

@@ -7,26 +7,11 @@
 
 #include "base/assert.h"
 #include "model/alarm_json.h"
+#include "model/definition_private.h"
 #include "model/json_util.h"
 #include "model/limits.h"
 
 #define DEF_MAX_ACTIONS 256 /* ids in one list */
-
-static const char *const semantics_choices[] = {
-    [HALE_SEMANTICS_HALE] = "hale",
-    [HALE_SEMANTICS_MONASCA] = "monasca",
-    NULL,
-};
-
-static const char *const missing_choices[] = {
-    "", "keep", "undetermined", "ok", "alarm", NULL,
-};
-
-const char *hale_missing_text(enum hale_missing m)
-{
-    HALE_ASSERT((unsigned)m <= HALE_MISSING_ALARM);
-    return m == HALE_MISSING_DEFAULT ? NULL : missing_choices[m];
-}
 
 /* Index of text in choices in any case, or -1. */
 static int find_choice(struct hale_str text, const char *const *choices)
@@ -131,15 +116,18 @@ static void decode_fields(struct hale_json_in *in, struct hale_definition *d)
     in_strings(in, "alarm_actions", &d->alarm_actions);
     in_strings(in, "undetermined_actions", &d->undetermined_actions);
     d->semantics =
-        (enum hale_semantics)hale_json_in_choice(in, "semantics", semantics_choices);
+        (enum hale_semantics)hale_json_in_choice(in, "semantics", hale_semantics_choices);
     if (json_object_get(in->object, "on_missing") != NULL)
-        d->on_missing =
-            (enum hale_missing)hale_json_in_choice(in, "on_missing", missing_choices);
+        d->on_missing = (enum hale_missing)hale_json_in_choice(in, "on_missing",
+                                                               hale_missing_choices);
     bool flap = true;
     hale_json_in_bool(in, "flap_detection", HALE_JSON_OPTIONAL, &flap);
     d->flap_off = !flap;
     hale_json_in_i64(in, "missing_after", HALE_JSON_OPTIONAL, 0, HALE_MISSING_AFTER_MAX_S,
                      &d->missing_after_s);
+    hale_json_in_i64(in, "for", HALE_JSON_OPTIONAL, 0, HALE_DEF_DELAY_MAX_S, &d->for_s);
+    hale_json_in_i64(in, "clear_for", HALE_JSON_OPTIONAL, 0, HALE_DEF_DELAY_MAX_S,
+                     &d->clear_for_s);
     json_t *impact = json_object_get(in->object, "impact");
     if (in->rc == HALE_OK && impact != NULL) {
         in->rc = hale_impact_parse(hale_str_from(json_string_value(impact)), &d->impact);
@@ -212,13 +200,17 @@ enum hale_rc hale_definition_encode(const struct hale_definition *d, struct hale
     out_strings(&o, "ok_actions", &d->ok_actions);
     out_strings(&o, "alarm_actions", &d->alarm_actions);
     out_strings(&o, "undetermined_actions", &d->undetermined_actions);
-    hale_json_out_str(&o, "semantics", semantics_choices[d->semantics]);
+    hale_json_out_str(&o, "semantics", hale_semantics_choices[d->semantics]);
     if (d->flap_off)
         hale_json_out_bool(&o, "flap_detection", false);
     if (d->on_missing != HALE_MISSING_DEFAULT)
         hale_json_out_str(&o, "on_missing", hale_missing_text(d->on_missing));
     if (d->missing_after_s != 0)
         hale_json_out_i64(&o, "missing_after", d->missing_after_s);
+    if (d->for_s != 0)
+        hale_json_out_i64(&o, "for", d->for_s);
+    if (d->clear_for_s != 0)
+        hale_json_out_i64(&o, "clear_for", d->clear_for_s);
     if (d->impact != HALE_IMPACT_DEFAULT)
         hale_json_out_str(&o, "impact", hale_impact_text(d->impact));
     hale_json_out_i64(&o, "version", d->version);
@@ -337,7 +329,7 @@ static enum hale_rc api_semantics(const struct request *r)
     r->d->semantics = r->base != NULL ? r->base->semantics : HALE_SEMANTICS_HALE;
     if (v == NULL)
         return HALE_OK;
-    int i = find_choice(hale_str_from(json_string_value(v)), semantics_choices);
+    int i = find_choice(hale_str_from(json_string_value(v)), hale_semantics_choices);
     if (i < 0)
         return hale_err_set(r->err, HALE_E_INVAL, "semantics must be hale or monasca");
     r->d->semantics = (enum hale_semantics)i;
@@ -381,34 +373,45 @@ struct list_rule {
 static enum hale_rc api_missing(const struct request *r)
 {
     json_t *v = json_object_get(r->body, "on_missing");
-    json_t *after = json_object_get(r->body, "missing_after");
     struct hale_definition *d = r->d;
     d->on_missing = r->base != NULL ? r->base->on_missing : HALE_MISSING_DEFAULT;
     d->missing_after_s = r->base != NULL ? r->base->missing_after_s : 0;
     if (v != NULL) {
-        int i = json_is_null(v)
-                    ? 0
-                    : find_choice(hale_str_from(json_string_value(v)), missing_choices);
+        int i = json_is_null(v) ? 0
+                                : find_choice(hale_str_from(json_string_value(v)),
+                                              hale_missing_choices);
         if (i < 0 || (i == 0 && !json_is_null(v)))
             return hale_err_set(r->err, HALE_E_INVAL,
                                 "on_missing must be keep, undetermined, ok or alarm");
         d->on_missing = (enum hale_missing)i;
     }
-    if (after != NULL) {
-        json_int_t s = json_integer_value(after);
-        if (!json_is_null(after) &&
-            (!json_is_integer(after) || s < 1 || s > HALE_MISSING_AFTER_MAX_S))
-            return hale_err_set(r->err, HALE_E_INVAL,
-                                "missing_after must be whole seconds from 1 to %d",
-                                HALE_MISSING_AFTER_MAX_S);
-        d->missing_after_s = s;
-    }
+    enum hale_rc rc = hale_definition_seconds(
+        r->body, "missing_after", HALE_MISSING_AFTER_MAX_S, &d->missing_after_s, r->err);
+    if (rc != HALE_OK)
+        return rc;
     if (d->semantics == HALE_SEMANTICS_MONASCA &&
         (d->on_missing != HALE_MISSING_DEFAULT || d->missing_after_s != 0))
         return hale_err_set(r->err, HALE_E_INVAL,
                             "on_missing and missing_after are not possible with "
                             "semantics monasca");
     return HALE_OK;
+}
+
+static enum hale_rc api_delays(const struct request *r)
+{
+    struct hale_definition *d = r->d;
+    d->for_s = r->base != NULL ? r->base->for_s : 0;
+    d->clear_for_s = r->base != NULL ? r->base->clear_for_s : 0;
+    enum hale_rc rc =
+        hale_definition_seconds(r->body, "for", HALE_DEF_DELAY_MAX_S, &d->for_s, r->err);
+    if (rc == HALE_OK)
+        rc = hale_definition_seconds(r->body, "clear_for", HALE_DEF_DELAY_MAX_S,
+                                     &d->clear_for_s, r->err);
+    if (rc == HALE_OK && d->semantics == HALE_SEMANTICS_MONASCA &&
+        (d->for_s != 0 || d->clear_for_s != 0))
+        rc = hale_err_set(r->err, HALE_E_INVAL,
+                          "for and clear_for are not possible with semantics monasca");
+    return rc;
 }
 
 static enum hale_rc api_impact(const struct request *r)
@@ -525,8 +528,9 @@ enum hale_rc hale_definition_from_api(const json_t *body,
                                       struct hale_definition **out, struct hale_err *err)
 {
     static enum hale_rc (*const readers[])(const struct request *) = {
-        api_name,       api_expression, api_description, api_severity, api_semantics,
-        api_extensions, api_missing,    api_impact,      api_switches, api_lists,
+        api_name,      api_expression, api_description, api_severity,
+        api_semantics, api_extensions, api_missing,     api_delays,
+        api_impact,    api_switches,   api_lists,
     };
     *out = NULL;
     HALE_ASSERT(!partial || base != NULL);

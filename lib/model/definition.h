@@ -8,7 +8,7 @@
  *    "severity":"LOW|MEDIUM|HIGH|CRITICAL","actions_enabled":b,"ok_actions":[s],
  *    "alarm_actions":[s],"undetermined_actions":[s],"semantics":"hale|monasca",
  *    "on_missing":"keep|undetermined|ok|alarm"?,"missing_after":n?,"flap_detection":false?,
- *    "impact":"down|degraded|none"?,"version":n,
+ *    "impact":"down|degraded|none"?,"for":n?,"clear_for":n?,"version":n,
  *    "created_ms":n,"updated_ms":n}
  * version counts from 1 and grows with each change.
  * Ownership: a definition is its own heap object; free with hale_definition_free.
@@ -40,6 +40,7 @@ enum hale_missing {
     HALE_MISSING_ALARM
 };
 const char *hale_missing_text(enum hale_missing m); /* "keep" ...; NULL: default */
+#define HALE_DEF_DELAY_MAX_S     604800             /* 7 days */
 #define HALE_MISSING_AFTER_MAX_S 2592000            /* 30 days */
 
 /* What an ALARM says of the entity that it is about (docs/formats/causes.md). Not given: a CRITICAL
@@ -69,6 +70,8 @@ struct hale_definition {
     enum hale_missing on_missing;
     int64_t missing_after_s; /* 0: 2 x period x times */
     enum hale_impact impact;
+    int64_t for_s,
+        clear_for_s; /* the whole expression waits so long for ALARM, for OK; 0: not */
     bool actions_enabled;
     bool
         flap_off; /* "flap_detection":false: its alarms are told however often they change */

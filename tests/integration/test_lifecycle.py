@@ -273,3 +273,27 @@ def test_alertmanagers_form(house):
     assert house.stack.http("GET", "/api/v2/silence/" + sid).json["comment"] == "other"
     assert house.stack.http("DELETE", "/api/v2/silence/" + sid).status == 200
     assert house.stack.http("GET", "/api/v2/silence/" + sid).json["status"] == {"state": "expired"}
+
+
+def test_pending_of_a_whole_expression(house):
+    """`for` from the definition to the alarm: pending at first, through a kill, then ALARM."""
+    house.stack.start("thresholds")
+    d = house.post("/v2.0/alarm-definitions", {"name": "w", "expression": "last(app.up) < 1",
+                                               "match_by": ["hostname"], "for": 2}, 201)
+    assert d["for"] == 2 and "clear_for" not in d
+
+    def state():
+        a = house.stack.http("POST", "/v2.0/metrics", {"name": "app.up", "value": 0, "timestamp": now_ms(),
+                                                       "dimensions": {"hostname": "h1"}})
+        assert a.status == 204, a
+        rows = [r for r in house.log() if r["alarm"]["definition_id"] == d["id"]]
+        return rows[-1]["alarm"] if rows else {}
+    wait_for(lambda: state().get("life", {}).get("phase") == "pending", 30, "pending", 0.1)
+    house.stack.kill9("correlator")
+    house.stack.restart("correlator")
+    wait_for(lambda: state().get("state") == "ALARM", 30, "the alarm", 0.1)
+    rows = [r for r in house.log() if r["alarm"]["definition_id"] == d["id"]]
+    pending = [r for r in rows if r.get("op") == "phase"][0]
+    raised = [r for r in rows if r["kind"] == "transition" and r["alarm"]["state"] == "ALARM"][0]
+    assert pending["alarm"]["life"]["phase_until_ms"] <= raised["time_ms"] and told(raised)
+    assert "phase" not in raised["alarm"].get("life", {})

@@ -145,6 +145,10 @@ static void post_refuses_what_monasca_refuses(void **state)
         {"{" BASIC ",\"missing_after\":0}",
          "missing_after must be whole seconds from 1 to 2592000"},
         {"{" BASIC ",\"missing_after\":\"5\"}", "missing_after must be whole seconds"},
+        {"{" BASIC ",\"for\":0}", "for must be whole seconds from 1 to 604800"},
+        {"{" BASIC ",\"clear_for\":\"5m\"}", "clear_for must be whole seconds"},
+        {"{" BASIC ",\"for\":5,\"semantics\":\"monasca\"}",
+         "for and clear_for are not possible with semantics monasca"},
         {"{" BASIC ",\"missing_after\":1.5}", "missing_after must be whole seconds"},
         {"{" BASIC ",\"impact\":\"loud\"}", "impact must be down, degraded or none"},
         {"{" BASIC ",\"impact\":\"\"}", "impact must be down, degraded or none"},
@@ -383,7 +387,7 @@ static void the_missing_data_policy_is_kept_and_taken_back(void **state)
     struct hale_definition *plain = from_text("{" BASIC "}", NULL);
     struct hale_definition *d =
         from_text("{" BASIC ",\"on_missing\":\"Alarm\",\"missing_after\":180,"
-                  "\"impact\":\"Down\"}",
+                  "\"impact\":\"Down\",\"for\":60,\"clear_for\":30}",
                   plain);
     assert_int_equal(d->on_missing, HALE_MISSING_ALARM);
     assert_int_equal(d->missing_after_s, 180);
@@ -398,14 +402,19 @@ static void the_missing_data_policy_is_kept_and_taken_back(void **state)
     assert_int_equal(again->on_missing, HALE_MISSING_ALARM);
     assert_int_equal(again->missing_after_s, 180);
     assert_int_equal(again->impact, HALE_IMPACT_DOWN);
+    assert_int_equal(again->for_s, 60);
+    assert_int_equal(again->clear_for_s, 30);
     struct hale_definition *other = from_text("{\"severity\":\"HIGH\"}", again);
     assert_int_equal(other->on_missing, HALE_MISSING_ALARM);
     assert_int_equal(other->missing_after_s, 180);
     assert_int_equal(other->impact, HALE_IMPACT_DOWN);
-    struct hale_definition *without =
-        from_text("{\"on_missing\":null,\"missing_after\":null,\"impact\":null}", again);
+    struct hale_definition *without = from_text(
+        "{\"on_missing\":null,\"missing_after\":null,\"impact\":null,\"for\":null}",
+        again);
     assert_int_equal(without->on_missing, HALE_MISSING_DEFAULT);
     assert_int_equal(without->missing_after_s, 0);
+    assert_int_equal(without->for_s, 0);
+    assert_int_equal(without->clear_for_s, 30);
     without->version = 1;
     hale_buf_reset(&text);
     assert_int_equal(hale_definition_encode(without, &text), HALE_OK);
