@@ -147,6 +147,14 @@ static bool is_done(const struct collector_alarm *a, void *arg)
     return true;
 }
 
+/* The alarms of one call; status: 0, later 200, 404 or 409. */
+struct targets {
+    const char *tenant;
+    size_t n;
+    const char *const *ids;
+    unsigned *status;
+};
+
 /* 0: to be sent; else the status that says why not. */
 static unsigned refusal(struct collector *c, const char *tenant, const char *id,
                         enum hale_alarm_op action)
@@ -160,19 +168,19 @@ static unsigned refusal(struct collector *c, const char *tenant, const char *id,
     return status;
 }
 
-/* All of them at once; durable when this returns HALE_OK. status[i] != 0: not sent. */
-static enum hale_rc send(struct hale_redis *redis, struct hale_control *k, size_t n,
-                         const char *const *ids, const unsigned *status)
+/* All of them at once; durable when this returns HALE_OK. */
+static enum hale_rc send(struct hale_redis *redis, struct hale_control *k,
+                         const struct targets *t)
 {
     struct hale_buf b;
     enum hale_rc rc = hale_redis_begin(redis);
 
     hale_buf_init(&b, 1u << 20);
-    for (size_t i = 0; rc == HALE_OK && i < n; i++) {
-        if (status[i] != 0)
+    for (size_t i = 0; rc == HALE_OK && i < t->n; i++) {
+        if (t->status[i] != 0)
             continue;
         hale_buf_reset(&b);
-        k->id = (char *)(uintptr_t)ids[i];
+        k->id = (char *)(uintptr_t)t->ids[i];
         rc = hale_control_encode(k, &b);
         if (rc == HALE_OK)
             rc = collector_control_append(redis, &b);
@@ -182,31 +190,30 @@ static enum hale_rc send(struct hale_redis *redis, struct hale_control *k, size_
     return rc == HALE_OK ? hale_redis_exec(redis, NULL) : rc;
 }
 
-/* Does k to all ids; status[i] becomes 200, 404 or 409. HALE_E_AGAIN: not confirmed in time. */
+/* Does k to all of them. HALE_E_AGAIN: not confirmed in time. */
 static enum hale_rc operate(struct collector *c, struct hale_redis *redis,
-                            const char *tenant, struct hale_control *k, size_t n,
-                            const char *const *ids, unsigned *status)
+                            struct hale_control *k, const struct targets *t)
 {
     size_t sent = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        status[i] = refusal(c, tenant, ids[i], k->action);
-        sent += status[i] == 0;
+    for (size_t i = 0; i < t->n; i++) {
+        t->status[i] = refusal(c, t->tenant, t->ids[i], k->action);
+        sent += t->status[i] == 0;
     }
     if (sent == 0)
         return HALE_OK;
-    if (send(redis, k, n, ids, status) != HALE_OK)
+    if (send(redis, k, t) != HALE_OK)
         return HALE_E_IO;
     int64_t end_ms = hale_clock_mono_ms() + WAIT_MS;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < t->n; i++) {
         int64_t left_ms = end_ms - hale_clock_mono_ms();
-        if (status[i] != 0)
+        if (t->status[i] != 0)
             continue;
-        if (!collector_table_wait(collector_view_table(c->view), ids[i], is_done, k,
+        if (!collector_table_wait(collector_view_table(c->view), t->ids[i], is_done, k,
                                   left_ms > 0 ? left_ms : 0))
             return HALE_E_AGAIN;
-        status[i] = refusal(c, tenant, ids[i], k->action);
-        status[i] = status[i] == 0 ? 200 : status[i];
+        t->status[i] = refusal(c, t->tenant, t->ids[i], k->action);
+        t->status[i] = t->status[i] == 0 ? 200 : t->status[i];
     }
     return HALE_OK;
 }
@@ -313,7 +320,8 @@ static void one(struct collector *c, struct hale_redis *redis, struct hale_http_
         collector_reply_invalid(req, &err);
         goto out;
     }
-    enum hale_rc rc = operate(c, redis, r->tenant, &k, 1, &id, &status);
+    const struct targets t = {r->tenant, 1, &id, &status};
+    enum hale_rc rc = operate(c, redis, &k, &t);
     if (rc == HALE_OK)
         reply_one(c, req, status);
     else
@@ -378,8 +386,8 @@ void collector_operate_many(struct collector *c, struct hale_redis *redis,
         collector_reply_invalid(req, &err);
         goto out;
     }
-    enum hale_rc rc =
-        operate(c, redis, collector_request_of(req)->tenant, &k, n, ids, status);
+    const struct targets t = {collector_request_of(req)->tenant, n, ids, status};
+    enum hale_rc rc = operate(c, redis, &k, &t);
     if (rc == HALE_OK)
         reply_many(c, req, n, ids, status);
     else
