@@ -102,6 +102,7 @@ static unsigned wanted(const struct correlator_engine *e, const struct cor_alarm
         for (size_t i = 0; i < n_down; i++)
             add_claims(e, cor_place_of(down[i]), a, list, &n);
     }
+    cor_rules_causes(e, a, list, &n, COR_CANDIDATES_MAX);
     for (unsigned i = 0; i < n; i++) {
         if (n == 1 || !explained(e, list, n, list[i]))
             roots[n_roots++] = list[i];
@@ -285,6 +286,9 @@ void cor_cause_source(struct correlator_engine *e, struct cor_alarm *a,
     if (onset)
         begin_onset(e, a);
     cor_place_claim(e, a);
+    cor_rules_touch_alarm(e, a);
+    if (onset)
+        cor_rules_onset(e, a);
     if (live) {
         verdict(e, a, onset);
         return;
@@ -308,6 +312,8 @@ void cor_cause_refresh(struct correlator_engine *e, struct cor_alarm *a)
 {
     if (!e->causes.settling)
         cor_place_claim(e, a);
+    if (e->causes.active)
+        cor_rules_touch_alarm(e, a);
 }
 
 /* --- looked at again ----------------------------------------------------------------- */
@@ -455,12 +461,16 @@ void cor_cause_settle(struct correlator_engine *e)
     struct cor_causes *c = &e->causes;
     if (c->settling || e->loading || e->nomem)
         return;
-    if (!c->recheck && c->n_seeds == 0 && c->n_pending == 0 && c->n_roots == 0)
+    unsigned steps = 0;
+    if (!c->recheck && c->n_seeds == 0 && c->n_pending == 0 && c->n_roots == 0 &&
+        !cor_rules_waiting(e))
         return;
     c->settling = true;
     if (c->recheck)
         queue_all(e);
-    while ((c->n_seeds > 0 || c->n_pending > 0) && !e->nomem) {
+    while ((c->n_seeds > 0 || c->n_pending > 0 || cor_rules_waiting(e)) && !e->nomem) {
+        cor_rules_settle(e,
+                         &steps); /* what they raise, clear and explain is judged then */
         queue_reached(e);
         handle_pending(e);
     }

@@ -159,6 +159,8 @@ void cor_place_enter(struct correlator_engine *e, struct cor_alarm *a,
         a->about.entity = cor_strdup(e, hale_vertex_ref(v));
     }
     cor_place_claim(e, a);
+    if (a->state == HALE_STATE_ALARM)
+        cor_rules_touch_alarm(e, a);
 }
 
 void cor_place_leave(struct correlator_engine *e, struct cor_alarm *a)
@@ -167,6 +169,8 @@ void cor_place_leave(struct correlator_engine *e, struct cor_alarm *a)
     struct cor_place *p = b->place;
     if (p == NULL)
         return;
+    if (a->state == HALE_STATE_ALARM)
+        cor_rules_touch_alarm(e, a);
     if (b->claims) {
         b->claims = false;
         claim_drop(a);
@@ -413,6 +417,7 @@ static void on_put(void *arg, const char *tenant, struct hale_vertex *v)
     for (unsigned i = 0, n; (n = hale_vertex_match(v, i, &pairs)) > 0; i++)
         find_by_set(e, tenant, pairs, n);
     seed(e, v);
+    cor_rules_touch(e, tenant, v);
 }
 
 bool cor_place_queue(struct hale_vertex *v, struct hale_vertex *via, unsigned depth,
@@ -437,6 +442,7 @@ static void on_deleting(void *arg, const char *tenant, struct hale_vertex *v)
         hale_graph_victims(hale_vertex_graph(v), &v, 1, (enum hale_graph_plane)p,
                            cor_place_queue, e);
     e->causes.deleting = v;
+    cor_rules_gone(e, v);
     struct cor_alarm **list = alarms_of(e, v, &n);
     for (size_t i = 0; i < n; i++) {
         cor_place_leave(e, list[i]);

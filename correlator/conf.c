@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "model/rule.h"
 #include "model/topology.h"
 #include "model/yaml.h"
 #include "store/keys.h"
@@ -86,6 +87,10 @@ static const struct hale_conf_field fields[] = {
      .min = 1,
      .max = 95,
      .help = "percent below which it is calm again; not above flap_start"},
+    {.key = "rules",
+     .type = HALE_CONF_STRING,
+     .offset = offsetof(struct correlator_conf, rules_file),
+     .help = "file of rules: deduced alarms, states and causes; none: no rules"},
     {.key = "cause_window",
      .type = HALE_CONF_DURATION,
      .offset = offsetof(struct correlator_conf, cause_window_ms),
@@ -161,6 +166,8 @@ enum hale_rc correlator_conf_read(const struct hale_yaml_node *map,
     enum hale_rc rc = hale_conf_read(map, fields, N_FIELDS, c, err);
     if (rc == HALE_OK)
         rc = check(map, c, err);
+    if (rc == HALE_OK && c->rules_file != NULL)
+        rc = hale_rules_load_file(c->rules_file, &c->rules, err);
     if (rc == HALE_OK)
         *out = c;
     else
@@ -188,6 +195,7 @@ struct correlator_limits correlator_conf_limits(const struct correlator_conf *c)
                                       .max_entities = (size_t)c->max_entities,
                                       .max_entities_per_tenant =
                                           (size_t)c->max_entities_per_tenant,
+                                      .rules = c->rules,
                                       .cause_window_ms = c->cause_window_ms,
                                       .hold_max_ms = c->hold_max_ms,
                                       .clear_hold_ms = c->clear_hold_ms,
@@ -206,6 +214,7 @@ void correlator_conf_free(void *conf)
     if (c == NULL)
         return;
     hale_conf_fini(fields, N_FIELDS, c);
+    hale_rules_free(c->rules);
     free(c);
 }
 

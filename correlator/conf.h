@@ -23,6 +23,8 @@ struct correlator_conf {
     int64_t storm_rate, storm_burst, storm_reserve; /* a minute, at once, percent */
     int64_t flap_start, flap_stop;                  /* percent */
     int64_t cause_window_ms, hold_max_ms, clear_hold_ms, clear_hold_max_ms; /* causes */
+    char *rules_file; /* NULL: none */
+    struct hale_rules *rules;
     int log_level; /* enum hale_log_level */
 };
 

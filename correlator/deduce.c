@@ -49,6 +49,8 @@ static bool add_seeds(struct cor_deduce *d)
 {
     for (unsigned i = 0; i < d->rules->n; i++) {
         const struct hale_rule *r = &d->rules->v[i];
+        for (unsigned k = 0; k < r->n_actions; k++)
+            d->causes |= r->action[k].kind == HALE_RULE_CAUSE;
         for (unsigned b = 0; b < r->when.n; b++) {
             for (unsigned e = 0; e < r->n_entities; e++) {
                 struct deduce_seed seed = {r, b, e};
@@ -273,15 +275,17 @@ static struct held *unseen(const struct cor_deduce *d, const struct hale_vertex 
     return NULL;
 }
 
-static void look_for_new(struct cor_deduce *d, const char *tenant, struct hale_graph *g,
-                         struct hale_vertex *v, const char *type)
+/* Calls fn for each choice with v that holds. */
+static void look_from(struct cor_deduce *d, const char *tenant, struct hale_graph *g,
+                      struct hale_vertex *v, const char *type,
+                      void (*fn)(struct choice *c, void *arg), void *arg)
 {
     const struct deduce_seeds *s = hale_map_get(d->seeds, hale_str_from(type));
     for (size_t i = 0; s != NULL && i < s->n && !d->nomem; i++) {
         const struct deduce_seed *seed = &s->v[i];
         struct choice c = {d, tenant, g, seed->rule, seed->branch, {NULL}};
         if (seed->rule->tenant == NULL || strcmp(seed->rule->tenant, tenant) == 0)
-            deduce_each(&c, seed->var, v, found, d);
+            deduce_each(&c, seed->var, v, fn, arg);
     }
 }
 
@@ -294,8 +298,33 @@ enum hale_rc cor_deduce_touched(struct cor_deduce *d, const char *tenant,
     while (!d->nomem && (h = unseen(d, v)) != NULL)
         look_again(d, tenant, g, h);
     if (entity != NULL && d->rules->n > 0) {
-        look_for_new(d, tenant, g, v, entity->type);
-        look_for_new(d, tenant, g, v, "");
+        look_from(d, tenant, g, v, entity->type, found, d);
+        look_from(d, tenant, g, v, "", found, d);
+    }
+    return d->nomem ? HALE_E_NOMEM : HALE_OK;
+}
+
+struct asked {
+    const char *symptom;
+    cor_deduce_cause_fn fn;
+    void *arg;
+};
+
+static void ask_choice(struct choice *c, void *arg)
+{
+    const struct asked *a = arg;
+    deduce_causes(c, a->symptom, a->fn, a->arg);
+}
+
+enum hale_rc cor_deduce_ask(struct cor_deduce *d, const char *tenant,
+                            struct hale_graph *g, struct hale_vertex *v,
+                            const char *symptom, cor_deduce_cause_fn fn, void *arg)
+{
+    struct asked a = {symptom, fn, arg};
+    const struct hale_entity *entity = hale_vertex_entity(v);
+    if (entity != NULL && d->causes) {
+        look_from(d, tenant, g, v, entity->type, ask_choice, &a);
+        look_from(d, tenant, g, v, "", ask_choice, &a);
     }
     return d->nomem ? HALE_E_NOMEM : HALE_OK;
 }

@@ -53,9 +53,11 @@ struct cor_deduce_io {
     void (*raise)(void *arg, const struct cor_deduce_raise *r);
     void (*clear)(void *arg, const char *tenant, const char *name,
                   struct hale_vertex *on);
-    /* The first holding says that v is in the state; the last one has ended (on false). */
+    /* The first holding says that v is in the state; the last one has ended (on false). on: rule and
+     * the alarm that explains it; else NULL. */
     void (*state)(void *arg, const char *tenant, struct hale_vertex *v,
-                  enum hale_rule_state state, bool on);
+                  enum hale_rule_state state, const struct hale_rule *rule,
+                  const char *cause_id);
     /* One alarm explains the other; no longer (on false). */
     void (*cause)(void *arg, const char *cause_id, const char *symptom_id, bool on);
 };
@@ -76,6 +78,13 @@ const struct cor_deduce_stats *cor_deduce_stats(const struct cor_deduce *d);
 HALE_MUST_CHECK enum hale_rc cor_deduce_touched(struct cor_deduce *d, const char *tenant,
                                                 struct hale_graph *g,
                                                 struct hale_vertex *v);
+/* Which alarms do the rules name as causes of the alarm `symptom` about v, as things are? Changes
+ * nothing; cor_deduce_touched will tell the same. fn may be told of one several times. */
+typedef void (*cor_deduce_cause_fn)(const char *cause_id, void *arg);
+HALE_MUST_CHECK enum hale_rc cor_deduce_ask(struct cor_deduce *d, const char *tenant,
+                                            struct hale_graph *g, struct hale_vertex *v,
+                                            const char *symptom, cor_deduce_cause_fn fn,
+                                            void *arg);
 /* v is about to go: what held with it ends. */
 HALE_MUST_CHECK enum hale_rc cor_deduce_gone(struct cor_deduce *d, struct hale_vertex *v);
 #endif

@@ -50,24 +50,34 @@ static struct deduced *deduced_of(struct cor_deduce *d)
     return x;
 }
 
+/* An alarm that the branch rests on: that of variable `wanted`, or of its first positive term. The id
+ * is the io's. NULL: none, or no choice is given. */
+static const char *cause_of(struct choice *c, const struct held *h, unsigned wanted)
+{
+    struct cor_deduce_alarm found[COR_DEDUCE_ALARMS_MAX];
+    const struct hale_rule_branch *b = &h->rule->when.branch[h->branch];
+    for (unsigned i = 0; c != NULL && i < b->n; i++) {
+        const struct hale_rule_term *t = &b->term[i];
+        if (t->kind == HALE_RULE_ON && !t->negated &&
+            (wanted == HALE_RULE_NO_ALARM || t->a == wanted) &&
+            deduce_alarms(c, t->a, h->v[t->b], found) > 0)
+            return found[0].id;
+    }
+    return NULL;
+}
+
 static void tell_raise(struct cor_deduce *d, const struct held *h,
                        const struct hale_rule_action *a, enum hale_severity severity,
                        struct choice *c)
 {
-    struct cor_deduce_alarm cause[COR_DEDUCE_ALARMS_MAX];
-    struct cor_deduce_raise r = {.tenant = h->tenant,
-                                 .name = a->name,
-                                 .on = h->v[a->on],
-                                 .severity = severity,
-                                 .rule = h->rule,
-                                 .text = a->text};
-    const struct hale_rule_branch *b = &h->rule->when.branch[h->branch];
-    for (unsigned i = 0; c != NULL && a->cause != HALE_RULE_NO_ALARM && i < b->n; i++) {
-        const struct hale_rule_term *t = &b->term[i];
-        if (t->kind == HALE_RULE_ON && t->a == a->cause && r.cause_id == NULL &&
-            deduce_alarms(c, t->a, h->v[t->b], cause) > 0)
-            r.cause_id = cause[0].id;
-    }
+    const struct cor_deduce_raise r = {
+        .tenant = h->tenant,
+        .name = a->name,
+        .on = h->v[a->on],
+        .severity = severity,
+        .rule = h->rule,
+        .text = a->text,
+        .cause_id = a->cause != HALE_RULE_NO_ALARM ? cause_of(c, h, a->cause) : NULL};
     d->io.raise(d->io.arg, &r);
 }
 
@@ -80,7 +90,7 @@ static void add_action(struct cor_deduce *d, const struct held *h,
     if (a->kind == HALE_RULE_STATE) {
         if (x->n[0]++ == 0)
             d->io.state(d->io.arg, h->tenant, h->v[a->on], (enum hale_rule_state)a->state,
-                        true);
+                        h->rule, cause_of(c, h, HALE_RULE_NO_ALARM));
         return;
     }
     bool first = total(x) == 0;
@@ -111,7 +121,7 @@ static void take_action(struct cor_deduce *d, const struct held *h,
     }
     if (a->kind == HALE_RULE_STATE)
         d->io.state(d->io.arg, h->tenant, h->v[a->on], (enum hale_rule_state)a->state,
-                    false);
+                    NULL, NULL);
     else
         d->io.clear(d->io.arg, h->tenant, a->name, h->v[a->on]);
 }
@@ -215,6 +225,21 @@ static void pairs_of(struct choice *c, const struct hale_rule_action *a,
                 pairs_add(c->d, list, is[i].id, of[k].id);
         }
     }
+}
+
+void deduce_causes(struct choice *c, const char *symptom, cor_deduce_cause_fn fn,
+                   void *arg)
+{
+    struct pairs list = {0};
+    for (unsigned i = 0; i < c->rule->n_actions; i++) {
+        if (c->rule->action[i].kind == HALE_RULE_CAUSE)
+            pairs_of(c, &c->rule->action[i], &list);
+    }
+    for (unsigned i = 0; i < list.n; i++) {
+        if (strcmp(list.v[i].symptom, symptom) == 0)
+            fn(list.v[i].cause, arg);
+    }
+    pairs_free(list.v, list.n);
 }
 
 void deduce_refresh(struct cor_deduce *d, struct held *h, struct choice *c)

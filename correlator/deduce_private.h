@@ -56,6 +56,7 @@ struct cor_deduce {
     struct hale_map *tenants;   /* name -> the same, owned */
     struct hale_buf key;        /* scratch */
     uint64_t round;
+    bool causes; /* some rule names causes */
     bool nomem;
 };
 
@@ -89,5 +90,8 @@ unsigned deduce_alarms(struct choice *c, unsigned a, const struct hale_vertex *o
 void deduce_begin(struct cor_deduce *d, struct held *h, struct choice *c);
 void deduce_refresh(struct cor_deduce *d, struct held *h,
                     struct choice *c); /* its pairs */
+/* Calls fn for each alarm that the choice names as a cause of symptom. */
+void deduce_causes(struct choice *c, const char *symptom, cor_deduce_cause_fn fn,
+                   void *arg);
 void deduce_end(struct cor_deduce *d, struct held *h);
 #endif

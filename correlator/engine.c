@@ -88,7 +88,8 @@ struct correlator_engine *correlator_engine_new(const struct correlator_limits *
     if (!cor_windows_init(&e->windows) || e->storms == NULL || e->unreadable == NULL ||
         e->defs == NULL || e->alarms == NULL || e->faults == NULL ||
         e->loading_faults == NULL || e->loading_alarms == NULL ||
-        !cor_topology_attach(e) || !cor_cause_attach(e)) {
+        !cor_topology_attach(e) || !cor_cause_attach(e) ||
+        !cor_rules_attach(e, limits->rules)) {
         correlator_engine_free(e);
         return NULL;
     }
@@ -101,6 +102,7 @@ void correlator_engine_free(struct correlator_engine *e)
         return;
     HALE_CHECK(e, COR_MAGIC);
     cor_free_gone(e);
+    cor_rules_free(e);
     cor_cause_free(e);
     size_t it = 0, def_it = 0;
     void *v;

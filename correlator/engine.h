@@ -29,6 +29,7 @@
 #include "model/topology.h"
 
 struct correlator_engine;
+struct hale_rules;
 struct cor_topology_stats;
 
 enum correlator_table { CORRELATOR_ALARMS, CORRELATOR_SUBS, CORRELATOR_ENTITIES };
@@ -58,6 +59,8 @@ struct correlator_limits {
     int64_t clear_hold_max_ms; /* of metric alarms at most */
     /* correlator/storm.h: raises a minute and at once, of a tenant; percent. Rate 0: no protection */
     int64_t storm_rate, storm_burst, storm_reserve;
+    /* Borrowed; NULL: none (docs/formats/rules.md). */
+    const struct hale_rules *rules;
 };
 #define CORRELATOR_MAX_ALARMS        200000
 #define CORRELATOR_MAX_SUBS          1000000
@@ -93,6 +96,7 @@ struct correlator_stats {
     uint64_t
         refused_windows;    /* silences or maintenance windows beyond HALE_SILENCES_MAX */
     uint64_t mutes_refused; /* COR_MUTES_MAX of one alarm */
+    uint64_t rules_cut; /* inputs after which rules had more to do than COR_RULES_STEPS */
     uint64_t unknown_alarm; /* control records about alarms that do not exist */
     uint64_t flaps_begun, flaps_ended;
     uint64_t storm_held;     /* raises that had to wait */

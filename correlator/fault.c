@@ -282,16 +282,24 @@ static void repeat(struct correlator_engine *e, struct cor_alarm *a,
     cor_cause_evaluated(e, a, e->in->entry_ms, e->in->entry_ms);
 }
 
-static void handle(struct correlator_engine *e, const struct hale_event *ev,
-                   const char *dims)
+static struct cor_alarm *find(struct correlator_engine *e, const struct hale_event *ev,
+                              const char *dims)
 {
     hale_buf_reset(&e->scratch);
     cor_fault_key(ev->tenant, ev->type, dims, &e->scratch);
     if (e->scratch.failed) {
         e->nomem = true;
-        return;
+        return NULL;
     }
-    struct cor_alarm *a = hale_map_get(e->faults, hale_buf_str(&e->scratch));
+    return hale_map_get(e->faults, hale_buf_str(&e->scratch));
+}
+
+static void handle(struct correlator_engine *e, const struct hale_event *ev,
+                   const char *dims)
+{
+    struct cor_alarm *a = find(e, ev, dims);
+    if (e->nomem)
+        return;
     if (a == NULL && ev->clear)
         e->stats.events_clear_idle++;
     else if (a == NULL)
@@ -306,6 +314,37 @@ static void handle(struct correlator_engine *e, const struct hale_event *ev,
         repeat(e, a, ev);
     else
         move_to(e, a, ev, HALE_STATE_ALARM);
+}
+
+struct cor_alarm *cor_fault_deduce(struct correlator_engine *e, struct hale_event *ev,
+                                   bool quiet)
+{
+    char *dims = cor_got(e, cor_json_text(ev->dimensions));
+    struct cor_alarm *a = dims != NULL ? find(e, ev, dims) : NULL;
+    struct cor_fault *f = a != NULL ? a->fault : NULL;
+    bool same = f != NULL && !ev->clear && a->state == HALE_STATE_ALARM && f->deduced &&
+                f->severity == ev->severity && details_hash(e, ev) == f->details_hash;
+    /* Not older than what it follows: a correlator that reads late is not a reason to ignore it. */
+    ev->time_ms =
+        f != NULL && f->changed_ms > cor_stream_ms(e) ? f->changed_ms : cor_stream_ms(e);
+    if (!same && quiet) {
+        a = NULL;
+    } else if (dims != NULL && !same && !e->nomem) {
+        handle(e, ev, dims);
+        a = find(e, ev, dims);
+    }
+    if (a != NULL) {
+        a->fault->asked = !ev->clear;
+        a->fault->deduced |= !ev->clear;
+    }
+    free(dims);
+    return a;
+}
+
+void cor_fault_undeduce(struct correlator_engine *e, struct cor_alarm *a)
+{
+    cor_fault_end(e, a, cor_strdup(e, "No rule asks for it any more"), "clear",
+                  cor_stream_ms(e));
 }
 
 enum hale_rc correlator_engine_event(struct correlator_engine *e,

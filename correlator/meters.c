@@ -44,6 +44,7 @@ enum engine_meter {
     EXPIRED,
     EVICTED,
     UNKNOWN_ALARM,
+    RULES_CUT,
     FLAPS_BEGUN,
     FLAPS_ENDED,
     STORM_HELD,
@@ -78,6 +79,8 @@ static struct hale_counter engine_meters[ENGINE_METERS] = {
     [EVICTED] = C("alarms_evicted", "Cleared event alarms removed to make room"),
     [UNKNOWN_ALARM] =
         K("ignored", "why=\"unknown_alarm\"", "Records without effect, by reason"),
+    [RULES_CUT] =
+        C("rules_cut", "Inputs after which rules had more to do than was allowed"),
     [FLAPS_BEGUN] = C("flaps_begun", "Alarms that began to flap"),
     [STORM_HELD] = C("storm_held", "Raises that had to wait, as there were too many"),
     [REFUSED_STORMS] = K("refused", "what=\"storm\"", "Refused at a ceiling"),
@@ -148,6 +151,7 @@ static void list(const struct correlator_stats *s, uint64_t out[ENGINE_METERS])
     out[EXPIRED] = s->events_expired;
     out[EVICTED] = s->evicted;
     out[UNKNOWN_ALARM] = s->unknown_alarm;
+    out[RULES_CUT] = s->rules_cut;
     out[FLAPS_BEGUN] = s->flaps_begun;
     out[FLAPS_ENDED] = s->flaps_ended;
     out[STORM_HELD] = s->storm_held;

@@ -18,6 +18,7 @@
 #include "correlator/engine.h"
 #include "correlator/gate.h"
 #include "correlator/life.h"
+#include "correlator/rules.h"
 #include "correlator/topology.h"
 #include "correlator/window.h"
 
@@ -99,6 +100,8 @@ struct cor_fault {
     char *dims; /* JSON, sorted keys */
     enum hale_severity severity;
     uint64_t details_hash;
+    bool deduced;                    /* by rules: cleared when none asks for it */
+    bool asked;                      /* since loading; not stored */
     char *evidence;                  /* JSON of the last change's event */
     int64_t changed_ms;              /* event time of the last change */
     struct cor_due expiry;           /* armed while the last event was one that expires */
@@ -147,6 +150,7 @@ struct correlator_engine {
     bool own_event;                     /* about Hale itself: beyond max_alarms too */
     struct cor_topology *topology;
     struct cor_causes causes;
+    struct cor_rules rules;
     size_t n_joined;
     size_t dirty_bytes; /* estimate of what flush writes */
     struct cor_sub *dirty_subs;
@@ -284,6 +288,12 @@ void cor_fault_own(struct correlator_engine *e, const struct hale_event *ev,
 /* Makes room for one alarm. False when there is none to take it from. */
 bool cor_fault_evict(struct correlator_engine *e);
 /* It is over without a clear. Owns reason; status: of the evidence. */
+/* A rule's: raised or cleared as if an event had come. quiet: only if nothing changes. The alarm; NULL:
+ * something would change, refused, none to clear, or no memory. */
+struct cor_alarm *cor_fault_deduce(struct correlator_engine *e, struct hale_event *ev,
+                                   bool quiet);
+/* A deduced alarm that no rule asks for. */
+void cor_fault_undeduce(struct correlator_engine *e, struct cor_alarm *a);
 void cor_fault_end(struct correlator_engine *e, struct cor_alarm *a, char *reason,
                    const char *status, int64_t at_ms);
 

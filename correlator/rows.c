@@ -7,7 +7,7 @@
  *           m:<definition>:<sub>:<n>:<group>     n-th series of that sub-alarm: {"dimensions","name"}
  *           e:<alarm id>                         memory of an event alarm: {"v":1,"hash":hex,
  *                                                 "changed_ms":n,"ration_ms":n,"ration_used":n,
- *                                                 "expires_ms":n,"evidence":{...}}
+ *                                                 "expires_ms":n,"deduced":b?,"evidence":{...}}
  *           b:<tenant>                         its storm and bucket of raises (storm_parts.h)
  * group is its canonical JSON. Series have rows of their own so that a state report of a sub-alarm
  * with a thousand series stays small.
@@ -134,9 +134,10 @@ void cor_fault_value(const struct cor_alarm *a, struct hale_buf *out)
     hale_buf_printf(out,
                     "{\"v\":1,\"hash\":\"%016" PRIx64 "\",\"changed_ms\":%" PRId64
                     ",\"ration_ms\":%" PRId64 ",\"ration_used\":%" PRId64
-                    ",\"expires_ms\":%" PRId64 ",\"evidence\":%s}",
+                    ",\"expires_ms\":%" PRId64 "%s,\"evidence\":%s}",
                     f->details_hash, f->changed_ms, f->ration_ms, f->ration_used,
-                    cor_expiry_of(a), f->evidence != NULL ? f->evidence : "{}");
+                    cor_expiry_of(a), f->deduced ? ",\"deduced\":true" : "",
+                    f->evidence != NULL ? f->evidence : "{}");
 }
 
 /* --- reading the rows of subs -------------------------------------------------------- */
@@ -460,6 +461,7 @@ static void finish_fault(struct correlator_engine *e, struct hale_str id, const 
     f->changed_ms = int_of(o, "changed_ms");
     f->ration_ms = int_of(o, "ration_ms");
     f->ration_used = int_of(o, "ration_used");
+    f->deduced = json_is_true(json_object_get(o, "deduced"));
     cor_expiry_set(e, a, int_of(o, "expires_ms"));
     if (text != NULL) {
         free(f->evidence);
@@ -590,6 +592,7 @@ enum hale_rc correlator_engine_loaded(struct correlator_engine *e, int64_t seq,
     order_cleared(e);
     cor_cause_loaded(e);
     cor_storm_loaded(e);
+    cor_rules_loaded(e);
     cor_loading_free(e);
     cor_windows_loaded(e);
     return e->nomem ? HALE_E_NOMEM : HALE_OK;

@@ -134,9 +134,12 @@ static void on_clear(void *arg, const char *tenant, const char *name,
 }
 
 static void on_state(void *arg, const char *tenant, struct hale_vertex *v,
-                     enum hale_rule_state state, bool on)
+                     enum hale_rule_state state, const struct hale_rule *rule,
+                     const char *cause_id)
 {
     char text[128];
+    bool on = rule != NULL;
+    assert_int_equal(cause_id != NULL, on);
     (void)tenant;
     (void)snprintf(text, sizeof(text), "state %s %d", hale_vertex_ref(v), (int)state);
     assert_int_equal(find(arg, text, false) >= 0, !on);
