@@ -276,30 +276,29 @@ static struct held *unseen(const struct cor_deduce *d, const struct hale_vertex 
 }
 
 /* Calls fn for each choice with v that holds. */
-static void look_from(struct cor_deduce *d, const char *tenant, struct hale_graph *g,
-                      struct hale_vertex *v, const char *type,
-                      void (*fn)(struct choice *c, void *arg), void *arg)
+static void look_from(struct cor_deduce *d, const struct cor_deduce_at *at,
+                      const char *type, void (*fn)(struct choice *c, void *arg),
+                      void *arg)
 {
     const struct deduce_seeds *s = hale_map_get(d->seeds, hale_str_from(type));
     for (size_t i = 0; s != NULL && i < s->n && !d->nomem; i++) {
         const struct deduce_seed *seed = &s->v[i];
-        struct choice c = {d, tenant, g, seed->rule, seed->branch, {NULL}};
-        if (seed->rule->tenant == NULL || strcmp(seed->rule->tenant, tenant) == 0)
-            deduce_each(&c, seed->var, v, fn, arg);
+        struct choice c = {d, at->tenant, at->g, seed->rule, seed->branch, {NULL}};
+        if (seed->rule->tenant == NULL || strcmp(seed->rule->tenant, at->tenant) == 0)
+            deduce_each(&c, seed->var, at->v, fn, arg);
     }
 }
 
-enum hale_rc cor_deduce_touched(struct cor_deduce *d, const char *tenant,
-                                struct hale_graph *g, struct hale_vertex *v)
+enum hale_rc cor_deduce_touched(struct cor_deduce *d, const struct cor_deduce_at *at)
 {
-    const struct hale_entity *entity = hale_vertex_entity(v);
+    const struct hale_entity *entity = hale_vertex_entity(at->v);
     struct held *h;
     d->round++;
-    while (!d->nomem && (h = unseen(d, v)) != NULL)
-        look_again(d, tenant, g, h);
+    while (!d->nomem && (h = unseen(d, at->v)) != NULL)
+        look_again(d, at->tenant, at->g, h);
     if (entity != NULL && d->rules->n > 0) {
-        look_from(d, tenant, g, v, entity->type, found, d);
-        look_from(d, tenant, g, v, "", found, d);
+        look_from(d, at, entity->type, found, d);
+        look_from(d, at, "", found, d);
     }
     return d->nomem ? HALE_E_NOMEM : HALE_OK;
 }
@@ -316,15 +315,14 @@ static void ask_choice(struct choice *c, void *arg)
     deduce_causes(c, a->symptom, a->fn, a->arg);
 }
 
-enum hale_rc cor_deduce_ask(struct cor_deduce *d, const char *tenant,
-                            struct hale_graph *g, struct hale_vertex *v,
+enum hale_rc cor_deduce_ask(struct cor_deduce *d, const struct cor_deduce_at *at,
                             const char *symptom, cor_deduce_cause_fn fn, void *arg)
 {
     struct asked a = {symptom, fn, arg};
-    const struct hale_entity *entity = hale_vertex_entity(v);
+    const struct hale_entity *entity = hale_vertex_entity(at->v);
     if (entity != NULL && d->causes) {
-        look_from(d, tenant, g, v, entity->type, ask_choice, &a);
-        look_from(d, tenant, g, v, "", ask_choice, &a);
+        look_from(d, at, entity->type, ask_choice, &a);
+        look_from(d, at, "", ask_choice, &a);
     }
     return d->nomem ? HALE_E_NOMEM : HALE_OK;
 }

@@ -68,21 +68,25 @@ struct cor_deduce_stats {
 };
 
 struct cor_deduce;
+struct cor_deduce_at { /* an entity of a tenant's graph; borrowed for the call */
+    const char *tenant;
+    struct hale_graph *g;
+    struct hale_vertex *v;
+};
 
 /* NULL on memory failure. io is copied. */
 struct cor_deduce *cor_deduce_new(const struct hale_rules *rules,
                                   const struct cor_deduce_io *io);
 void cor_deduce_free(struct cor_deduce *d); /* NULL allowed; undoes nothing */
 const struct cor_deduce_stats *cor_deduce_stats(const struct cor_deduce *d);
-/* Alarms about v, its entity or its edges are others than before. */
-HALE_MUST_CHECK enum hale_rc cor_deduce_touched(struct cor_deduce *d, const char *tenant,
-                                                struct hale_graph *g,
-                                                struct hale_vertex *v);
-/* Which alarms do the rules name as causes of the alarm `symptom` about v, as things are? Changes
+/* The alarms about it, what it says or its edges are others than before. */
+HALE_MUST_CHECK enum hale_rc cor_deduce_touched(struct cor_deduce *d,
+                                                const struct cor_deduce_at *at);
+/* Which alarms do the rules name as causes of the alarm `symptom` about the entity, as things are? Changes
  * nothing; cor_deduce_touched will tell the same. fn may be told of one several times. */
 typedef void (*cor_deduce_cause_fn)(const char *cause_id, void *arg);
-HALE_MUST_CHECK enum hale_rc cor_deduce_ask(struct cor_deduce *d, const char *tenant,
-                                            struct hale_graph *g, struct hale_vertex *v,
+HALE_MUST_CHECK enum hale_rc cor_deduce_ask(struct cor_deduce *d,
+                                            const struct cor_deduce_at *at,
                                             const char *symptom, cor_deduce_cause_fn fn,
                                             void *arg);
 /* v is about to go: what held with it ends. */

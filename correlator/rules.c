@@ -234,10 +234,11 @@ void cor_rules_onset(struct correlator_engine *e, const struct cor_alarm *a)
     if (r->d == NULL || a->about.place == NULL)
         return;
     struct onset o = {e, a->id};
-    struct hale_graph *g = cor_topology_graph(e->topology, cor_alarm_tenant(a));
+    const struct cor_deduce_at at = {cor_alarm_tenant(a),
+                                     cor_topology_graph(e->topology, cor_alarm_tenant(a)),
+                                     a->about.place->vertex};
     hale_map_del(r->explained, hale_str_from(a->id));
-    if (g != NULL && cor_deduce_ask(r->d, cor_alarm_tenant(a), g, a->about.place->vertex,
-                                    a->id, on_asked, &o) != HALE_OK)
+    if (at.g != NULL && cor_deduce_ask(r->d, &at, a->id, on_asked, &o) != HALE_OK)
         e->nomem = true;
     if (r->cause_now != NULL && a->fault != NULL)
         explain(e, a->id, r->cause_now, true);
@@ -283,8 +284,9 @@ static struct cor_deduce *make(struct correlator_engine *e)
 /* By value: looking may make the list longer. */
 static void look(struct correlator_engine *e, struct cor_rule_touch t)
 {
-    struct hale_graph *g = t.v != NULL ? cor_topology_graph(e->topology, t.tenant) : NULL;
-    if (g != NULL && cor_deduce_touched(e->rules.d, t.tenant, g, t.v) != HALE_OK)
+    const struct cor_deduce_at at = {
+        t.tenant, t.v != NULL ? cor_topology_graph(e->topology, t.tenant) : NULL, t.v};
+    if (at.g != NULL && cor_deduce_touched(e->rules.d, &at) != HALE_OK)
         e->nomem = true;
     free(t.tenant);
 }

@@ -353,6 +353,12 @@ static void compare(struct world *w, unsigned round)
 
 /* --- changes ------------------------------------------------------------------------- */
 
+static enum hale_rc touched(struct world *w, struct hale_vertex *v)
+{
+    const struct cor_deduce_at at = {"t1", w->g, v};
+    return cor_deduce_touched(w->d, &at);
+}
+
 static char *refs[ENTITIES][3][ENTITIES];
 
 static struct hale_strings refs_of(struct world *w, unsigned k, unsigned kind,
@@ -394,7 +400,7 @@ static void put(struct world *w, unsigned k)
     json_decref(e.attributes);
     w->v[k] = hale_graph_find(w->g, hale_str_from(w->ref[k]));
     assert_non_null(w->v[k]);
-    assert_int_equal(cor_deduce_touched(w->d, "t1", w->g, w->v[k]), HALE_OK);
+    assert_int_equal(touched(w, w->v[k]), HALE_OK);
 }
 
 static void delete (struct world *w, unsigned k)
@@ -421,7 +427,7 @@ static void flip(struct world *w, unsigned i)
         was = a->entity;
     }
     if (w->v[was] != NULL)
-        assert_int_equal(cor_deduce_touched(w->d, "t1", w->g, w->v[was]), HALE_OK);
+        assert_int_equal(touched(w, w->v[was]), HALE_OK);
 }
 
 static void deduce_new(struct world *w)
@@ -446,7 +452,7 @@ static void restart(struct world *w)
     deduce_new(w);
     for (unsigned k = 0; k < ENTITIES; k++) {
         if (w->v[k] != NULL)
-            assert_int_equal(cor_deduce_touched(w->d, "t1", w->g, w->v[k]), HALE_OK);
+            assert_int_equal(touched(w, w->v[k]), HALE_OK);
     }
 }
 
