@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps `heat`, `masakari`, `mistral` and `neutron` against the real services (tests/vim/cloud.py)."""
+"""The steps `heat`, `mistral` and `neutron` against the real services (tests/vim/cloud.py)."""
 import json
 import uuid
 
 import pytest
 from conftest import wait_for
-from vim_kit import Vim, boot, bring_up, delete
+from vim_kit import Vim, boot, delete
 
 TEMPLATE = {"heat_template_version": "2018-08-31", "parameters": {"count": {"type": "number", "default": 1}},
             "resources": {
@@ -133,33 +133,3 @@ def test_data_plane_status_of_a_host(cloud, vim):
         assert got == {ids[0]: "ACTIVE", ids[1]: "DOWN"}
     finally:
         delete(cloud, ids)
-
-
-def test_masakari_recovers_a_host(cloud, vim):
-    """As Masakari wants it: the host is down, then it is told, and it evacuates by itself."""
-    ids = boot(cloud, "compute-3", 1, net=False)
-    segments = cloud.call("masakari", "GET", "/segments")["segments"]
-    segment = segments[0] if segments else cloud.call("masakari", "POST", "/segments", {"segment": {
-        "name": "all", "recovery_method": "auto", "service_type": "COMPUTE"}})["segment"]
-    hosts = f"/segments/{segment['uuid']}/hosts"
-    if not cloud.call("masakari", "GET", hosts)["hosts"]:
-        for host in ("compute-1", "compute-2", "compute-3"):
-            cloud.call("masakari", "POST", hosts, {"host": {"name": host, "type": "COMPUTE",
-                                                            "control_attributes": "SSH"}})
-    try:
-        vim.start([{"nova": {"action": "force-down", "host": "${hostname}"}},
-                   {"masakari": {"action": "host-failed", "host": "${hostname}"}}]).alarm("compute-3")
-        wait_for(lambda: vim.calls("/notifications"), 60, "the call", 0.001)
-        vim.stack.kill9("actuator")
-        vim.stack.restart("actuator")
-        vim.done("compute-3")
-        made = [n for n in cloud.call("masakari", "GET", "/notifications")["notifications"]
-                if n["generated_time"][:19] >= "2020" and n["type"] == "COMPUTE_HOST"]
-        assert len(made) == 1 and made[0]["status"] == "finished"
-        assert cloud.nova("GET", f"/servers/{ids[0]}")["server"]["OS-EXT-SRV-ATTR:host"] != "compute-3"
-    finally:
-        for h in cloud.call("masakari", "GET", hosts)["hosts"]:
-            if h["on_maintenance"]:
-                cloud.call("masakari", "PUT", f"{hosts}/{h['uuid']}", {"host": {"on_maintenance": False}})
-        delete(cloud, ids)
-        bring_up(cloud, "compute-3")

@@ -224,7 +224,7 @@ def masakari(c):
                      "masakari_api_workers": 1, "os_privileged_user_name": "masakari",
                      "os_privileged_user_password": c.secret, "os_privileged_user_tenant": "service",
                      "os_privileged_user_auth_url": c.url("keystone"), "os_region_name": "RegionOne",
-                     "wait_period_after_service_update": 1, "wait_period_after_evacuation": 60,
+                     "wait_period_after_service_update": 15, "wait_period_after_evacuation": 150,
                      "duplicate_notification_detection_interval": 5},
             wsgi={"api_paste_config": c.etc / "masakari/paste.ini"},
             host_failure={"evacuate_all_instances": "true"},
