@@ -315,7 +315,7 @@ static void lane_answer(struct actuator_engine *e, struct actuator_run *r,
     if (call && d.phase == ACTUATOR_WAIT)
         lane->call_us = 0; /* it has not begun, or may be made twice */
     lane->failures += d.counts ? 1 : 0;
-    lane->phase = d.phase;
+    lane->phase = (int)d.phase;
     lane->wake_us = e->now_us + d.delay_us;
 }
 
