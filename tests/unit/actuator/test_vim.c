@@ -381,7 +381,7 @@ static void test_record(void **state)
     (void)state;
     struct actuator_run *r = run_of("nova", "evacuate", "{\"host\":\"h\"}");
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof(id), "vm%d", i);
         struct actuator_lane *lane = lane_of(r, id, "{\"host\":\"h\"}");
         lane->phase = i; /* WAIT .. POLL */
