@@ -313,7 +313,9 @@ static const char *say_reported(const struct work *w, const json_t *sub, const j
         code = "no_data";
         hale_buf_add_c(b, "is UNDETERMINED: it ");
         if (!add_silence(w, sub, g, "", b)) {
-            hale_buf_add_c(b, "waits for a full window of samples");
+            hale_buf_add_c(b, json_is_true(json_object_get(stored, "learning"))
+                                  ? "has not enough history yet"
+                                  : "waits for a full window of samples");
             code = "undecided";
         }
     } else {
