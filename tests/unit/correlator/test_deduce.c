@@ -198,7 +198,7 @@ static bool alarms_fit(const struct world *w, const struct hale_rule *r,
                        const struct hale_rule_branch *b, const unsigned *choice,
                        unsigned i, int64_t lo, int64_t hi)
 {
-    if (r->within_ms != 0 && hi - lo > r->within_ms && hi > lo)
+    if (r->within_ms != 0 && hi > lo && hi - lo > r->within_ms)
         return false;
     if (i == b->n)
         return true;
