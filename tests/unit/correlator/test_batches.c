@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "support/rounds.h"
 #include "world.h"
 
 enum way { ONE_BATCH, EACH_INPUT, EACH_CHECKPOINT, RESTARTS, KILLS, WAYS };
@@ -335,7 +336,8 @@ static void test_random_histories(void **state)
 {
     (void)state;
     size_t logged = 0;
-    for (uint64_t seed = 1; seed <= 60; seed++) {
+    const uint64_t n = rounds(25);
+    for (uint64_t seed = 1; seed <= n; seed++) {
         uint64_t rng = seed_of(seed);
         json_t *steps = json_array();
         struct world w;
@@ -353,7 +355,7 @@ static void test_random_histories(void **state)
         same_in_every_way(steps, seed);
         json_decref(steps);
     }
-    assert_true(logged > 4000);
+    assert_true(logged > 60 * n);
 }
 
 int main(void)
