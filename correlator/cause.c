@@ -204,6 +204,25 @@ static void extend(struct correlator_engine *e, struct cor_alarm *a)
     }
 }
 
+/* Those that still claim go first: what is named as ended last is a cause that has ended. */
+static void end_causes(struct correlator_engine *e, struct cor_alarm *a)
+{
+    char id[HALE_UUID_TEXT];
+    for (unsigned i = 0; i < a->life.n_mutes;) {
+        const struct cor_mute *m = &a->life.mutes[i++];
+        const struct cor_alarm *c = m->kind == COR_MUTE_CAUSE
+                                        ? hale_map_get(e->alarms, hale_str_from(m->id))
+                                        : NULL;
+        if (c == NULL || !c->about.claims)
+            continue;
+        (void)snprintf(id, sizeof(id), "%s", m->id);
+        (void)cor_mute_end(e, a, COR_MUTE_CAUSE, id);
+        i = 0;
+    }
+    (void)cor_mute_end(e, a, COR_MUTE_CAUSE, NULL);
+    a->about.ended_ms = 0;
+}
+
 /* --- maintenance of entities --------------------------------------------------------- */
 
 /* Ends those of the entities that are not in the list. */
@@ -345,8 +364,7 @@ void cor_cause_evaluated(struct correlator_engine *e, struct cor_alarm *a,
                          int64_t decided_ms, int64_t from_ms)
 {
     if (a->about.ended_ms != 0 && from_ms > a->about.ended_ms) {
-        (void)cor_mute_end(e, a, COR_MUTE_CAUSE, NULL);
-        a->about.ended_ms = 0;
+        end_causes(e, a);
         cor_cause_arm(e, a);
         cor_gate_settle(e, a, "cause", NULL);
     }
@@ -373,15 +391,16 @@ void cor_cause_due(struct correlator_engine *e, void *alarm, int64_t at_ms)
         if ((kind != COR_MUTE_CAUSE && kind != COR_MUTE_HOLD) || m->until_ms == 0 ||
             m->until_ms > at_ms)
             continue;
+        i = 0;
+        if (kind == COR_MUTE_CAUSE) { /* they all end at one time */
+            end_causes(e, a);
+            cause = true;
+            continue;
+        }
         (void)snprintf(id, sizeof(id), "%s", m->id);
         (void)cor_mute_end(e, a, kind, id);
-        cause |= kind == COR_MUTE_CAUSE;
-        if (kind == COR_MUTE_HOLD)
-            cor_link_cut(e, a, COR_LINK_HOLD, id);
-        i = 0;
+        cor_link_cut(e, a, COR_LINK_HOLD, id);
     }
-    if (cause)
-        a->about.ended_ms = 0;
     cor_cause_arm(e, a);
     cor_gate_settle(e, a, cause ? "cause" : "hold", NULL);
 }

@@ -447,6 +447,34 @@ static void test_any_of(void **state)
     world_fini(&w);
 }
 
+/* What is named is the cause that ended, whichever of the two, not the one that is still there. */
+static void test_any_of_names_the_end(void **state)
+{
+    static const char *const switches[] = {"s1", "s2"};
+    (void)state;
+    for (unsigned looked = 0; looked < 2; looked++) {
+        for (unsigned i = 0; i < 2; i++) {
+            struct world w;
+            char want[80];
+            start(&w);
+            topology(&w, UPLINKS);
+            event(&w, "switch.down", "switch_id", "s1", NULL, "raise");
+            event(&w, "switch.down", "switch_id", "s2", NULL, "raise");
+            vm(&w, "a", "raise");
+            event(&w, "switch.down", "switch_id", switches[i], NULL, "clear");
+            if (looked != 0)
+                vm(&w, "a", "raise");
+            else
+                later(&w, 61000);
+            (void)snprintf(want, sizeof(want),
+                           "still failing after recovery of switch.down (switch/%s)",
+                           switches[i]);
+            assert_non_null(strstr(last_reason(&w), want));
+            world_fini(&w);
+        }
+    }
+}
+
 /* All-of: either explains it; while one of them is left it stays muted. */
 static void test_all_of(void **state)
 {
@@ -760,6 +788,7 @@ int main(void)
         cmocka_unit_test(test_metric_clear_hold),
         cmocka_unit_test(test_cause_flaps),
         cmocka_unit_test(test_any_of),
+        cmocka_unit_test(test_any_of_names_the_end),
         cmocka_unit_test(test_all_of),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_cycle),
