@@ -249,7 +249,12 @@ void cor_windows_loaded(struct correlator_engine *e)
 {
     size_t it = 0;
     struct cor_window *w;
-    while ((w = hale_map_next(e->windows.by_id, &it, NULL)) != NULL)
-        turn(e, w, e->due_ms);
+    while ((w = hale_map_next(e->windows.by_id, &it, NULL)) != NULL) {
+        /* What was changed after the last due time is as its command has left it, or would. */
+        bool changed = w->s->updated_ms > e->due_ms;
+        turn(e, w, changed ? w->s->updated_ms : e->due_ms);
+        if (changed)
+            apply(e, w, w->s->author);
+    }
     end_orphans(e);
 }

@@ -159,6 +159,65 @@ static void topology(struct world *w, const char *put)
     hale_topology_update_fini(&u);
 }
 
+static void report(struct world *w, const char *kind, const char *state)
+{
+    json_t *o = json_pack("{s:s,s:s,s:s,s:{s:s},s:I,s:[{s:s,s:{s:s}}]}", "definition_id",
+                          "d", "kind", kind, "state", state, "group", "host", "h1",
+                          "at_ms", (json_int_t)w->ms + 1, "metrics", "name", "m",
+                          "dimensions", "host", "h1");
+    assert_int_equal(world_sub(w, o), HALE_OK);
+    json_decref(o);
+    world_flush(w);
+}
+
+/* A command is taken without a look at what is due by then, and so is a report of a sub-alarm: between the two a
+ * restart must find the window as the command has left it, whenever something was due last. */
+static void test_restart_after_command(void **state)
+{
+    (void)state;
+    for (unsigned before = 0; before < 2; before++) { /* is the alarm there before? */
+        struct world w;
+        world_init(&w);
+        json_t *d = json_pack("{s:s,s:s,s:[s]}", "id", "d", "expression", "last(m) > 1",
+                              "match_by", "host");
+        assert_int_equal(world_define(&w, d), HALE_OK);
+        json_decref(d);
+        report(&w, "create", "UNDETERMINED");
+        report(&w, "state", before != 0 ? "ALARM" : "OK");
+        const struct correlator_input *in = world_next(&w);
+        assert_true(correlator_engine_stream_ms(w.e) < in->entry_ms);
+        json_t *s = json_pack("{s:i,s:s,s:s,s:[s],s:I,s:I,s:s,s:s,s:I,s:I}", "v", 1, "id",
+                              "s", "tenant", "t", "matchers", "host=h1", "starts_ms",
+                              (json_int_t)in->entry_ms, "ends_ms",
+                              (json_int_t)in->entry_ms + 100000, "author", "ann",
+                              "reason", "", "created_ms", (json_int_t)in->entry_ms,
+                              "updated_ms", (json_int_t)in->entry_ms);
+        json_object_set_new(w.windows[0], "s", s);
+        if (before == 0) /* else it is killed before the command is read */
+            world_give_silence(&w, false, s, in);
+        world_flush(&w);
+        world_restart(&w);
+        if (before == 0)
+            report(&w, "state", "ALARM");
+        assert_string_equal(
+            text(json_array_get(
+                     json_object_get(
+                         json_object_get(json_object_get(record(&w, 0), "alarm"), "life"),
+                         "suppressed_by"),
+                     0),
+                 "kind"),
+            "silence");
+        assert_false(announced(record(&w, 0)));
+        size_t n = logged(&w);
+        if (before != 0)
+            world_give_silence(&w, false, json_object_get(w.windows[0], "s"),
+                               world_next(&w));
+        world_restart(&w);
+        assert_int_equal(logged(&w), n);
+        world_fini(&w);
+    }
+}
+
 static void test_entity(void **state)
 {
     struct world w;
@@ -356,8 +415,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a7_silence), cmocka_unit_test(test_a6_maintenance),
-        cmocka_unit_test(test_changes),    cmocka_unit_test(test_entity),
-        cmocka_unit_test(test_labels),     cmocka_unit_test(test_property),
+        cmocka_unit_test(test_changes),    cmocka_unit_test(test_restart_after_command),
+        cmocka_unit_test(test_entity),     cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_property),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
