@@ -38,6 +38,7 @@ struct cli_options {
     const char *group;      /* --group k=v,... */
     bool verbose;           /* test: -v, the whole course */
     const char *junit;      /* test: --junit, a file */
+    long kill_seed;         /* test: --kill-seed; 0: not given */
     const char *match_by;   /* import prometheus: --match-by a,b */
     const char *policies;   /* backtest: --policies, a file */
     const char *from, *to;  /* backtest: --from, --to, times or durations before now */

@@ -68,6 +68,13 @@ lab_correlator_in(struct cli_lab *lab, struct correlator_input *in, char *id, si
     return in;
 }
 
+/* As the daemon: what no entry brings takes no place among them, so a restart moves no later one. */
+static struct correlator_input no_entry(const struct cli_lab *lab, int64_t entry_ms)
+{
+    return (struct correlator_input){
+        .entry_id = "0-0", .entry_ms = entry_ms, .now_us = lab->now_ms * 1000};
+}
+
 /* --- loading ----------------------------------------------------------------------- */
 
 static enum hale_rc load_definitions(struct cli_lab *lab)
@@ -117,8 +124,7 @@ enum hale_rc lab_correlator_boot(struct cli_lab *lab)
 {
     const struct correlator_sink sink = {
         .arg = lab, .log = on_log, .put = on_put, .del = on_del};
-    struct correlator_input in;
-    char id[48];
+    const struct correlator_input in = no_entry(lab, lab->stream_ms);
     lab->correlator = correlator_engine_new(&lab->conf->correlator, &sink);
     if (lab->correlator == NULL)
         return HALE_E_NOMEM;
@@ -131,8 +137,6 @@ enum hale_rc lab_correlator_boot(struct cli_lab *lab)
         rc = load_table(lab, CORRELATOR_SUBS);
     if (rc == HALE_OK)
         rc = load_table(lab, CORRELATOR_ALARMS);
-    (void)lab_correlator_in(lab, &in, id, sizeof(id));
-    in.entry_ms = lab->stream_ms;
     if (rc == HALE_OK)
         rc = correlator_engine_loaded(lab->correlator, lab->seq, &in);
     return rc == HALE_OK ? lab_correlator_commit(lab) : rc;
@@ -168,12 +172,10 @@ enum hale_rc lab_correlator_commit(struct cli_lab *lab)
 
 static enum hale_rc do_due(struct cli_lab *lab)
 {
-    struct correlator_input in;
-    char id[48];
+    const struct correlator_input in = no_entry(lab, lab->now_ms);
     if (correlator_engine_next_due(lab->correlator) > lab->now_ms)
         return HALE_OK;
-    enum hale_rc rc = correlator_engine_due(lab->correlator, lab->now_ms,
-                                            lab_correlator_in(lab, &in, id, sizeof(id)));
+    enum hale_rc rc = correlator_engine_due(lab->correlator, lab->now_ms, &in);
     return rc == HALE_OK ? lab_correlator_commit(lab) : rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hale - the command line: arguments, environment, table of commands. */
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,9 +76,9 @@ static const char usage[] =
     "                              --expires 90d, --file FILE, --reload PID)\n"
     "  token list                  tokens of the file: name, tenant, roles, expiry\n"
     "  token revoke NAME           takes a token out of the file\n"
-    "  test FILE...                run scenarios: series, events, commands in; alarms, "
-    "notifications,\n"
-    "                              actions out (-v, --junit FILE)\n"
+    "  test FILE...                run scenarios and compare what comes out (-v, --junit "
+    "FILE,\n"
+    "                              --kill-seed N)\n"
     "  backtest [FILE]             what definitions would have done with stored samples "
     "(--from, --to,\n"
     "                              --definition NAME instead of FILE, --policies FILE)\n"
@@ -136,6 +137,7 @@ enum {
     OPT_DEFINITION,
     OPT_GROUP,
     OPT_JUNIT,
+    OPT_KILL_SEED,
     OPT_SYNC,
     OPT_TYPE,
     OPT_SOURCE,
@@ -184,6 +186,7 @@ static const struct option longs[] = {
     {"policies", required_argument, NULL, OPT_POLICIES},
     {"match-by", required_argument, NULL, OPT_MATCH_BY},
     {"junit", required_argument, NULL, OPT_JUNIT},
+    {"kill-seed", required_argument, NULL, OPT_KILL_SEED},
     {"sync", required_argument, NULL, OPT_SYNC},
     {"type", required_argument, NULL, OPT_TYPE},
     {"source", required_argument, NULL, OPT_SOURCE},
@@ -286,6 +289,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_POLICIES: o->policies = optarg; break;
     case OPT_MATCH_BY: o->match_by = optarg; break;
     case OPT_JUNIT: o->junit = optarg; break;
+    case OPT_KILL_SEED: return set_number(&o->kill_seed, optarg, 1, INT_MAX, "kill-seed");
     case OPT_SYNC: o->sync = optarg; break;
     case OPT_TYPE: o->type = optarg; break;
     case OPT_SOURCE: o->source = optarg; break;

@@ -12,6 +12,7 @@
 #define TEXT_BYTES     (16u << 20)
 #define TIMELINE_BYTES (256u << 20)
 #define NAME_BYTES     2048
+#define KILLS          100 /* of a long scenario, about */
 
 struct run {
     const struct cli_scenario *s;
@@ -21,6 +22,7 @@ struct run {
     json_t *told, *moved, *done; /* observations: notifications, transitions, actions */
     json_t *plans;               /* run id -> steps as texts */
     unsigned *series;            /* the lab's numbers */
+    uint64_t dice;               /* 0: no restarts but those of the file */
     bool nomem;
 };
 
@@ -444,6 +446,37 @@ static int64_t next_check(const struct run *r, int64_t from_ms)
     return next;
 }
 
+static uint64_t throw_dice(struct run *r)
+{
+    r->dice ^= r->dice << 13;
+    r->dice ^= r->dice >> 7;
+    r->dice ^= r->dice << 17;
+    return r->dice * 0x2545f4914f6cdd1dull >> 32;
+}
+
+static enum hale_rc perhaps_restart(struct run *r)
+{
+    size_t one_in = r->s->n_inputs / KILLS;
+    if (r->dice == 0 || throw_dice(r) % (one_in > 3 ? one_in : 3) != 0)
+        return HALE_OK;
+    return cli_lab_restart(r->lab, 1 + (unsigned)(throw_dice(r) % (CLI_LAB_THRESHOLDS |
+                                                                   CLI_LAB_CORRELATOR)));
+}
+
+/* Then it is at_ms, and perhaps something has ended on the way there. */
+static enum hale_rc advance(struct run *r, int64_t at_ms)
+{
+    int64_t left = at_ms - cli_lab_now_ms(r->lab);
+    enum hale_rc rc = HALE_OK;
+    if (r->dice != 0 && left > 1) {
+        int64_t part = (int64_t)(throw_dice(r) % (uint64_t)left);
+        rc = cli_lab_advance(r->lab, at_ms - left + part);
+        if (rc == HALE_OK)
+            rc = perhaps_restart(r);
+    }
+    return rc == HALE_OK ? cli_lab_advance(r->lab, at_ms) : rc;
+}
+
 static enum hale_rc play(struct run *r, struct hale_err *err)
 {
     const struct cli_scenario *s = r->s;
@@ -455,9 +488,12 @@ static enum hale_rc play(struct run *r, struct hale_err *err)
         at = check < at ? check : at;
         if (at > s->length_ms)
             break;
-        rc = cli_lab_advance(r->lab, s->start_ms + at);
-        for (; rc == HALE_OK && i < s->n_inputs && s->inputs[i].at_ms == at; i++)
-            rc = give(r, &s->inputs[i], err);
+        rc = advance(r, s->start_ms + at);
+        for (; rc == HALE_OK && i < s->n_inputs && s->inputs[i].at_ms == at; i++) {
+            rc = perhaps_restart(r);
+            if (rc == HALE_OK)
+                rc = give(r, &s->inputs[i], err);
+        }
         if (rc == HALE_OK && check == at) {
             rc = cli_lab_settle(r->lab);
             check_now(r, at);
@@ -465,7 +501,7 @@ static enum hale_rc play(struct run *r, struct hale_err *err)
         }
     }
     if (rc == HALE_OK)
-        rc = cli_lab_advance(r->lab, s->start_ms + s->length_ms);
+        rc = advance(r, s->start_ms + s->length_ms);
     return rc == HALE_OK ? cli_lab_settle(r->lab) : rc;
 }
 
@@ -498,12 +534,13 @@ static void check_sequences(struct run *r)
     }
 }
 
-enum hale_rc cli_scenario_run(const struct cli_scenario *s, bool timeline,
-                              struct cli_verdict *out, struct hale_err *err)
+static enum hale_rc run_it(const struct cli_scenario *s, bool timeline, uint64_t seed,
+                           struct cli_verdict *out, struct hale_err *err)
 {
     struct run r = {.s = s,
                     .verdict = out,
                     .timeline = timeline,
+                    .dice = seed,
                     .told = json_array(),
                     .moved = json_array(),
                     .done = json_array(),
@@ -537,6 +574,18 @@ enum hale_rc cli_scenario_run(const struct cli_scenario *s, bool timeline,
     json_decref(r.plans);
     free(r.series);
     return rc;
+}
+
+enum hale_rc cli_scenario_run(const struct cli_scenario *s, bool timeline,
+                              struct cli_verdict *out, struct hale_err *err)
+{
+    return run_it(s, timeline, 0, out, err);
+}
+
+enum hale_rc cli_scenario_run_killed(const struct cli_scenario *s, uint64_t seed,
+                                     struct cli_verdict *out, struct hale_err *err)
+{
+    return run_it(s, true, seed, out, err);
 }
 
 void cli_verdict_fini(struct cli_verdict *v)

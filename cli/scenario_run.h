@@ -23,6 +23,12 @@ struct cli_verdict {
 HALE_MUST_CHECK enum hale_rc cli_scenario_run(const struct cli_scenario *s, bool timeline,
                                               struct cli_verdict *out,
                                               struct hale_err *err);
+/* The same with timeline; thresholds and correlator end and come back at random moments, which nothing tells
+ * of. seed is not 0. Whatever the moments are, verdict and timeline are to be those of the plain run. */
+HALE_MUST_CHECK enum hale_rc cli_scenario_run_killed(const struct cli_scenario *s,
+                                                     uint64_t seed,
+                                                     struct cli_verdict *out,
+                                                     struct hale_err *err);
 void cli_verdict_fini(struct cli_verdict *v);
 
 /* "1h2m3s", "500ms", "0s" into dst (32 bytes); returns dst. */

@@ -99,6 +99,38 @@ static void print_clean(const struct hale_buf *b)
     }
 }
 
+/* The first line in which b is another than a goes into a's text. */
+static void differ(struct cli_verdict *a, const struct cli_verdict *b, long seed)
+{
+    struct hale_str x = hale_buf_str(&a->timeline), y = hale_buf_str(&b->timeline);
+    while (x.len > 0 || y.len > 0) {
+        struct hale_str p = hale_str_split(&x, '\n'), q = hale_str_split(&y, '\n');
+        if (hale_str_eq(p, q))
+            continue;
+        a->failed++;
+        hale_buf_printf(
+            &a->text,
+            "  with restarts (--kill-seed %ld) it goes another way (- without, "
+            "+ with):\n    - %.*s\n    + %.*s\n",
+            seed, (int)p.len, p.p != NULL ? p.p : "", (int)q.len, q.p != NULL ? q.p : "");
+        return;
+    }
+}
+
+static enum hale_rc run(const struct cli_options *o, const struct cli_scenario *s,
+                        struct cli_verdict *v, struct hale_err *err)
+{
+    struct cli_verdict killed;
+    enum hale_rc rc = cli_scenario_run(s, o->verbose || o->kill_seed != 0, v, err);
+    if (rc != HALE_OK || o->kill_seed == 0)
+        return rc;
+    rc = cli_scenario_run_killed(s, (uint64_t)o->kill_seed, &killed, err);
+    if (rc == HALE_OK)
+        differ(v, &killed, o->kill_seed);
+    cli_verdict_fini(&killed);
+    return rc;
+}
+
 static void run_one(const struct cli_options *o, const char *path, struct tally *t)
 {
     struct hale_err err = {0};
@@ -109,7 +141,7 @@ static void run_one(const struct cli_options *o, const char *path, struct tally 
         broken(path, path, &err, t);
         return;
     }
-    if (cli_scenario_run(s, o->verbose, &v, &err) != HALE_OK) {
+    if (run(o, s, &v, &err) != HALE_OK) {
         broken(path, s->name, &err, t);
     } else {
         bool ok = v.failed == 0;
