@@ -375,13 +375,11 @@ static int dispatch_noun(const struct cli_options *o, int n, char **words,
     return wrong("unknown command", noun);
 }
 
-static int dispatch(const struct cli_options *o, int n, char **words)
+/* What reads one file. */
+static int dispatch_file(const struct cli_options *o, int n, char **words,
+                         const char *verb)
 {
-    const char *noun = words[0], *verb = n > 1 ? words[1] : "";
-    if (strcmp(noun, "status") == 0 && n == 1)
-        return cli_status(o);
-    if (strcmp(noun, "apply") == 0 && n == 1)
-        return cli_apply(o);
+    const char *noun = words[0];
     if (strcmp(noun, "check") == 0)
         return n == 2 ? cli_check(o, verb)
                       : wrong("check wants one file, got", n > 2 ? words[2] : "none");
@@ -394,6 +392,16 @@ static int dispatch(const struct cli_options *o, int n, char **words)
                    : wrong(
                          "import wants monasca, prometheus or vitrage and one file, got",
                          n > 1 ? verb : "none");
+    return dispatch_noun(o, n, words, verb);
+}
+
+static int dispatch(const struct cli_options *o, int n, char **words)
+{
+    const char *noun = words[0], *verb = n > 1 ? words[1] : "";
+    if (strcmp(noun, "status") == 0 && n == 1)
+        return cli_status(o);
+    if (strcmp(noun, "apply") == 0 && n == 1)
+        return cli_apply(o);
     if (strcmp(noun, "test") == 0)
         return n > 1 ? cli_test(o, n - 1, words + 1)
                      : wrong("test wants scenario files, got", "none");
@@ -401,7 +409,7 @@ static int dispatch(const struct cli_options *o, int n, char **words)
         return n == 2
                    ? cli_query(o, verb)
                    : wrong("query wants one expression, got", n > 2 ? words[2] : "none");
-    return dispatch_noun(o, n, words, verb);
+    return dispatch_file(o, n, words, verb);
 }
 
 /* Paths begin with a slash: none may stand at the end of the URL. */

@@ -146,6 +146,11 @@ static const char *relation(struct hale_str label, bool *turned)
     return hale_str_ieq_c(label, "attached") ? "depends_on" : NULL;
 }
 
+static char lower(char c)
+{
+    return (char)tolower((unsigned char)c);
+}
+
 static bool condition_text(struct template *t, NODE at, struct hale_str text,
                            struct hale_buf *out)
 {
@@ -154,7 +159,7 @@ static bool condition_text(struct template *t, NODE at, struct hale_str text,
     while ((k = next_token(&rest)).kind != 0) {
         if (k.kind == '(' || k.kind == ')' || (k.kind == 'w' && is_operator(k.s))) {
             for (size_t i = 0; i < k.s.len; i++)
-                hale_buf_add_char(out, (char)tolower((unsigned char)k.s.p[i]));
+                hale_buf_add_char(out, lower(k.s.p[i]));
             hale_buf_add_char(out, ' ');
             continue;
         }
@@ -458,7 +463,7 @@ static void name_of(struct template *t, struct hale_str name)
 {
     size_t n = 0;
     for (size_t i = 0; i < name.len && n < NAME_MAX_BYTES; i++) {
-        char c = (char)tolower((unsigned char)name.p[i]);
+        char c = lower(name.p[i]);
         if (!word_byte(c) && (n == 0 || t->name[n - 1] == '-'))
             continue;
         t->name[n++] = word_byte(c) ? c : '-';

@@ -333,7 +333,7 @@ struct cor_alarm *cor_fault_deduce(struct correlator_engine *e, struct hale_even
         handle(e, ev, dims);
         a = find(e, ev, dims);
     }
-    if (a != NULL) {
+    if (a != NULL && a->fault != NULL) {
         a->fault->asked = !ev->clear;
         a->fault->deduced |= !ev->clear;
     }
