@@ -104,6 +104,13 @@ def refused(stack):
 
 def hale(options):
     stack = fresh()
+    try:
+        return hale_on(stack, options)
+    finally:
+        finish(stack)
+
+
+def hale_on(stack, options):
     (stack.dir / "policies.yaml").write_text("policies: []\n")
     stack.start("collector", {"redis_memory_max": "8g", "hot_flush": "60s"})
     for name in ("thresholds", "correlator"):
@@ -149,7 +156,6 @@ def hale(options):
                                         sum(memory.values())))
     print("missed: samples not evaluated %d, refused by windows %d, windows not closed %d of %d"
           % (out["acked"] - total, refused(stack) - late, max(0, due - closed), due))
-    finish(stack)
     return cpu["thresholds"]
 
 
