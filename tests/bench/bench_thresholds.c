@@ -44,11 +44,14 @@ static double cpu_s(void)
 /* Without pages that were freed before, which would be used again. */
 static double resident_bytes(void)
 {
-    long total = 0, resident = 0;
+    char line[128];
     (void)malloc_trim(0);
     FILE *f = fopen("/proc/self/statm", "r");
-    HALE_ASSERT(f != NULL && fscanf(f, "%ld %ld", &total, &resident) == 2);
+    HALE_ASSERT(f != NULL && fgets(line, sizeof(line), f) != NULL);
     (void)fclose(f);
+    const char *second = strchr(line, ' ');
+    HALE_ASSERT(second != NULL);
+    long resident = strtol(second, NULL, 10);
     return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
