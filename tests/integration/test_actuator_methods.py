@@ -296,7 +296,8 @@ def test_dead_methods_delay_nobody(house, receiver):
     assert time.monotonic() - start < 4
     assert seqs(good) == [f"v{i}" for i in range(20)]
     assert set(seqs(dead)) == {"v0"} and len(slow.got) == 1
-    assert house.mark(ids[2]) == "d20" and house.mark(ids[0]).startswith("p")
+    house.wait_done(ids[2], 20)  # the answer to the last one comes before its mark
+    assert house.mark(ids[0]).startswith("p")
     dead.status = 200
     slow.hold.set()
     house.wait_done(ids[0], 20)
