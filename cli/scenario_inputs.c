@@ -7,16 +7,8 @@
 #include "cli/definitions.h"
 #include "cli/lab.h"
 #include "cli/scenario.h"
+#include "cli/scenario_rows.h"
 #include "cli/values.h"
-
-typedef const struct hale_yaml_node *NODE;
-
-#define TIME_MAX ((double)CLI_SCENARIO_LENGTH_MAX_MS)
-#define ROW(type_, key, kind, member, required, fallback, min, max, choices, help)       \
-    {                                                                                    \
-        key, kind, offsetof(struct type_, member), required, fallback, min, max,         \
-            choices, help                                                                \
-    }
 
 static enum hale_rc no_memory(struct hale_err *err)
 {

@@ -4,15 +4,7 @@
 #include <string.h>
 
 #include "cli/scenario.h"
-
-typedef const struct hale_yaml_node *NODE;
-
-#define TIME_MAX ((double)CLI_SCENARIO_LENGTH_MAX_MS)
-#define ROW(type_, key, kind, member, required, fallback, min, max, choices, help)       \
-    {                                                                                    \
-        key, kind, offsetof(struct type_, member), required, fallback, min, max,         \
-            choices, help                                                                \
-    }
+#include "cli/scenario_rows.h"
 
 static const char *const states[] = {"OK", "UNDETERMINED", "ALARM", "any", NULL};
 static const char *const severities[] = {"LOW",      "MEDIUM", "HIGH",

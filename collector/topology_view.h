@@ -4,8 +4,9 @@
 /*
  * topology_view - the collector's copy of the topology (store/entities.h), shared by the threads
  * that answer. It is brought up to date by whoever asks, with that thread's connection: a request
- * costs what changed since the last one, the first one after the start costs everything (100,000
- * entities: about a second). Nothing is read before anybody asks.
+ * costs what changed since the last one, the first one after the start costs everything: all rows
+ * are read, and a graph of 100,000 entities takes 0.35 s of CPU (bench_correlator_causes). Nothing is
+ * read before anybody asks.
  * Threads:   any that may wait; one mutex, held from enter to leave: a graph is asked by one.
  */
 #include "collector/app.h"
