@@ -2,8 +2,8 @@
 #ifndef HALE_ACTUATOR_ENGINE_PRIVATE_H
 #define HALE_ACTUATOR_ENGINE_PRIVATE_H
 /*
- * engine_private - what engine.c (records, triggers, registry) and life.c (the life of
- * one run) share. Nobody else includes it.
+ * engine_private - what engine.c (records, registry), trigger.c (births and refusals), life.c (the
+ * life of one run) and lanes.c (steps on a cloud) share. Nobody else includes it.
  */
 #include "actuator/engine.h"
 #include "base/map.h"
@@ -45,6 +45,16 @@ struct actuator_engine {
     struct actuator_engine_stats stats;
 };
 
+struct engine_trigger {
+    const struct actuator_policy *policy;
+    const char *tenant, *alarm_id, *alarm_name;
+    json_t *vars; /* borrowed */
+    int64_t seq, n, accepted_us, logged_us, position;
+    int state;
+    const char *refused; /* guard that refuses beforehand, or NULL */
+    const char *why;     /* its words */
+};
+
 /* --- engine.c --- */
 struct actuator_run *engine_find(const struct actuator_engine *e, const char *run_id);
 json_t *engine_guard(struct actuator_engine *e,
@@ -54,6 +64,10 @@ void engine_forget_run(struct actuator_engine *e, struct actuator_run *r);
 void engine_forget_record(struct actuator_engine *e, const char *run_id);
 bool engine_op_taken(const char *op_id, void *engine);
 void engine_release_lease(struct actuator_engine *e, struct actuator_run *r);
+bool engine_known(const struct actuator_engine *e, const char *run_id);
+
+/* --- trigger.c --- */
+void engine_fire(struct actuator_engine *e, const struct engine_trigger *t);
 /* A waiting run's time has come. */
 void engine_try_again(struct actuator_engine *e, struct actuator_run *r);
 
