@@ -190,6 +190,10 @@ void hale_log_record_fini(struct hale_log_record *r);
  *    "by":s,"at_ms":n,"text":s?,"owner":s?,"until_ms":n?}
  *   {"v":1,"op":"silence","id":uuid}        created, changed or expired: read the hash
  *   {"v":1,"op":"maintenance","id":uuid}    the same for maintenance windows
+ * and for the actuator only:
+ *   {"v":1,"op":"verdict","id":run id}      somebody decided about a run: read hale:{m}:verdicts
+ *   {"v":1,"op":"switch","id":field}        a kill switch changed: read hale:{m}:switches
+ *   {"v":1,"op":"aodh","id":uuid}           an event alarm of Aodh's form changed: read hale:{m}:aodh
  */
 enum hale_control_op {
     HALE_CONTROL_DEFINITION,
@@ -198,7 +202,10 @@ enum hale_control_op {
     HALE_CONTROL_METHOD,
     HALE_CONTROL_ALARM_OP,
     HALE_CONTROL_SILENCE,
-    HALE_CONTROL_MAINTENANCE
+    HALE_CONTROL_MAINTENANCE,
+    HALE_CONTROL_VERDICT,
+    HALE_CONTROL_SWITCH,
+    HALE_CONTROL_AODH
 };
 enum hale_alarm_op {
     HALE_OP_ACK,

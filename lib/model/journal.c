@@ -7,10 +7,15 @@
 
 #include "model/json_util.h"
 
-static const char *const kinds[] = {"triggered", "suppressed", "observed",
-                                    "call",      "answer",     "verifying",
-                                    "verified",  "failed",     NULL};
-static const char *const modes[] = {"observe", "auto", NULL};
+static const char *const kinds[] = {
+    "triggered",    "suppressed", "observed",   "suggested", "proposed", "approved",
+    "rejected",     "expired",    "call",       "answer",    "step",     "waiting",
+    "acknowledged", "verifying",  "verified",   "failed",    "aborted",  "switched",
+    "latched",      "unlatched",  "configured", NULL};
+/* Kinds that are not about a run, nor about one alarm. */
+static const char *const apart[] = {"switched", "latched", "unlatched", "configured",
+                                    NULL};
+static const char *const modes[] = {"observe", "suggest", "approve", "auto", NULL};
 
 /* The text when it is one of the choices, else NULL, which the writer refuses. */
 static const char *one_of(const char *text, const char *const *choices)
@@ -21,18 +26,27 @@ static const char *one_of(const char *text, const char *const *choices)
     return NULL;
 }
 
+/* May be empty when the row stands alone; NULL, which the writer refuses, when it may not. */
+static const char *given(const char *id, bool alone)
+{
+    if (id != NULL && *id != '\0')
+        return id;
+    return alone ? "" : NULL;
+}
+
 enum hale_rc hale_journal_encode(const struct hale_journal_row *r, struct hale_buf *out)
 {
     struct hale_json_out o = hale_json_out_open(out);
     hale_json_out_i64(&o, "v", 1);
     hale_json_out_i64(&o, "time_ms", r->time_ms);
     hale_json_out_str(&o, "kind", one_of(r->kind, kinds));
-    hale_json_out_id(&o, "run_id", r->run_id);
+    const bool alone = one_of(r->kind, apart) != NULL;
+    hale_json_out_str(&o, "run_id", given(r->run_id, alone));
     hale_json_out_id(&o, "policy", r->policy);
     hale_json_out_str(&o, "mode", one_of(r->mode, modes));
-    hale_json_out_id(&o, "tenant", r->tenant);
-    hale_json_out_id(&o, "alarm_id", r->alarm_id);
-    hale_json_out_str(&o, "alarm_name", r->alarm_name);
+    hale_json_out_str(&o, "tenant", given(r->tenant, alone));
+    hale_json_out_str(&o, "alarm_id", given(r->alarm_id, alone));
+    hale_json_out_str(&o, "alarm_name", r->alarm_name != NULL ? r->alarm_name : "");
     hale_json_out_i64(&o, "alarm_seq", r->alarm_seq);
     hale_json_out_str(&o, "target", r->target != NULL ? r->target : "");
     hale_json_out_i64(&o, "step", r->step);
@@ -41,6 +55,11 @@ enum hale_rc hale_journal_encode(const struct hale_journal_row *r, struct hale_b
     hale_json_out_str(&o, "text", r->text != NULL ? r->text : "");
     hale_json_out_json(&o, "detail", r->detail, "{}");
     return hale_json_out_close(&o);
+}
+
+static void in_str(struct hale_json_in *in, const char *key, char **out)
+{
+    hale_json_in_str(in, key, HALE_JSON_REQUIRED, out);
 }
 
 enum hale_rc hale_journal_decode(struct hale_str json, struct hale_journal_row *out)
@@ -54,14 +73,17 @@ enum hale_rc hale_journal_decode(struct hale_str json, struct hale_journal_row *
     const enum hale_json_need must = HALE_JSON_REQUIRED, may = HALE_JSON_OPTIONAL;
     int64_t step = 0, attempt = 0;
     hale_json_in_i64(&in, "time_ms", must, INT64_MIN, INT64_MAX, &out->time_ms);
-    (void)hale_json_in_choice(&in, "kind", kinds);
+    const char *kind = kinds[hale_json_in_choice(&in, "kind", kinds)];
+    const bool alone = one_of(kind, apart) != NULL;
+    void (*id)(struct hale_json_in * in, const char *key, char **out) =
+        alone ? in_str : hale_json_in_id;
     hale_json_in_str(&in, "kind", must, &out->kind);
-    hale_json_in_id(&in, "run_id", &out->run_id);
+    id(&in, "run_id", &out->run_id);
     hale_json_in_id(&in, "policy", &out->policy);
     (void)hale_json_in_choice(&in, "mode", modes);
     hale_json_in_str(&in, "mode", must, &out->mode);
-    hale_json_in_id(&in, "tenant", &out->tenant);
-    hale_json_in_id(&in, "alarm_id", &out->alarm_id);
+    id(&in, "tenant", &out->tenant);
+    id(&in, "alarm_id", &out->alarm_id);
     hale_json_in_str(&in, "alarm_name", must, &out->alarm_name);
     hale_json_in_i64(&in, "alarm_seq", must, 0, INT64_MAX, &out->alarm_seq);
     hale_json_in_str(&in, "target", may, &out->target);

@@ -35,6 +35,9 @@
  * | hale:{m}:alarmlog          | stream | correlator | id <seq>-0, field j = alarm log record    |
  * | hale:{m}:runs              | hash   | actuator   | run id -> run JSON (open and recent runs) |
  * | hale:{m}:guards            | hash   | actuator   | guard memory: last run per policy/target  |
+ * | hale:{m}:verdicts          | hash   | collector  | <run id>:<what> -> who decided what about a run |
+ * | hale:{m}:switches          | hash   | collector  | scope -> kill switch; unlatch/<policy>    |
+ * | hale:{m}:aodh              | hash   | collector  | id -> event alarm of Aodh's form          |
  * | hale:{m}:lease:<target>    | string | actuator   | <fencing token>:<run id>, PX               |
  * | hale:{m}:fence             | string | actuator   | INCR: fencing tokens                      |
  * | hale:{m}:act:meta          | hash   | actuator   | position in alarmlog                      |
@@ -77,6 +80,9 @@
 #define HALE_KEYS_ALARMLOG    "hale:{m}:alarmlog"
 #define HALE_KEYS_RUNS        "hale:{m}:runs"
 #define HALE_KEYS_GUARDS      "hale:{m}:guards"
+#define HALE_KEYS_VERDICTS    "hale:{m}:verdicts"
+#define HALE_KEYS_SWITCHES    "hale:{m}:switches"
+#define HALE_KEYS_AODH        "hale:{m}:aodh"
 #define HALE_KEYS_FENCE       "hale:{m}:fence"
 #define HALE_KEYS_ACT_META    "hale:{m}:act:meta"
 #define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"

@@ -147,8 +147,9 @@ def test_alarm_lists(stack):
     cor = Correlator(stack.redis)
     early = cor.alarm("ALARM", name="early", severity="CRITICAL")  # before the collector's start
     stack.start("collector")
-    rest = [cor.alarm("OK", name="b", severity="LOW", host="h2", link="http://x"),
-            cor.alarm("UNDETERMINED", name="a", severity="HIGH", host="h3",
+    t = early["created_ms"]
+    rest = [cor.alarm("OK", name="b", severity="LOW", host="h2", link="http://x", created_ms=t + 1),
+            cor.alarm("UNDETERMINED", name="a", severity="HIGH", host="h3", created_ms=t + 2,
                       lifecycle_state="OPEN")]
     cor.alarm(tenant="other")
     mine = [early] + rest

@@ -259,6 +259,7 @@ describe("real stack", { skip }, () => {
       const top = e.getBoundingClientRect().top;
       return [...e.querySelectorAll(".row")].find((r) => Math.abs(r.getBoundingClientRect().top - top) < r.clientHeight / 2)?.querySelector(".object")?.textContent;
     });
+    await until(async () => typeof await reading() === "string", "the rows there"); // they are made when the scroll event comes
     const line = await reading();
     await event({ type: "above", severity: "CRITICAL", dimensions: { hostname: "top" } });
     await text(page, "#more", "1 new");

@@ -93,7 +93,9 @@ static void kinds_and_modes_are_checked(void **state)
         {"kind", "observed", HALE_OK},  {"kind", "answer", HALE_OK},
         {"kind", "verifying", HALE_OK}, {"kind", "verified", HALE_OK},
         {"kind", "failed", HALE_OK},    {"kind", "Failed", HALE_E_INVAL},
+        {"kind", "proposed", HALE_OK},  {"kind", "latched", HALE_OK},
         {"mode", "observe", HALE_OK},   {"mode", "manual", HALE_E_INVAL},
+        {"mode", "suggest", HALE_OK},   {"mode", "approve", HALE_OK},
         {"run_id", "", HALE_E_INVAL},   {"target", "", HALE_OK},
     };
     (void)state;
@@ -115,6 +117,35 @@ static void kinds_and_modes_are_checked(void **state)
     hale_buf_init(&out, 4096);
     assert_int_equal(hale_journal_encode(&bad, &out), HALE_E_INVAL);
     hale_buf_fini(&out);
+}
+
+static void rows_that_stand_alone_need_no_run(void **state)
+{
+    static const char *const may_be_empty[] = {"run_id", "tenant", "alarm_id", NULL};
+    static const char *const kinds[] = {"switched",   "latched", "unlatched",
+                                        "configured", "call",    NULL};
+    (void)state;
+    for (size_t k = 0; kinds[k] != NULL; k++) {
+        json_t *row = json_loads(ROW, 0, NULL);
+        struct hale_buf out;
+        hale_buf_init(&out, 4096);
+        assert_int_equal(json_object_set_new(row, "kind", json_string(kinds[k])), 0);
+        for (size_t i = 0; may_be_empty[i] != NULL; i++)
+            assert_int_equal(json_object_set_new(row, may_be_empty[i], json_string("")),
+                             0);
+        char *text = json_dumps(row, JSON_COMPACT);
+        bool alone = strcmp(kinds[k], "call") != 0;
+        assert_int_equal(trip(hale_str_from(text), &out), alone ? HALE_OK : HALE_E_INVAL);
+        if (alone)
+            assert_string_equal(out.p, text);
+        free(text);
+        assert_int_equal(json_object_set_new(row, "policy", json_string("")), 0);
+        text = json_dumps(row, JSON_COMPACT);
+        assert_int_equal(trip(hale_str_from(text), &out), HALE_E_INVAL);
+        free(text);
+        hale_buf_fini(&out);
+        json_decref(row);
+    }
 }
 
 /* Those of jansson too, which survives the loss of some: only our own must be reported. */
@@ -145,6 +176,7 @@ int main(void)
         cmocka_unit_test(rows_come_back_as_they_were),
         cmocka_unit_test(each_key_matters_or_has_a_default),
         cmocka_unit_test(kinds_and_modes_are_checked),
+        cmocka_unit_test(rows_that_stand_alone_need_no_run),
         cmocka_unit_test(every_failed_allocation_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
