@@ -98,6 +98,7 @@ static enum hale_rc start_call(struct app *app, struct call *call,
                                             .url = q->url.p,
                                             .headers = (const char *const *)line,
                                             .body = hale_buf_str(&q->body),
+                                            .ca_file = q->ca_file,
                                             .timeout_ms = q->timeout_ms};
         rc = hale_http_client_start(app->http, &http, on_done, call, &call->id);
         if (rc != HALE_OK)

@@ -29,6 +29,7 @@ struct conf_raw {
     NODE methods;
     NODE smtp;
     NODE clouds;
+    NODE collector;
 };
 #define C(member) offsetof(struct conf_raw, member)
 static const struct hale_conf_field FIELDS[] = {
@@ -52,6 +53,8 @@ static const struct hale_conf_field FIELDS[] = {
      "letters: url, from, user, password_file, starttls, ca_file, timeout"},
     {"clouds", HALE_CONF_NODE, C(clouds), false, NULL, 0, 0, NULL,
      "OpenStack clouds by name: auth_url, user, password_file, project, ..."},
+    {"collector", HALE_CONF_NODE, C(collector), false, NULL, 0, 0, NULL,
+     "where policies ask about metrics: url, token_file, ca_file, timeout"},
 };
 
 struct subscriber_raw {
@@ -101,6 +104,7 @@ void actuator_conf_free(void *arg)
     actuator_allow_fini(&conf->allow);
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
+    actuator_collector_fini(&conf->collector);
     free(conf);
 }
 
@@ -240,6 +244,8 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
                                             conf->policies->v[i].step[k].url);
     for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
+    if (rc == HALE_OK && conf->collector.url != NULL)
+        rc = actuator_allow_add_url(&conf->allow, conf->collector.url);
     for (unsigned i = 0; i < conf->n_subscribers && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->subscriber[i].url);
     return rc == HALE_OK
@@ -285,6 +291,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
     if (rc == HALE_OK)
         rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
+    if (rc == HALE_OK)
+        rc = actuator_collector_read(raw.collector, &conf->collector, err);
     if (rc == HALE_OK)
         rc = raw.policies != NULL
                  ? actuator_policies_load_file(raw.policies, &conf->policies, err)

@@ -12,6 +12,7 @@
 #include "actuator/allow.h"
 #include "actuator/cloud.h"
 #include "actuator/conf_methods.h"
+#include "actuator/metric.h"
 #include "actuator/policy.h"
 #include "actuator/profile.h"
 #include "base/buf.h"
@@ -37,6 +38,7 @@ struct actuator_conf {
     struct actuator_allow allow;
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;
+    struct actuator_collector collector; /* whom policies ask about metrics */
 };
 
 HALE_MUST_CHECK enum hale_rc actuator_conf_load(const char *path, void **conf_out,

@@ -25,6 +25,7 @@ struct actuator_request {
     json_t *headers;        /* object of strings, owned; without the token */
     const char *auth;       /* "bearer" | "x-auth-token", plan's */
     const char *token_file; /* "" = none, plan's */
+    const char *ca_file;    /* NULL = the system's; configuration's */
     struct hale_buf body;   /* empty = none, owned */
     int64_t timeout_ms;
     int64_t accepted_us; /* of the fault, on the first call of a run; else 0 */

@@ -60,6 +60,18 @@ enum hale_rc actuator_template_check(struct hale_str text, struct hale_err *err)
     return HALE_OK;
 }
 
+/* Escapes that PromQL has in strings of either quote; in a raw one they are plain text. */
+static void add_quoted(struct hale_buf *out, const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char u = (unsigned char)value[i];
+        if (u < ' ' || u == 0x7f || strchr("\\\"'`", u) != NULL)
+            hale_buf_printf(out, "\\x%02x", u);
+        else
+            hale_buf_add_char(out, value[i]);
+    }
+}
+
 static void add_value(struct hale_buf *out, const char *value, size_t len,
                       enum actuator_escape escape)
 {
@@ -69,6 +81,10 @@ static void add_value(struct hale_buf *out, const char *value, size_t len,
     }
     if (escape == ACTUATOR_PLAIN) {
         hale_buf_add(out, value, len);
+        return;
+    }
+    if (escape == ACTUATOR_QUERY) {
+        add_quoted(out, value, len);
         return;
     }
     for (size_t i = 0; i < len; i++) {

@@ -19,7 +19,8 @@
 
 #define ACTUATOR_NAME_MAX 256 /* of a variable, with NUL */
 
-enum actuator_escape { ACTUATOR_PLAIN, ACTUATOR_URL, ACTUATOR_HEADER };
+/* QUERY: inside a string of PromQL, which the value cannot leave. */
+enum actuator_escape { ACTUATOR_PLAIN, ACTUATOR_URL, ACTUATOR_HEADER, ACTUATOR_QUERY };
 
 /* HALE_E_INVAL with err->text for a person. */
 HALE_MUST_CHECK enum hale_rc actuator_template_check(struct hale_str text,
