@@ -9,8 +9,9 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-#define ROW_MAX_BYTES (256u << 10)
-#define GUARDS_MAX    100000
+#define ROW_MAX_BYTES   (256u << 10)
+#define EVENT_MAX_BYTES (16u << 10)
+#define GUARDS_MAX      100000
 
 static void free_run(void *run)
 {
@@ -40,6 +41,8 @@ struct actuator_engine *actuator_engine_new(const struct actuator_engine_io *io,
     e->timers = hale_timers_new(ACTUATOR_RUNS_MAX + 16);
     for (unsigned i = 0; i < ENGINE_ROWS_MAX; i++)
         hale_buf_init(&e->row_buf[i], ROW_MAX_BYTES);
+    for (unsigned i = 0; i < ACTUATOR_EVENTS_MAX; i++)
+        hale_buf_init(&e->event_buf[i], EVENT_MAX_BYTES);
     if (e->runs == NULL || e->leases == NULL || e->guards == NULL || e->done == NULL ||
         e->done_ring == NULL || e->forget == NULL || e->timers == NULL) {
         actuator_engine_free(e);
@@ -59,6 +62,8 @@ void actuator_engine_free(struct actuator_engine *e)
     hale_timers_free(e->timers);
     for (unsigned i = 0; i < ENGINE_ROWS_MAX; i++)
         hale_buf_fini(&e->row_buf[i]);
+    for (unsigned i = 0; i < ACTUATOR_EVENTS_MAX; i++)
+        hale_buf_fini(&e->event_buf[i]);
     free(e->done_ring);
     free(e->forget);
     free(e);
@@ -76,20 +81,6 @@ void actuator_engine_set_policies(struct actuator_engine *e,
 struct actuator_run *engine_find(const struct actuator_engine *e, const char *run_id)
 {
     return hale_map_get(e->runs, hale_str_from(run_id));
-}
-
-json_t *engine_guard(struct actuator_engine *e, const char *target)
-{
-    json_t *memory = hale_map_get(e->guards, hale_str_from(target));
-    if (memory != NULL)
-        return memory;
-    memory = actuator_guard_memory_new();
-    if (memory != NULL &&
-        hale_map_put(e->guards, hale_str_from(target), memory) != HALE_OK) {
-        json_decref(memory);
-        memory = NULL;
-    }
-    return memory;
 }
 
 void engine_forget_record(struct actuator_engine *e, const char *run_id)

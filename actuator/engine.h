@@ -28,12 +28,16 @@
 #define ACTUATOR_DONE_KEPT 1000
 #define ACTUATOR_LEASE_MS  30000
 
+#define ACTUATOR_EVENTS_MAX 4 /* of one commit */
+#define ACTUATOR_GUARDS_MAX 64
+
 enum actuator_op {
     ACTUATOR_OP_BIRTH, /* takes the lease or finds it held; run, rows, guards, position */
     ACTUATOR_OP_TAKE,  /* after a restart: the run's own lease, with a new token */
     ACTUATOR_OP_KEEP,  /* run and rows while the lease is ours; renews it */
     ACTUATOR_OP_END,   /* the same, then gives the lease back */
-    ACTUATOR_OP_NOTE   /* a run that never held a lease: run, rows, position; once */
+    ACTUATOR_OP_NOTE,  /* a run that never held a lease: run, rows, position; once */
+    ACTUATOR_OP_ALONE  /* of no run (run_id and target are empty): rows, events, guards */
 };
 enum actuator_commit_result {
     ACTUATOR_COMMITTED,
@@ -41,16 +45,22 @@ enum actuator_commit_result {
     ACTUATOR_HELD,   /* BIRTH, TAKE: another run holds the target; nothing written */
     ACTUATOR_LOST    /* KEEP, END: the lease is another's now; nothing written */
 };
+/* A field of the guards' memory. json empty: it is forgotten if it still says `was`. */
+struct actuator_memory {
+    const char *field;
+    struct hale_str json, was;
+};
 struct actuator_commit {
     enum actuator_op op;
     const char *run_id, *target;
-    int64_t token;              /* KEEP, END */
-    struct hale_str run_json;   /* empty: leave the record (a renewal) */
-    struct hale_str guard_json; /* empty: leave */
-    int64_t position;           /* alarm log seq; 0 = leave */
-    unsigned n_rows;
-    const struct hale_str *row; /* journal rows */
-    const char *forget;         /* id of an old run record to delete, or NULL */
+    int64_t token;            /* KEEP, END */
+    struct hale_str run_json; /* empty: leave the record (a renewal) */
+    int64_t position;         /* alarm log seq; 0 = leave */
+    unsigned n_guards, n_events, n_rows;
+    const struct actuator_memory *guard;
+    const struct hale_str *event; /* of the loops themselves: fault events */
+    const struct hale_str *row;   /* journal rows */
+    const char *forget;           /* id of an old run record to delete, or NULL */
 };
 
 struct actuator_engine_io {

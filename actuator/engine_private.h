@@ -10,10 +10,12 @@
 #include "base/timers.h"
 #include "model/journal.h"
 
-#define ENGINE_MAGIC      0x48414354u
-#define ENGINE_ROWS_MAX   16
-#define ENGINE_FORGET_MAX 4096
-#define RENEW_US          (ACTUATOR_LEASE_MS * 1000 / 3)
+#define ENGINE_MAGIC       0x48414354u
+#define ENGINE_ROWS_MAX    16
+#define ENGINE_FORGET_MAX  4096
+#define ENGINE_TOUCHED_MAX 8
+#define ENGINE_FIELD_MAX   (ACTUATOR_TARGET_MAX + 16)
+#define RENEW_US           (ACTUATOR_LEASE_MS * 1000 / 3)
 
 enum after {
     AFTER_NOTHING, /* renewal */
@@ -42,6 +44,10 @@ struct actuator_engine {
     int64_t now_us, renew_us;
     struct hale_buf row_buf[ENGINE_ROWS_MAX];
     unsigned n_rows;
+    struct hale_buf event_buf[ACTUATOR_EVENTS_MAX];
+    unsigned n_events;
+    char touched[ENGINE_TOUCHED_MAX][ENGINE_FIELD_MAX];
+    unsigned n_touched;
     struct actuator_engine_stats stats;
 };
 
@@ -57,8 +63,6 @@ struct engine_trigger {
 
 /* --- engine.c --- */
 struct actuator_run *engine_find(const struct actuator_engine *e, const char *run_id);
-json_t *engine_guard(struct actuator_engine *e,
-                     const char *target); /* made if absent; or NULL */
 /* Takes the run out of the tables, remembers its id and frees it. */
 void engine_forget_run(struct actuator_engine *e, struct actuator_run *r);
 void engine_forget_record(struct actuator_engine *e, const char *run_id);
@@ -91,6 +95,29 @@ void life_answered(struct actuator_engine *e, struct actuator_run *r,
 /* The step is over: the next one or verification; or the run's end. */
 void life_step_done(struct actuator_engine *e, struct actuator_run *r);
 void life_step_failed(struct actuator_engine *e, struct actuator_run *r, const char *why);
+
+/* --- loop_alarm.c --- */
+struct loop_alarm {
+    const char *type; /* "hale.loop...." */
+    const char *tenant, *policy, *target, *text;
+    bool clear;
+};
+/* Leaves with the next commit (at most ACTUATOR_EVENTS_MAX). */
+void loop_alarm(struct actuator_engine *e, const struct loop_alarm *a);
+/* Those for this commit; valid until the next loop_alarm. */
+unsigned loop_alarm_take(struct actuator_engine *e,
+                         struct hale_str out[ACTUATOR_EVENTS_MAX]);
+
+/* --- memory.c --- */
+json_t *memory_find(const struct actuator_engine *e, const char *field); /* or NULL */
+json_t *memory_make(struct actuator_engine *e,
+                    const char *field); /* if absent; NULL: no room */
+/* The next commit writes it. */
+void memory_touch(struct actuator_engine *e, const char *field);
+/* What this commit writes; give it back to _taken. */
+unsigned memory_take(struct actuator_engine *e,
+                     struct actuator_memory out[ENGINE_TOUCHED_MAX]);
+void memory_taken(struct actuator_memory *list, unsigned n);
 
 /* --- lanes.c --- */
 bool lanes_are_for(const struct actuator_run *r); /* the current step acts on a cloud */

@@ -11,14 +11,14 @@
 #include "store/redis.h"
 
 #define PENDING_MAX 16384
-#define FIXED_ARGS  19 /* EVAL, script, 6, keys, ten arguments */
+#define FIXED_ARGS  20 /* EVAL, script, 7, keys, ten arguments */
 #define ROWS_MAX    16
+#define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ROWS_MAX)
 
 /* One commit, all or nothing. Returns {result, new token, holder}: enum
  * actuator_commit_result.
- * KEYS: lease fence runs journal meta guards. ARGV: op id px token run target guard
- *       position
- * journal-max forget row... */
+ * KEYS: lease fence runs journal meta guards events. ARGV: op id px token run guards events
+ * position journal-max forget, then so many times field json was, so many events, row... */
 static const char SCRIPT[] =
     "local op,id,px,token=ARGV[1],ARGV[2],ARGV[3],ARGV[4]\n"
     "local new=0\n"
@@ -29,7 +29,7 @@ static const char SCRIPT[] =
     " new=redis.call('INCR',KEYS[2])\n"
     " redis.call('SET',KEYS[1],string.format('%.0f',new)..':'..id,'PX',px)\n"
     "end\n"
-    "if op~='note' then\n"
+    "if op~='note' and op~='alone' then\n"
     " local holder=redis.call('GET',KEYS[1])\n"
     " local mine=token..':'..id\n"
     " if op=='birth' or op=='take' then\n"
@@ -41,10 +41,19 @@ static const char SCRIPT[] =
     " else take() end\n"
     "end\n"
     "if ARGV[5]~='' then redis.call('HSET',KEYS[3],id,ARGV[5]) end\n"
-    "if ARGV[7]~='' then redis.call('HSET',KEYS[6],ARGV[6],ARGV[7]) end\n"
+    "local at=11\n"
+    "for i=1,ARGV[6] do\n"
+    " local field,json,was=ARGV[at],ARGV[at+1],ARGV[at+2]\n"
+    " if json~='' then redis.call('HSET',KEYS[6],field,json)\n"
+    " elseif redis.call('HGET',KEYS[6],field)==was then "
+    "redis.call('HDEL',KEYS[6],field)\n"
+    " end\n"
+    " at=at+3\n"
+    "end\n"
+    "for i=1,ARGV[7] do redis.call('XADD',KEYS[7],'*','j',ARGV[at]) at=at+1 end\n"
     "if ARGV[8]~='0' then redis.call('HSET',KEYS[5],'alarmlog',ARGV[8]) end\n"
     "if ARGV[10]~='' then redis.call('HDEL',KEYS[3],ARGV[10]) end\n"
-    "for i=11,#ARGV do\n"
+    "for i=at,#ARGV do\n"
     " redis.call('XADD',KEYS[4],'MAXLEN','~',ARGV[9],'*','j',ARGV[i])\n"
     "end\n"
     "return {0,new,''}\n";
@@ -115,31 +124,41 @@ static struct hale_str number(int64_t value, char dst[24])
 enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
                                     const struct actuator_commit *c)
 {
-    static const char *const ops[] = {"birth", "take", "keep", "end", "note"};
+    static const char *const ops[] = {"birth", "take", "keep", "end", "note", "alone"};
     char lease[HALE_KEY_MAX], px[24], token[24], position[24], max[24];
-    struct hale_str args[FIXED_ARGS + ROWS_MAX];
+    char guards[24], events[24];
+    struct hale_str args[FIXED_ARGS + MORE_ARGS];
     unsigned n = 0;
-    if (c->n_rows > ROWS_MAX)
+    if (c->n_rows > ROWS_MAX || c->n_guards > ACTUATOR_GUARDS_MAX ||
+        c->n_events > ACTUATOR_EVENTS_MAX)
         return HALE_E_LIMIT;
     args[n++] = HALE_STR("EVAL");
     args[n++] = HALE_STR(SCRIPT);
-    args[n++] = HALE_STR("6");
+    args[n++] = HALE_STR("7");
     args[n++] = hale_str_from(hale_keys_lease(c->target, lease));
     args[n++] = HALE_STR(HALE_KEYS_FENCE);
     args[n++] = HALE_STR(HALE_KEYS_RUNS);
     args[n++] = HALE_STR(HALE_KEYS_JOURNAL);
     args[n++] = HALE_STR(HALE_KEYS_ACT_META);
     args[n++] = HALE_STR(HALE_KEYS_GUARDS);
+    args[n++] = HALE_STR(HALE_KEYS_EVENTS);
     args[n++] = hale_str_from(ops[c->op]);
     args[n++] = hale_str_from(c->run_id);
     args[n++] = number(ACTUATOR_LEASE_MS, px);
     args[n++] = number(c->token, token);
     args[n++] = c->run_json;
-    args[n++] = hale_str_from(c->target);
-    args[n++] = c->guard_json;
+    args[n++] = number(c->n_guards, guards);
+    args[n++] = number(c->n_events, events);
     args[n++] = number(c->position, position);
     args[n++] = number(HALE_KEYS_LOG_MAX, max);
     args[n++] = hale_str_from(c->forget);
+    for (unsigned i = 0; i < c->n_guards; i++) {
+        args[n++] = hale_str_from(c->guard[i].field);
+        args[n++] = c->guard[i].json;
+        args[n++] = c->guard[i].was;
+    }
+    for (unsigned i = 0; i < c->n_events; i++)
+        args[n++] = c->event[i];
     for (unsigned i = 0; i < c->n_rows; i++)
         args[n++] = c->row[i];
     return queue(l, n, args, c->run_id);

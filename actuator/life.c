@@ -60,17 +60,17 @@ void life_row(struct actuator_engine *e, const struct actuator_run *r, const cha
 void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuator_op op,
                  enum after after, int64_t position)
 {
-    struct hale_str rows[ENGINE_ROWS_MAX];
+    struct hale_str rows[ENGINE_ROWS_MAX], events[ACTUATOR_EVENTS_MAX];
+    struct actuator_memory guards[ENGINE_TOUCHED_MAX];
     struct hale_buf run_json;
     char forget[HALE_UUID_TEXT] = "";
-    char *guard_json = NULL;
     for (unsigned i = 0; i < e->n_rows; i++)
         rows[i] = hale_buf_str(&e->row_buf[i]);
     hale_buf_init(&run_json, RUN_MAX_BYTES);
     if (after != AFTER_NOTHING && actuator_run_encode(r, &run_json) != HALE_OK)
         hale_error("event=run_record_lost run=%s", r->id);
     if (op == ACTUATOR_OP_BIRTH || op == ACTUATOR_OP_END)
-        guard_json = json_dumps(engine_guard(e, r->target), JSON_COMPACT);
+        memory_touch(e, r->target);
     if (e->forget_n > 0 && after != AFTER_NOTHING)
         memcpy(forget, e->forget[--e->forget_n], sizeof(forget));
 
@@ -81,8 +81,11 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
         .token = r->token,
         .run_json =
             run_json.failed ? (struct hale_str){NULL, 0} : hale_buf_str(&run_json),
-        .guard_json = hale_str_from(guard_json),
         .position = position,
+        .n_guards = memory_take(e, guards),
+        .guard = guards,
+        .n_events = loop_alarm_take(e, events),
+        .event = events,
         .n_rows = e->n_rows,
         .row = rows,
         .forget = forget[0] != '\0' ? forget : NULL,
@@ -91,7 +94,7 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
     r->after = (int)after;
     e->n_rows = 0;
     e->io.commit(e->io.arg, &c);
-    free(guard_json);
+    memory_taken(guards, c.n_guards);
     hale_buf_fini(&run_json);
 }
 
@@ -112,7 +115,7 @@ static void end_run(struct actuator_engine *e, struct actuator_run *r, bool good
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
     bool again = !good && may_repeat(e, r);
-    json_t *memory = engine_guard(e, r->target);
+    json_t *memory = memory_make(e, r->target);
     if (memory != NULL && actuator_guard_ended(memory, e->now_us / 1000) != HALE_OK)
         hale_error("event=out_of_memory run=%s", r->id);
     life_row(e, r, good ? "verified" : "failed", false, NULL, "%s", text);

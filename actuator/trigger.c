@@ -173,7 +173,7 @@ static void birth(struct actuator_engine *e, struct actuator_run *r,
 {
     const struct actuator_policy *p = t->policy;
     int64_t keep = p->guards.frequency_max > 0 ? p->guards.frequency_max : 1;
-    json_t *memory = engine_guard(e, r->target);
+    json_t *memory = memory_make(e, r->target);
     if (memory == NULL ||
         actuator_guard_began(memory, p->name, e->now_us / 1000, keep) != HALE_OK ||
         hale_map_put(e->leases, hale_str_from(r->target), r) != HALE_OK) {

@@ -379,7 +379,7 @@ static enum hale_rc do_due(struct cli_lab *lab)
     enum hale_rc rc = lab_note(lab, lab_correlator_turn(lab));
     if (rc == HALE_OK)
         lab_acts_turn(&lab->acts);
-    return lab->failed;
+    return lab_note(lab, rc == HALE_OK ? lab_acts_faults(&lab->acts) : rc);
 }
 
 enum hale_rc cli_lab_advance(struct cli_lab *lab, int64_t until_ms)

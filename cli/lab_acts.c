@@ -64,11 +64,23 @@ static void tell_plan(struct lab_acts *a, const struct actuator_commit *c)
     json_decref(run);
 }
 
+static void remember(struct lab_acts *a, const struct actuator_memory *m)
+{
+    const char *old = json_string_value(json_object_get(a->guards, m->field));
+    if (m->json.len > 0)
+        (void)put_text(a, a->guards, m->field, m->json);
+    else if (old != NULL && hale_str_eq_c(m->was, old))
+        (void)json_object_del(a->guards, m->field);
+}
+
 static void store(struct lab_acts *a, const struct actuator_commit *c)
 {
     const struct cli_lab_sink *sink = &a->lab->conf->sink;
     (void)put_text(a, a->runs, c->run_id, c->run_json);
-    (void)put_text(a, a->guards, c->target, c->guard_json);
+    for (unsigned i = 0; i < c->n_guards; i++)
+        remember(a, &c->guard[i]);
+    for (unsigned i = 0; i < c->n_events; i++)
+        (void)lab_push(a->lab, &a->faults, c->event[i]);
     if (c->forget != NULL)
         (void)json_object_del(a->runs, c->forget);
     if (c->op == ACTUATOR_OP_BIRTH)
@@ -104,6 +116,7 @@ decide(struct lab_acts *a, const struct actuator_commit *c, struct lab_job *job)
     const char *lease = json_string_value(json_object_get(a->leases, c->target));
     bool ours = lease != NULL && strcmp(lease_run(lease), c->run_id) == 0;
     switch (c->op) {
+    case ACTUATOR_OP_ALONE: return ACTUATOR_COMMITTED;
     case ACTUATOR_OP_NOTE:
         return json_object_get(a->runs, c->run_id) != NULL ? ACTUATOR_EXISTS
                                                            : ACTUATOR_COMMITTED;
@@ -273,8 +286,12 @@ static void drop_jobs(struct lab_acts *a)
 
 void lab_acts_fini(struct lab_acts *a)
 {
+    char *text;
     actuator_engine_free(a->engine);
     drop_jobs(a);
+    while ((text = lab_pop(&a->faults)) != NULL)
+        free(text);
+    free(a->faults.v);
     json_decref(a->runs);
     json_decref(a->guards);
     json_decref(a->leases);
@@ -282,6 +299,8 @@ void lab_acts_fini(struct lab_acts *a)
 
 int64_t lab_acts_next_ms(const struct lab_acts *a)
 {
+    if (a->faults.head < a->faults.n)
+        return a->lab->now_ms;
     int64_t next = actuator_engine_next_us(a->engine);
     next = next == INT64_MAX ? next : (next + 999) / 1000;
     return a->jobs != NULL && a->jobs->at_ms < next ? a->jobs->at_ms : next;
@@ -319,6 +338,23 @@ void lab_acts_record(struct lab_acts *a, const struct hale_log_record *r)
 {
     actuator_engine_record(a->engine, r, false, a->lab->now_ms * 1000);
     do_jobs(a);
+}
+
+enum hale_rc lab_acts_faults(struct lab_acts *a)
+{
+    char *text;
+    while ((text = lab_pop(&a->faults)) != NULL) {
+        struct hale_event ev;
+        enum hale_rc rc = hale_event_decode(hale_str_from(text), &ev);
+        free(text);
+        if (rc != HALE_OK)
+            return rc;
+        rc = cli_lab_event(a->lab, &ev);
+        hale_event_fini(&ev);
+        if (rc != HALE_OK)
+            return rc;
+    }
+    return HALE_OK;
 }
 
 void lab_acts_turn(struct lab_acts *a)

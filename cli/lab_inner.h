@@ -45,7 +45,8 @@ struct lab_acts {
     json_t *runs, *guards; /* id, target -> text */
     json_t *leases;        /* target -> "<token>:<run id>" */
     int64_t fence;
-    struct lab_job *jobs; /* by time, then by age */
+    struct lab_job *jobs;    /* by time, then by age */
+    struct lab_queue faults; /* events of the loops, on their way to the correlator */
     unsigned n_operations;
 };
 
@@ -94,5 +95,7 @@ void lab_acts_fini(struct lab_acts *a);
 void lab_acts_record(struct lab_acts *a, const struct hale_log_record *r);
 int64_t lab_acts_next_ms(const struct lab_acts *a);
 void lab_acts_turn(struct lab_acts *a);
+/* Gives the correlator what the loops raised. */
+enum hale_rc lab_acts_faults(struct lab_acts *a);
 enum hale_rc lab_acts_restart(struct lab_acts *a);
 #endif

@@ -23,7 +23,7 @@
  * | hale:{m}:methods           | hash   | collector  | id -> notification method JSON            |
  * | hale:{m}:methodnames       | hash   | collector  | tenant \0 name -> id                      |
  * | hale:{m}:control           | stream | collector  | field j = control record                  |
- * | hale:{m}:events            | stream | collector  | field j = fault event                     |
+ * | hale:{m}:events            | stream | collector, actuator | field j = fault event            |
  * | hale:{m}:silences          | hash   | collector  | id -> silence JSON (model/silence.h)      |
  * | hale:{m}:maintenance       | hash   | collector  | id -> maintenance window JSON (model/silence.h) |
  * | hale:{m}:topology          | stream | collector, actuator | field j = topology update (model/topology.h) |
@@ -34,7 +34,7 @@
  * | hale:{m}:cor:meta          | hash   | correlator | positions and the last seq                |
  * | hale:{m}:alarmlog          | stream | correlator | id <seq>-0, field j = alarm log record    |
  * | hale:{m}:runs              | hash   | actuator   | run id -> run JSON (open and recent runs) |
- * | hale:{m}:guards            | hash   | actuator   | guard memory: last run per policy/target  |
+ * | hale:{m}:guards            | hash   | actuator   | what guards remember (docs/formats/run.md) |
  * | hale:{m}:verdicts          | hash   | collector  | <run id>:<what> -> who decided what about a run |
  * | hale:{m}:switches          | hash   | collector  | scope -> kill switch; unlatch/<policy>    |
  * | hale:{m}:aodh              | hash   | collector  | id -> event alarm of Aodh's form          |

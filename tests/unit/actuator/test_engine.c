@@ -41,10 +41,10 @@ struct event {
     char run_id[HALE_UUID_TEXT];
     /* COMMIT */
     enum actuator_op op;
-    char *target, *run_json, *guard_json, *forget;
+    char *target, *run_json, *forget;
     int64_t token, position;
-    unsigned n_rows;
-    char *row[8];
+    unsigned n_rows, n_guards, n_events;
+    char *row[8], *field[8], *memory[8], *fault[ACTUATOR_EVENTS_MAX];
     /* COMMIT_REPLY */
     enum actuator_commit_result result;
     char holder[80];
@@ -109,12 +109,17 @@ static void event_fini(struct event *ev)
 {
     free(ev->target);
     free(ev->run_json);
-    free(ev->guard_json);
     free(ev->forget);
     free(ev->body);
     free(ev->location);
     for (unsigned i = 0; i < ev->n_rows; i++)
         free(ev->row[i]);
+    for (unsigned i = 0; i < ev->n_guards; i++) {
+        free(ev->field[i]);
+        free(ev->memory[i]);
+    }
+    for (unsigned i = 0; i < ev->n_events; i++)
+        free(ev->fault[i]);
 }
 
 /* --- what the engine asks for ------------------------------------------------------ */
@@ -125,13 +130,20 @@ static void io_commit(void *arg, const struct actuator_commit *c)
     ev->op = c->op;
     ev->target = copy(c->target);
     ev->run_json = copy_str(c->run_json);
-    ev->guard_json = copy_str(c->guard_json);
     ev->forget = copy(c->forget);
     ev->token = c->token;
     ev->position = c->position;
     ev->n_rows = c->n_rows;
     for (unsigned i = 0; i < c->n_rows; i++)
         ev->row[i] = copy_str(c->row[i]);
+    ev->n_guards = c->n_guards;
+    for (unsigned i = 0; i < c->n_guards; i++) {
+        ev->field[i] = copy(c->guard[i].field);
+        ev->memory[i] = copy_str(c->guard[i].json);
+    }
+    ev->n_events = c->n_events;
+    for (unsigned i = 0; i < c->n_events; i++)
+        ev->fault[i] = copy_str(c->event[i]);
 }
 
 static void io_call(void *arg, const char *run_id, const struct actuator_request *q)
@@ -182,8 +194,8 @@ static void apply(struct world *w, const struct event *ev, bool reply)
     if (result == ACTUATOR_COMMITTED) {
         if (ev->run_json != NULL)
             json_object_set_new(w->runs, ev->run_id, json_string(ev->run_json));
-        if (ev->guard_json != NULL)
-            json_object_set_new(w->guards, ev->target, json_string(ev->guard_json));
+        for (unsigned i = 0; i < ev->n_guards; i++)
+            json_object_set_new(w->guards, ev->field[i], json_string(ev->memory[i]));
         if (ev->forget != NULL)
             json_object_del(w->runs, ev->forget);
         if (ev->position > w->position)
