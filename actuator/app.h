@@ -17,6 +17,7 @@
 #include "actuator/engine.h"
 #include "actuator/ledger.h"
 #include "actuator/notify.h"
+#include "actuator/roles.h"
 #include "actuator/session.h"
 #include "base/map.h"
 #include "net/daemon.h"
@@ -45,12 +46,18 @@ struct app {
     struct actuator_contacts *contacts;
     struct actuator_courier *courier;
     struct actuator_engine_stats counted;
+    struct actuator_roles *roles;
+    bool acts, tells;              /* the roles this load is for; what belongs to another is not
+                                      there: notify, courier and contacts are NULL, the engine has
+                                      no policies and no runs */
+    bool standby;                  /* others have the roles, as Redis says */
     bool loaded;                   /* the state of Redis is in memory */
     bool reading;                  /* an XREAD is out */
     bool failed;                   /* load anew */
     int64_t read_us;               /* since when */
-    int64_t seen;                  /* alarm log handled up to here */
-    int64_t stored;                /* position in Redis, at least */
+    int64_t seen;                  /* alarm log read up to here */
+    int64_t acted, told;           /* positions in Redis, at least: records up to there are old to
+                                      the engine, to those who are told */
     struct hale_stream_id control; /* control records handled up to here */
     unsigned n_control;            /* of the read being handled */
     int64_t health_us, recover_us;
@@ -64,11 +71,15 @@ void app_call_cancel_all(struct app *app);
 /* --- app_load.c: from Redis into memory and back to nothing --- */
 bool app_load(struct app *app); /* false: call app_unload, try again later */
 void app_unload(struct app *app);
+/* Those of the configuration, or none without the role act. */
+const struct actuator_policies *app_policies(const struct app *app);
 /* The alarm as it is now. false: not known (Redis failed). */
 bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
                    bool *gone);
 
-/* --- app_methods.c: notification methods --- */
+/* --- app_methods.c: control records, notification methods --- */
+/* Where the control stream ends now. */
+HALE_MUST_CHECK enum hale_rc app_load_control(struct app *app);
 bool app_load_methods(struct app *app, int64_t log_end);
 void app_control(struct app *app, struct hale_str json);
 /* Methods that are behind get older records, a few at a time. */

@@ -15,8 +15,8 @@
 static void io_commit(void *arg, const struct actuator_commit *c)
 {
     struct app *app = arg;
-    if (c->position > app->stored)
-        app->stored = c->position;
+    if (c->position > app->acted)
+        app->acted = c->position;
     if (actuator_ledger_commit(app->ledger, c) != HALE_OK)
         app->failed = true;
 }
@@ -86,18 +86,25 @@ static int last_id(unsigned stream, struct hale_stream_id id, struct hale_str fi
     return 0;
 }
 
+/* A position of act:meta; -1 when there is none. */
+static enum hale_rc load_meta(struct app *app, const char *field, int64_t *out)
+{
+    struct hale_reply *reply = NULL;
+    enum hale_rc rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGET"),
+                                     HALE_STR(HALE_KEYS_ACT_META), hale_str_from(field));
+    *out = rc != HALE_OK || hale_reply_is_nil(reply) ? -1 : hale_reply_int(reply);
+    hale_reply_free(reply);
+    return rc;
+}
+
 /* Where to go on; a first start looks at the newest records only. */
 static enum hale_rc load_position(struct app *app, int64_t *last_out)
 {
     struct hale_reply *reply = NULL;
     int64_t last = 0;
-    enum hale_rc rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGET"),
-                                     HALE_STR(HALE_KEYS_ACT_META), HALE_STR("alarmlog"));
-    bool first = rc == HALE_OK && hale_reply_is_nil(reply);
+    enum hale_rc rc = load_meta(app, "alarmlog", &app->acted);
     if (rc == HALE_OK)
-        app->seen = app->stored = hale_reply_int(reply);
-    hale_reply_free(reply);
-    reply = NULL;
+        rc = load_meta(app, "told", &app->told);
     if (rc == HALE_OK)
         rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("XREVRANGE"),
                             HALE_STR(HALE_KEYS_ALARMLOG), HALE_STR("+"), HALE_STR("-"),
@@ -105,14 +112,19 @@ static enum hale_rc load_position(struct app *app, int64_t *last_out)
     if (rc == HALE_OK)
         (void)hale_reply_range(reply, last_id, &last);
     hale_reply_free(reply);
-    if (first && last > FIRST_LOOKBACK)
-        app->seen = last - FIRST_LOOKBACK;
-    if (rc == HALE_OK &&
-        app->seen > last) { /* the log was begun anew: its numbers, too */
+    if (app->acted < 0)
+        app->acted = last > FIRST_LOOKBACK ? last - FIRST_LOOKBACK : 0;
+    if (app->told < 0)
+        app->told = app->acted;
+    if (rc == HALE_OK && (app->acted > last || app->told > last)) {
         hale_warn("event=alarm_log_restarted position=%lld last=%lld",
-                  (long long)app->seen, (long long)last);
-        app->seen = app->stored = 0;
+                  (long long)(app->acted > app->told ? app->acted : app->told),
+                  (long long)last);
+        app->acted = app->told = 0; /* the log was begun anew: its numbers, too */
     }
+    app->seen = !app->tells                              ? app->acted
+                : !app->acts || app->told < app->acted ? app->told
+                                                         : app->acted;
     *last_out = last;
     return rc;
 }
@@ -152,31 +164,44 @@ void app_unload(struct app *app)
     app->loaded = app->reading = app->failed = false;
 }
 
+const struct actuator_policies *app_policies(const struct app *app)
+{
+    static const struct actuator_policies none;
+    return app->acts ? app->conf->policies : &none;
+}
+
 bool app_load(struct app *app)
 {
     const struct actuator_engine_io io = {app, io_commit, app_call, app_call_cancel};
     int64_t log_end = 0;
     memset(&app->counted, 0, sizeof(app->counted));
-    app->seen = app->stored = 0;
+    app->acts = actuator_roles_has(app->roles, ACTUATOR_ROLE_ACT);
+    app->tells = actuator_roles_has(app->roles, ACTUATOR_ROLE_TELL);
+    app->seen = app->acted = app->told = 0;
     app->read = hale_redis_new(app->conf->redis, ACTUATOR_LEDGER_WAIT_MS);
     app->ask = hale_redis_new(app->conf->redis, ACTUATOR_LEDGER_WAIT_MS);
-    app->ledger = actuator_ledger_new(app->conf->redis);
-    app->engine = actuator_engine_new(&io, app->conf->policies);
+    app->ledger = actuator_ledger_new(app->conf->redis, app->roles);
+    app->engine = actuator_engine_new(&io, app_policies(app));
     if (app->read == NULL || app->ask == NULL || app->ledger == NULL ||
         app->engine == NULL)
         return false;
-    if (load_position(app, &log_end) != HALE_OK ||
-        load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
-        load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK)
+    /* The control position comes first: what changes meanwhile is read again. */
+    if (load_position(app, &log_end) != HALE_OK || app_load_control(app) != HALE_OK)
         return false;
-    app->notify = actuator_notify_new(app->conf, app->http, app->seen);
-    if (app->notify == NULL || load_cursors(app) != HALE_OK ||
-        !app_load_methods(app, log_end))
+    if (app->acts && (load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
+                      load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK))
         return false;
+    if (app->tells) {
+        app->notify = actuator_notify_new(app->conf, app->http, app->seen);
+        if (app->notify == NULL || load_cursors(app) != HALE_OK ||
+            !app_load_methods(app, log_end))
+            return false;
+    }
     actuator_engine_each_alarm(app->engine, load_alarm, app);
     actuator_engine_start(app->engine, hale_clock_wall_us());
     hale_counter_add(actuator_stat(ACTUATOR_STAT_RELOADS), 1);
-    hale_info("event=loaded position=%lld runs=%lld", (long long)app->seen,
+    hale_info("event=loaded acts=%d tells=%d position=%lld runs=%lld", app->acts,
+              app->tells, (long long)app->seen,
               (long long)actuator_engine_stats(app->engine).open);
     app->loaded = true;
     app->health_us = 0;

@@ -71,10 +71,12 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
         return 0;
     }
     rec.seq = (int64_t)id.ms;
-    actuator_notify_record(app->notify, &rec,
-                           now_us); /* first: nobody waits for an action */
-    actuator_courier_record(app->courier, &rec, now_us);
-    actuator_engine_record(app->engine, &rec, superseded(app, &rec, now_us), now_us);
+    if (app->tells && rec.seq > app->told) { /* first: nobody waits for an action */
+        actuator_notify_record(app->notify, &rec, now_us);
+        actuator_courier_record(app->courier, &rec, now_us);
+    }
+    if (app->acts && rec.seq > app->acted)
+        actuator_engine_record(app->engine, &rec, superseded(app, &rec, now_us), now_us);
     app->seen = rec.seq;
     hale_log_record_fini(&rec);
     return app->failed;
@@ -143,7 +145,7 @@ static int on_old(unsigned stream, struct hale_stream_id id, struct hale_str fie
 void app_refill(struct app *app)
 {
     char from[32], to[32], count[16];
-    for (unsigned i = 0; i < app->conf->n_subscribers; i++) {
+    for (unsigned i = 0; app->tells && i < app->conf->n_subscribers; i++) {
         struct refill fill = {.app = app, .subscriber = i};
         struct hale_reply *reply = NULL;
         int64_t after;

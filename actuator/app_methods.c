@@ -124,7 +124,7 @@ static int last_id(unsigned stream, struct hale_stream_id id, struct hale_str fi
     return 0;
 }
 
-static enum hale_rc load_control_position(struct app *app)
+enum hale_rc app_load_control(struct app *app)
 {
     struct hale_reply *reply = NULL;
     app->control = (struct hale_stream_id){0, 0};
@@ -180,8 +180,7 @@ bool app_load_methods(struct app *app, int64_t log_end)
         return false;
     app->courier = actuator_courier_new(&io, app->conf, app->contacts, app->http,
                                         app->seen, log_end);
-    /* The position first: what changes meanwhile is read again. */
-    return app->courier != NULL && load_control_position(app) == HALE_OK &&
+    return app->courier != NULL &&
            each_field(app, HALE_KEYS_DEFINITIONS, set_definition, NULL) == HALE_OK &&
            each_field(app, HALE_KEYS_METHODS, load_method, NULL) == HALE_OK &&
            !app->failed && load_repeats(app) == HALE_OK;
@@ -220,7 +219,7 @@ void app_control(struct app *app, struct hale_str json)
         hale_warn("event=control_unreadable");
         return;
     }
-    if (k.op == HALE_CONTROL_METHOD || k.op == HALE_CONTROL_DEFINITION)
+    if (app->tells && (k.op == HALE_CONTROL_METHOD || k.op == HALE_CONTROL_DEFINITION))
         read_again(app, &k);
     hale_control_fini(&k);
 }

@@ -11,17 +11,20 @@
 #include "store/redis.h"
 
 #define PENDING_MAX 16384
-#define FIXED_ARGS  20 /* EVAL, script, 7, keys, ten arguments */
+#define FIXED_ARGS  22 /* EVAL, script, 8, keys, eleven arguments */
+#define FENCED      4  /* result of a script: the role is another's now; nothing was written */
 #define ROWS_MAX    16
 #define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ROWS_MAX)
 
 /* One commit, all or nothing. Returns {result, new token, holder}: enum
  * actuator_commit_result.
- * KEYS: lease fence runs journal meta guards events. ARGV: op id px token run guards events
- * position journal-max forget, then so many times field json was, so many events, row... */
+ * KEYS: lease fence runs journal meta guards events roles. ARGV: op id px token run guards events
+ * position journal-max forget role-fence, then so many times field json was, so many events,
+ * row... */
 static const char SCRIPT[] =
     "local op,id,px,token=ARGV[1],ARGV[2],ARGV[3],ARGV[4]\n"
     "local new=0\n"
+    "if redis.call('HGET',KEYS[8],'act')~=ARGV[11] then return {4,0,''} end\n"
     "if op=='birth' or op=='note' then\n"
     " if redis.call('HEXISTS',KEYS[3],id)==1 then return {1,0,''} end\n"
     "end\n"
@@ -41,7 +44,7 @@ static const char SCRIPT[] =
     " else take() end\n"
     "end\n"
     "if ARGV[5]~='' then redis.call('HSET',KEYS[3],id,ARGV[5]) end\n"
-    "local at=11\n"
+    "local at=12\n"
     "for i=1,ARGV[6] do\n"
     " local field,json,was=ARGV[at],ARGV[at+1],ARGV[at+2]\n"
     " if json~='' then redis.call('HSET',KEYS[6],field,json)\n"
@@ -58,6 +61,12 @@ static const char SCRIPT[] =
     "end\n"
     "return {0,new,''}\n";
 
+/* One write, if the role is still ours. KEYS: key roles. ARGV: role fence command argument... */
+static const char MARK[] =
+    "if redis.call('HGET',KEYS[2],ARGV[1])~=ARGV[2] then return {4,0,''} end\n"
+    "redis.call(ARGV[3],KEYS[1],unpack(ARGV,4))\n"
+    "return {0,0,''}\n";
+
 struct pending {
     char run_id[HALE_UUID_TEXT]; /* "" = no commit: only the error matters */
     int64_t since_ms;            /* monotonic */
@@ -67,13 +76,23 @@ struct actuator_ledger {
     struct pending *pending; /* ring */
     size_t head, n;
     bool broken;
+    char fence[ACTUATOR_ROLES][24]; /* fencing numbers as text */
 };
 
-struct actuator_ledger *actuator_ledger_new(const char *redis_url)
+static struct hale_str number(int64_t value, char dst[24])
+{
+    (void)snprintf(dst, 24, "%lld", (long long)value);
+    return hale_str_from(dst);
+}
+
+struct actuator_ledger *actuator_ledger_new(const char *redis_url,
+                                            const struct actuator_roles *roles)
 {
     struct actuator_ledger *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return NULL;
+    for (unsigned i = 0; i < ACTUATOR_ROLES; i++)
+        (void)number(actuator_roles_fence(roles, (enum actuator_role)i), l->fence[i]);
     l->redis = hale_redis_new(redis_url, ACTUATOR_LEDGER_WAIT_MS);
     l->pending = calloc(PENDING_MAX, sizeof(*l->pending));
     if (l->redis == NULL || l->pending == NULL) {
@@ -115,12 +134,6 @@ static enum hale_rc queue(struct actuator_ledger *l, unsigned n,
     return HALE_OK;
 }
 
-static struct hale_str number(int64_t value, char dst[24])
-{
-    (void)snprintf(dst, 24, "%lld", (long long)value);
-    return hale_str_from(dst);
-}
-
 enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
                                     const struct actuator_commit *c)
 {
@@ -134,7 +147,7 @@ enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
         return HALE_E_LIMIT;
     args[n++] = HALE_STR("EVAL");
     args[n++] = HALE_STR(SCRIPT);
-    args[n++] = HALE_STR("7");
+    args[n++] = HALE_STR("8");
     args[n++] = hale_str_from(hale_keys_lease(c->target, lease));
     args[n++] = HALE_STR(HALE_KEYS_FENCE);
     args[n++] = HALE_STR(HALE_KEYS_RUNS);
@@ -142,6 +155,7 @@ enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
     args[n++] = HALE_STR(HALE_KEYS_ACT_META);
     args[n++] = HALE_STR(HALE_KEYS_GUARDS);
     args[n++] = HALE_STR(HALE_KEYS_EVENTS);
+    args[n++] = HALE_STR(HALE_KEYS_ROLES);
     args[n++] = hale_str_from(ops[c->op]);
     args[n++] = hale_str_from(c->run_id);
     args[n++] = number(ACTUATOR_LEASE_MS, px);
@@ -152,6 +166,7 @@ enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
     args[n++] = number(c->position, position);
     args[n++] = number(HALE_KEYS_LOG_MAX, max);
     args[n++] = hale_str_from(c->forget);
+    args[n++] = hale_str_from(l->fence[ACTUATOR_ROLE_ACT]);
     for (unsigned i = 0; i < c->n_guards; i++) {
         args[n++] = hale_str_from(c->guard[i].field);
         args[n++] = c->guard[i].json;
@@ -164,29 +179,55 @@ enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
     return queue(l, n, args, c->run_id);
 }
 
-enum hale_rc actuator_ledger_set(struct actuator_ledger *l, const char *key,
-                                 struct hale_str value, int ttl_s)
+enum hale_rc actuator_ledger_health(struct actuator_ledger *l, const char *key,
+                                    struct hale_str json, int ttl_s)
 {
     char ttl[24];
-    struct hale_str args[] = {HALE_STR("SET"), hale_str_from(key), value, HALE_STR("EX"),
-                              number(ttl_s, ttl)};
-    return queue(l, ttl_s > 0 ? 5 : 3, args, "");
+    const struct hale_str args[] = {HALE_STR("SET"), hale_str_from(key), json,
+                                    HALE_STR("EX"), number(ttl_s, ttl)};
+    return queue(l, 5, args, "");
+}
+
+/* command key a [b], while the role is ours. b.p NULL: none. */
+static enum hale_rc mark(struct actuator_ledger *l, enum actuator_role role,
+                         const char *command, const char *key, struct hale_str a,
+                         struct hale_str b)
+{
+    const struct hale_str args[] = {HALE_STR("EVAL"),
+                                    HALE_STR(MARK),
+                                    HALE_STR("2"),
+                                    hale_str_from(key),
+                                    HALE_STR(HALE_KEYS_ROLES),
+                                    hale_str_from(actuator_role_text(role)),
+                                    hale_str_from(l->fence[role]),
+                                    hale_str_from(command),
+                                    a,
+                                    b};
+    return queue(l, b.p != NULL ? 10 : 9, args, "");
+}
+
+enum hale_rc actuator_ledger_cursor(struct actuator_ledger *l, const char *key,
+                                    int64_t seq)
+{
+    char text[24];
+    return mark(l, ACTUATOR_ROLE_TELL, "SET", key, number(seq, text),
+                (struct hale_str){NULL, 0});
 }
 
 enum hale_rc actuator_ledger_hset(struct actuator_ledger *l, const char *key,
                                   const char *field, struct hale_str value)
 {
-    const struct hale_str args[] = {value.p != NULL ? HALE_STR("HSET") : HALE_STR("HDEL"),
-                                    hale_str_from(key), hale_str_from(field), value};
-    return queue(l, value.p != NULL ? 4 : 3, args, "");
+    return mark(l, ACTUATOR_ROLE_TELL, value.p != NULL ? "HSET" : "HDEL", key,
+                hale_str_from(field), value);
 }
 
-enum hale_rc actuator_ledger_position(struct actuator_ledger *l, int64_t seq)
+enum hale_rc actuator_ledger_position(struct actuator_ledger *l, enum actuator_role role,
+                                      int64_t seq)
 {
     char text[24];
-    const struct hale_str args[] = {HALE_STR("HSET"), HALE_STR(HALE_KEYS_ACT_META),
-                                    HALE_STR("alarmlog"), number(seq, text)};
-    return queue(l, 4, args, "");
+    return mark(l, role, "HSET", HALE_KEYS_ACT_META,
+                role == ACTUATOR_ROLE_ACT ? HALE_STR("alarmlog") : HALE_STR("told"),
+                number(seq, text));
 }
 
 enum hale_rc actuator_ledger_drain(struct actuator_ledger *l,
@@ -213,6 +254,10 @@ enum hale_rc actuator_ledger_drain(struct actuator_ledger *l,
                            (int)(text.len < 120 ? text.len : 120), text.p);
             hale_reply_free(reply);
             return broken(l, holder);
+        }
+        if (hale_reply_int(hale_reply_at(reply, 0)) == FENCED) {
+            hale_reply_free(reply);
+            return broken(l, "another actuator has the role now");
         }
         l->head = (l->head + 1) % PENDING_MAX;
         l->n--;

@@ -5,6 +5,8 @@
  * ledger - the actuator's writes to Redis: commits of the engine (one atomic script
  * each, one round trip), cursors, health. Pipelined; replies are taken in order by
  * _drain.
+ * Fenced:    what only the holder of a role may write (roles.h) is refused by Redis when the role has
+ *            changed hands since; that is an error like the others.
  * Errors:    any I/O error, error reply or a reply that stays out for
  *            ACTUATOR_LEDGER_WAIT_MS gives HALE_E_IO for ever after: what was pending is
  *                    unknown, so the owner throws the
@@ -15,26 +17,32 @@
 #include <stdint.h>
 
 #include "actuator/engine.h"
+#include "actuator/roles.h"
 #include "base/rc.h"
 
 #define ACTUATOR_LEDGER_WAIT_MS 5000
 
 struct actuator_ledger;
 
-struct actuator_ledger *actuator_ledger_new(const char *redis_url);
+/* Writes carry the fencing numbers that roles has now. */
+struct actuator_ledger *actuator_ledger_new(const char *redis_url,
+                                            const struct actuator_roles *roles);
 void actuator_ledger_free(struct actuator_ledger *l);
 HALE_MUST_CHECK enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
                                                     const struct actuator_commit *c);
-/* SET key value [EX ttl_s]; ttl_s 0 = none. */
-HALE_MUST_CHECK enum hale_rc actuator_ledger_set(struct actuator_ledger *l,
-                                                 const char *key, struct hale_str value,
-                                                 int ttl_s);
-/* HSET key field value; value.p NULL: HDEL key field. */
+HALE_MUST_CHECK enum hale_rc actuator_ledger_health(struct actuator_ledger *l,
+                                                    const char *key, struct hale_str json,
+                                                    int ttl_s);
+/* The subscriber of this key has been told all up to seq (role tell). */
+HALE_MUST_CHECK enum hale_rc actuator_ledger_cursor(struct actuator_ledger *l,
+                                                    const char *key, int64_t seq);
+/* HSET key field value (role tell); value.p NULL: HDEL key field. */
 HALE_MUST_CHECK enum hale_rc actuator_ledger_hset(struct actuator_ledger *l,
                                                   const char *key, const char *field,
                                                   struct hale_str value);
-/* The alarm log has been handled up to seq. Comes after all commits before it. */
+/* In this role the alarm log has been handled up to seq. Comes after all writes before it. */
 HALE_MUST_CHECK enum hale_rc actuator_ledger_position(struct actuator_ledger *l,
+                                                      enum actuator_role role,
                                                       int64_t seq);
 /* Sends, and calls done for every commit that has been answered. */
 HALE_MUST_CHECK enum hale_rc actuator_ledger_drain(

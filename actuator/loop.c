@@ -12,6 +12,7 @@
 #include "store/keys.h"
 
 #define DAEMON     "hale-actuator"
+#define SECOND     "hale-actuator-2" /* one of two that has not the role act */
 #define HEALTH_US  3000000
 #define RECOVER_US 200000
 
@@ -26,39 +27,51 @@ static void on_committed(void *arg, const char *run_id,
 
 static void store_cursors(struct app *app)
 {
-    char key[HALE_KEY_MAX], text[24];
+    char key[HALE_KEY_MAX];
     for (unsigned i = 0; i < app->conf->n_subscribers && !app->failed; i++) {
         if (!actuator_notify_moved(app->notify, i))
             continue;
-        (void)snprintf(text, sizeof(text), "%lld",
-                       (long long)actuator_notify_cursor(app->notify, i));
-        if (actuator_ledger_set(app->ledger,
-                                hale_keys_cursor(app->conf->subscriber[i].name, key),
-                                hale_str_from(text), 0) != HALE_OK)
+        if (actuator_ledger_cursor(app->ledger,
+                                   hale_keys_cursor(app->conf->subscriber[i].name, key),
+                                   actuator_notify_cursor(app->notify, i)) != HALE_OK)
             app->failed = true;
     }
+}
+
+/* Records that concerned no policy, no subscriber. */
+static void store_position(struct app *app, enum actuator_role role, bool ours,
+                           int64_t *stored)
+{
+    if (!ours || app->seen <= *stored)
+        return;
+    *stored = app->seen;
+    if (actuator_ledger_position(app->ledger, role, app->seen) != HALE_OK)
+        app->failed = true;
 }
 
 static void health(struct app *app, int64_t now_us)
 {
     char key[HALE_KEY_MAX];
     struct hale_buf json;
-    hale_daemon_health_set(app->daemon, "redis", app->loaded && !app->failed,
-                           app->loaded ? "connected" : "no connection");
+    static const char *const roles[] = {"stands by", "acts", "tells", "acts and tells"};
+    bool standby = !app->loaded && app->standby;
+    hale_daemon_health_set(
+        app->daemon, "redis", (app->loaded && !app->failed) || standby,
+        app->loaded || standby ? "connected" : "no connection");
+    hale_daemon_health_set(app->daemon, "role", true,
+                           roles[app->loaded ? app->acts + 2 * app->tells : 0]);
     if (!app->loaded || now_us < app->health_us)
         return;
     app->health_us = now_us + HEALTH_US;
     hale_buf_init(&json, 65536);
     hale_daemon_health_json(app->daemon, &json);
-    if (actuator_ledger_set(app->ledger, hale_keys_health(DAEMON, key),
-                            hale_buf_str(&json), 10) != HALE_OK)
+    if (actuator_ledger_health(app->ledger,
+                               hale_keys_health(app->acts ? DAEMON : SECOND, key),
+                               hale_buf_str(&json), 10) != HALE_OK)
         app->failed = true;
     hale_buf_fini(&json);
-    if (app->seen > app->stored) { /* records that concerned no policy */
-        app->stored = app->seen;
-        if (actuator_ledger_position(app->ledger, app->seen) != HALE_OK)
-            app->failed = true;
-    }
+    store_position(app, ACTUATOR_ROLE_ACT, app->acts, &app->acted);
+    store_position(app, ACTUATOR_ROLE_TELL, app->tells, &app->told);
 }
 
 static void count(struct app *app)
@@ -104,9 +117,10 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     app->conf = conf;
     actuator_sessions_set_conf(app->sessions, conf);
     hale_log_set_level((enum hale_log_level)conf->log_level);
-    if (app->loaded) {
+    if (app->loaded)
+        actuator_engine_set_policies(app->engine, app_policies(app));
+    if (app->loaded && app->tells) {
         struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
-        actuator_engine_set_policies(app->engine, conf->policies);
         actuator_courier_set_conf(app->courier, conf);
         for (unsigned i = 0; fresh != NULL && i < conf->n_subscribers; i++)
             for (unsigned k = 0; k < old->n_subscribers; k++)
@@ -122,17 +136,24 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
               conf->n_subscribers);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int wait_ms(const struct app *app, int64_t now_us)
 {
-    int64_t next = now_us + RECOVER_US;
+    int64_t next =
+        now_us + (actuator_roles_next_ms(app->roles) - hale_clock_mono_ms()) * 1000;
     if (app->loaded) {
-        int64_t engine = actuator_engine_next_us(app->engine);
-        int64_t notify = actuator_notify_next_us(app->notify);
-        int64_t courier = actuator_courier_next_us(app->courier);
-        next = app->health_us;
-        next = engine < next ? engine : next;
-        next = notify < next ? notify : next;
-        next = courier < next ? courier : next;
+        next = earlier(next, app->health_us);
+        next = earlier(next, actuator_engine_next_us(app->engine));
+    } else if (app->acts || app->tells) {
+        next = earlier(next, now_us + RECOVER_US);
+    }
+    if (app->loaded && app->tells) {
+        next = earlier(next, actuator_notify_next_us(app->notify));
+        next = earlier(next, actuator_courier_next_us(app->courier));
     }
     int64_t ms = (next - now_us + 999) / 1000;
     return ms < 0 ? 0 : ms > 1000 ? 1000 : (int)ms;
@@ -151,21 +172,8 @@ static void wait_for_work(struct app *app)
         hale_error("event=poll_failed");
 }
 
-static void turn(struct app *app)
+static void tell(struct app *app)
 {
-    int64_t now_us = hale_clock_wall_us();
-    if (!app->loaded) {
-        if (now_us < app->recover_us)
-            return;
-        app->recover_us = now_us + RECOVER_US;
-        if (!app_load(app)) {
-            app_unload(app);
-            return;
-        }
-    }
-    app_read_log(app, now_us);
-    if (!app->failed)
-        actuator_engine_tick(app->engine, hale_clock_wall_us());
     if (!app->failed)
         actuator_notify_tick(app->notify, hale_clock_wall_us());
     if (!app->failed)
@@ -176,6 +184,43 @@ static void turn(struct app *app)
         app_refill_methods(app);
     if (!app->failed)
         store_cursors(app);
+}
+
+/* Which roles are ours; what was loaded for others ends here, as after a crash. */
+static void take_roles(struct app *app)
+{
+    actuator_roles_tick(app->roles, hale_clock_mono_ms());
+    bool acts = actuator_roles_has(app->roles, ACTUATOR_ROLE_ACT);
+    bool tells = actuator_roles_has(app->roles, ACTUATOR_ROLE_TELL);
+    if (app->loaded && (app->acts != acts || app->tells != tells)) {
+        app_unload(app);
+        app->recover_us = 0;
+    }
+    app->acts = acts;
+    app->tells = tells;
+}
+
+static void turn(struct app *app)
+{
+    take_roles(app);
+    int64_t now_us = hale_clock_wall_us();
+    app->standby = !app->acts && !app->tells && actuator_roles_sure(app->roles);
+    if (!app->loaded) {
+        if (now_us < app->recover_us || (!app->acts && !app->tells)) {
+            health(app, now_us);
+            return;
+        }
+        app->recover_us = now_us + RECOVER_US;
+        if (!app_load(app)) {
+            app_unload(app);
+            return;
+        }
+    }
+    app_read_log(app, now_us);
+    if (!app->failed)
+        actuator_engine_tick(app->engine, hale_clock_wall_us());
+    if (app->tells)
+        tell(app);
     if (!app->failed && actuator_ledger_drain(app->ledger, on_committed, app) != HALE_OK)
         app->failed = true;
     if (!app->failed)
@@ -200,8 +245,9 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     hale_daemon_health_set(d, "redis", false, "not connected yet");
     app.http = hale_http_client_new(APP_CALLS_MAX);
     app.calls = hale_map_new(APP_CALLS_MAX * 4, free);
+    app.roles = actuator_roles_new(app.conf->redis, app.conf->listen);
     app.sessions = app.http != NULL ? actuator_sessions_new(app.http, app.conf) : NULL;
-    if (app.sessions == NULL || app.calls == NULL) {
+    if (app.sessions == NULL || app.calls == NULL || app.roles == NULL) {
         hale_error("event=out_of_memory");
     } else if (hale_daemon_serve(d, app.conf->listen, &err) != HALE_OK) {
         hale_error("event=listen_failed detail=\"%s\"",
@@ -217,6 +263,7 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
         code = 0;
     }
     app_unload(&app);
+    actuator_roles_free(app.roles);
     actuator_sessions_free(app.sessions);
     hale_map_free(app.calls);
     hale_http_client_free(app.http);

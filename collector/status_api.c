@@ -17,7 +17,7 @@
 #define PREFIX "hale-"
 static const char *const DAEMONS[] = {PREFIX "collector", PREFIX "thresholds",
                                       PREFIX "correlator", PREFIX "actuator",
-                                      PREFIX "agent"};
+                                      PREFIX "actuator-2", PREFIX "agent"};
 #define N_DAEMONS (sizeof(DAEMONS) / sizeof(DAEMONS[0]))
 
 static void add_version(struct collector *c, struct hale_http_req *req,

@@ -40,7 +40,10 @@
  * | hale:{m}:aodh              | hash   | collector  | id -> event alarm of Aodh's form          |
  * | hale:{m}:lease:<target>    | string | actuator   | <fencing token>:<run id>, PX               |
  * | hale:{m}:fence             | string | actuator   | INCR: fencing tokens                      |
- * | hale:{m}:act:meta          | hash   | actuator   | position in alarmlog                      |
+ * | hale:{m}:act:meta          | hash   | actuator   | positions in alarmlog: `alarmlog` acted on, `told` |
+ * | hale:{m}:role:<role>       | string | actuator   | id of the process that has the role, PX (actuator/roles.h) |
+ * | hale:{m}:role:idle         | string | actuator   | id of a process without a role, PX        |
+ * | hale:{m}:roles             | hash   | actuator   | role -> fencing number of its holder      |
  * | hale:{m}:cursor:<sub>      | string | actuator   | last seq delivered to the subscriber      |
  * | hale:{m}:act:methods       | hash   | actuator   | method id -> what it was told (courier.h) |
  * | hale:{m}:journal           | stream | actuator   | field j = journal row                     |
@@ -85,6 +88,10 @@
 #define HALE_KEYS_AODH        "hale:{m}:aodh"
 #define HALE_KEYS_FENCE       "hale:{m}:fence"
 #define HALE_KEYS_ACT_META    "hale:{m}:act:meta"
+#define HALE_KEYS_ROLE_ACT    "hale:{m}:role:act"
+#define HALE_KEYS_ROLE_TELL   "hale:{m}:role:tell"
+#define HALE_KEYS_ROLE_IDLE   "hale:{m}:role:idle"
+#define HALE_KEYS_ROLES       "hale:{m}:roles"
 #define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
 #define HALE_KEYS_ASK         "hale:{m}:ask"

@@ -221,8 +221,9 @@ def http_call(host, port, method, path, body=None, headers=None, timeout=20):
 
 
 class Daemon:
-    def __init__(self, name, directory, config, extra_files):
+    def __init__(self, name, directory, config, extra_files, program=None):
         self.name, self.dir, self.config = name, directory, config
+        self.program = program or name
         self.listen = config.get("listen")
         self.process = None
         self.expected_end = False
@@ -242,7 +243,7 @@ class Daemon:
         self.expected_end = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [str(binary(self.name)), "--config", str(self.conf_path)],
+                [str(binary(self.program)), "--config", str(self.conf_path)],
                 stdout=log, stderr=log, cwd=self.dir, env=env)
 
     def alive(self):
@@ -321,9 +322,10 @@ class Stack:
                          "dashboards_dir": str(self.dashboards), "hot_flush": "1s"})
         return base
 
-    def start(self, name, config=None, files=None, wait=True):
+    def start(self, name, config=None, files=None, wait=True, known_as=None):
         """Starts hale-<name>. config overrides the generated keys (None removes one); files: name ->
-        text, written beside the configuration. Returns the Daemon."""
+        text, written beside the configuration. known_as: its name in daemons, where there are
+        several of one kind. Returns the Daemon."""
         merged = self.defaults(name)
         for k, v in (config or {}).items():
             if v is None:
@@ -332,8 +334,9 @@ class Stack:
                 merged[k] = v
         if name == "collector":
             self.token("operator", "default")
-        d = Daemon(name, self.dir, merged, files or {})
-        self.daemons[name] = d
+        known_as = known_as or name
+        d = Daemon(known_as, self.dir, merged, files or {}, name)
+        self.daemons[known_as] = d
         d.start()
         if wait and d.listen:
             d.wait_healthy()
