@@ -34,6 +34,7 @@ struct actuator_engine *actuator_engine_new(const struct actuator_engine_io *io,
     e->policies = policies;
     e->runs = hale_map_new(ACTUATOR_RUNS_MAX + 16, free_run);
     e->leases = hale_map_new(ACTUATOR_RUNS_MAX + 16, NULL);
+    e->turns = hale_map_new(ACTUATOR_RUNS_MAX + 16, NULL);
     e->guards = hale_map_new(GUARDS_MAX, free_json);
     e->done = hale_map_new(ACTUATOR_DONE_KEPT + 16, NULL);
     e->done_ring = calloc(ACTUATOR_DONE_KEPT, sizeof(*e->done_ring));
@@ -43,7 +44,7 @@ struct actuator_engine *actuator_engine_new(const struct actuator_engine_io *io,
         hale_buf_init(&e->row_buf[i], ROW_MAX_BYTES);
     for (unsigned i = 0; i < ACTUATOR_EVENTS_MAX; i++)
         hale_buf_init(&e->event_buf[i], EVENT_MAX_BYTES);
-    if (e->runs == NULL || e->leases == NULL || e->guards == NULL || e->done == NULL ||
+    if (e->runs == NULL || e->leases == NULL || e->turns == NULL || e->guards == NULL || e->done == NULL ||
         e->done_ring == NULL || e->forget == NULL || e->timers == NULL) {
         actuator_engine_free(e);
         return NULL;
@@ -56,6 +57,7 @@ void actuator_engine_free(struct actuator_engine *e)
     if (e == NULL)
         return;
     hale_map_free(e->leases);
+    hale_map_free(e->turns);
     hale_map_free(e->runs);
     hale_map_free(e->guards);
     hale_map_free(e->done);
@@ -109,6 +111,7 @@ void engine_release_lease(struct actuator_engine *e, struct actuator_run *r)
 {
     if (hale_map_get(e->leases, hale_str_from(r->target)) == r)
         hale_map_del(e->leases, hale_str_from(r->target));
+    turn_over(e, r);
 }
 
 void engine_forget_run(struct actuator_engine *e, struct actuator_run *r)
@@ -235,6 +238,7 @@ enum hale_rc actuator_engine_load_run(struct actuator_engine *e, struct hale_str
     }
     if (r->state == ACTUATOR_WAITING)
         return HALE_OK;
+    turn_loaded(e, r);
     return hale_map_put(e->leases, hale_str_from(r->target), r);
 }
 

@@ -34,6 +34,7 @@ struct actuator_engine {
     const struct actuator_policies *policies;
     struct hale_map *runs;   /* id -> run, owned */
     struct hale_map *leases; /* target -> run, borrowed */
+    struct hale_map *turns;  /* instance -> run at work on it, borrowed */
     struct hale_map *guards; /* target -> json_t, owned */
     struct hale_map *done;   /* id -> slot of done_ring */
     struct done_run *done_ring;
@@ -118,6 +119,14 @@ void memory_touch(struct actuator_engine *e, const char *field);
 unsigned memory_take(struct actuator_engine *e,
                      struct actuator_memory out[ENGINE_TOUCHED_MAX]);
 void memory_taken(struct actuator_memory *list, unsigned n);
+/* --- turn.c: one run at a time at one VNF or network service, in order --- */
+/* True: r waits (for its turn, or to hear that nothing else is under way there), and that
+ * is committed. */
+bool turn_waits(struct actuator_engine *e, struct actuator_run *r, enum actuator_op op,
+                int64_t position);
+void turn_loaded(struct actuator_engine *e, struct actuator_run *r);
+/* r is through with the instance: the next one may. */
+void turn_over(struct actuator_engine *e, struct actuator_run *r);
 
 /* --- lanes.c --- */
 bool lanes_are_for(const struct actuator_run *r); /* the current step acts on a cloud */

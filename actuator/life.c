@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actuator/engine_private.h"
+#include "actuator/lcm.h"
 #include "base/assert.h"
 #include "base/log.h"
 
@@ -195,6 +196,8 @@ void life_begin_call(struct actuator_engine *e, struct actuator_run *r,
         lanes_begin(e, r, op, position);
         return;
     }
+    if (turn_waits(e, r, op, position))
+        return;
     r->phase = ACTUATOR_CALL;
     r->attempt++;
     r->wake_us = 0;
@@ -231,7 +234,6 @@ static void send_request(struct actuator_engine *e, struct actuator_run *r)
 static void settle(struct actuator_engine *e, struct actuator_run *r)
 {
     r->wake_us = 0;
-    r->settled = true; /* before it leaves: a FAILED seen later may be our doing */
     call_row(e, r);
     life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_REQUEST, 0);
 }
@@ -240,6 +242,7 @@ static void act(struct actuator_engine *e, struct actuator_run *r)
 {
     switch (r->phase) {
     case ACTUATOR_WAIT:
+    case ACTUATOR_QUEUE:
     case ACTUATOR_CALL: life_begin_call(e, r, ACTUATOR_OP_KEEP, 0); break;
     case ACTUATOR_SETTLE: settle(e, r); break;
     case ACTUATOR_ASK:
@@ -276,6 +279,7 @@ void life_step_failed(struct actuator_engine *e, struct actuator_run *r, const c
 
 void life_step_done(struct actuator_engine *e, struct actuator_run *r)
 {
+    turn_over(e, r);
     r->step++;
     if ((size_t)r->step == json_array_size(r->plan)) {
         r->state = ACTUATOR_VERIFYING;
@@ -293,8 +297,8 @@ void life_step_done(struct actuator_engine *e, struct actuator_run *r)
     }
     r->attempt = r->failures = r->queries = 0;
     r->step_us = r->call_us = 0;
-    r->op_occ[0] = '\0';
-    r->settled = false;
+    r->op_occ[0] = r->settle[0] = r->settle_seen[0] = '\0';
+    r->settled = r->looked = false;
     actuator_lanes_fini(&r->lanes);
     life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
 }
@@ -356,12 +360,10 @@ static void resume(struct actuator_engine *e, struct actuator_run *r)
         lanes_resume(e, r);
         return;
     }
-    if (r->phase == ACTUATOR_CALL && strcmp(actuator_run_step_type(r), "vnflcm") == 0)
-        r->phase = ACTUATOR_ASK; /* the call may have arrived: nobody heard the answer */
+    if (actuator_lcm_api(actuator_run_step_type(r)) != NULL)
+        r->phase = actuator_lcm_resume(r);
     else if (r->phase == ACTUATOR_CALL)
         r->phase = ACTUATOR_WAIT; /* the same Idempotency-Key makes a repeat harmless */
-    else if (r->phase == ACTUATOR_SETTLE)
-        r->phase = ACTUATOR_POLL;
     life_wake(e, r);
 }
 

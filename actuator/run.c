@@ -9,7 +9,8 @@
 
 static const char *const STATES[] = {"open", "verifying", "waiting", "done", NULL};
 static const char *const PHASES[] = {"wait", "call",   "ask",   "conflict",
-                                     "poll", "settle", "lanes", NULL};
+                                     "poll", "settle", "lanes", "queue",
+                                     NULL};
 
 struct text_field {
     const char *key;
@@ -84,6 +85,9 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
         put(o, "phase", json_string(PHASES[r->phase])) &&
         put(o, "outcome", json_string(r->outcome)) &&
         put(o, "op_occ", json_string(r->op_occ)) &&
+        put(o, "settle", json_string(r->settle)) &&
+        put(o, "settle_seen", json_string(r->settle_seen)) &&
+        put(o, "looked", json_boolean(r->looked)) &&
         put(o, "settled", json_boolean(r->settled));
     for (size_t i = 0; i < COUNT(TEXTS) && ok; i++) {
         const char *text =
@@ -143,6 +147,10 @@ static bool decode(json_t *o, struct actuator_run *r)
     r->state = (enum actuator_state)state;
     r->phase = (enum actuator_phase)phase;
     r->settled = json_is_true(json_object_get(o, "settled"));
+    r->looked = json_is_true(json_object_get(o, "looked"));
+    if (!copy_text(o, "settle", r->settle, sizeof(r->settle)) && r->settled)
+        memcpy(r->settle, "fail", sizeof("fail")); /* an older record */
+    (void)copy_text(o, "settle_seen", r->settle_seen, sizeof(r->settle_seen));
     for (size_t i = 0; i < COUNT(TEXTS); i++) {
         const char *text = json_string_value(json_object_get(o, TEXTS[i].key));
         char *copy = text != NULL ? strdup(text) : NULL;

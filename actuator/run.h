@@ -12,10 +12,11 @@
  *   WAIT      nothing is out; at wake_us the next call is written down and made
  *   CALL      the call row is written; the request may have left (webhook: may be
  *             repeated with the same key; vnflcm: ASK before repeating)
- *   ASK       the VNFM is asked whether it knows of our call
+ *   ASK       the manager (VNFM, NFVO) is asked whether it knows of our call
  *   CONFLICT  it refused with 409; waiting until no other operation is open
  *   POLL      the operation occurrence op_occ is followed to its end
- *   SETTLE    op_occ is FAILED_TEMP; POST fail is being sent
+ *   SETTLE    op_occ is FAILED_TEMP; the word `settle` is being sent
+ *   QUEUE     another run is at work on the instance: waits for its turn (turn.c)
  *   LANES     the step acts on a cloud: each of its lanes has a phase of its own (lane.h)
  * Units:     _us and _ms are wall time.
  * Ownership: a run owns its strings and JSON.
@@ -43,7 +44,8 @@ enum actuator_phase {
     ACTUATOR_CONFLICT,
     ACTUATOR_POLL,
     ACTUATOR_SETTLE,
-    ACTUATOR_LANES
+    ACTUATOR_LANES,
+    ACTUATOR_QUEUE
 };
 #define ACTUATOR_OP_ID_MAX 129
 
@@ -68,7 +70,10 @@ struct actuator_run {
     int64_t step_us;  /* the step began */
     int64_t call_us;  /* first call of the step: operations since then may be ours */
     char op_occ[ACTUATOR_OP_ID_MAX];
-    bool settled;      /* we sent fail for op_occ */
+    char settle[12];   /* what op_occ was told in FAILED_TEMP: retry, rollback, fail; or "" */
+    char settle_seen[48]; /* when it had entered the FAILED_TEMP we told it so in */
+    bool settled;         /* it has taken that word */
+    bool looked; /* asked whether another operation is under way, before the first call */
     int64_t wake_us;   /* when to do the next thing; 0 = now or when an answer comes */
     int64_t verify_us; /* verification began */
     int64_t
@@ -82,6 +87,7 @@ struct actuator_run {
     int after;       /* what follows the commit, engine's own */
     int64_t token;   /* fencing token of the lease; 0 = none yet */
     char url[512];   /* of the request, for the journal */
+    uint64_t turn;   /* the instance it is at work on or waits for; 0 = none */
     struct hale_timer timer;
 };
 

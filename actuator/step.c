@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/lcm.h"
 #include "actuator/vim.h"
 #include "base/utf8.h"
 
@@ -143,6 +144,7 @@ static enum hale_rc request_init(const struct actuator_run *r,
     out->lane = ACTUATOR_NO_LANE;
     out->auth = actuator_run_step_text(r, "auth");
     out->token_file = actuator_run_step_text(r, "token_file");
+    out->credentials = actuator_run_step_text(r, "credentials");
     return out->headers != NULL ? HALE_OK : HALE_E_NOMEM;
 }
 
@@ -164,9 +166,9 @@ enum hale_rc actuator_step_request(const struct actuator_run *r, int64_t now_us,
     enum hale_rc rc = request_init(r, out);
     if (rc != HALE_OK)
         return rc;
-    if (strcmp(actuator_run_step_type(r), "vnflcm") == 0) {
+    if (actuator_lcm_api(actuator_run_step_type(r)) != NULL) {
         int64_t left_ms = (actuator_step_deadline_us(r) - now_us) / 1000;
-        rc = actuator_vnflcm_request(r, out);
+        rc = actuator_lcm_request(r, out);
         out->timeout_ms = left_ms < CALL_MIN_MS   ? CALL_MIN_MS
                           : left_ms > CALL_MAX_MS ? CALL_MAX_MS
                                                   : left_ms;
@@ -209,8 +211,8 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
                           void *arg, struct actuator_decision *out)
 {
     memset(out, 0, sizeof(*out));
-    if (strcmp(actuator_run_step_type(r), "vnflcm") == 0)
-        actuator_vnflcm_answer(r, a, taken, arg, out);
+    if (actuator_lcm_api(actuator_run_step_type(r)) != NULL)
+        actuator_lcm_answer(r, a, now_us, taken, arg, out);
     else
         webhook_answer(r, a, out);
 

@@ -3,8 +3,8 @@
 #define HALE_ACTUATOR_STEP_H
 /*
  * step - what one step sends and how an answer is understood: pure functions of (run,
- * answer, now). Webhook (step.c), SOL003 VNF lifecycle management (vnflcm.c), and what acts
- * on a cloud, on several things at once (vim.h).
+ * answer, now). Webhook (step.c), life cycles of VNFs and network services (lcm.h), and what
+ * acts on a cloud, on several things at once (vim.h).
  * Threads:   stateless.
  */
 #include <stdbool.h>
@@ -26,6 +26,7 @@ struct actuator_request {
     const char *auth;       /* "bearer" | "x-auth-token", plan's */
     const char *token_file; /* "" = none, plan's */
     const char *ca_file;    /* NULL = the system's; configuration's */
+    const char *credentials; /* "" = none; else their name, plan's */
     struct hale_buf body;   /* empty = none, owned */
     int64_t timeout_ms;
     int64_t accepted_us; /* of the fault, on the first call of a run; else 0 */
@@ -66,7 +67,7 @@ HALE_MUST_CHECK enum hale_rc actuator_step_lane_request(const struct actuator_ru
                                                         int64_t now_us,
                                                         struct actuator_request *out);
 void actuator_request_fini(struct actuator_request *q);
-/* What the answer to that request means. May write r->op_occ, r->settled, r->queries.
+/* What the answer to that request means. May write r->op_occ, r->settle*, r->queries.
  * taken: says whether another run follows the operation occurrence already. */
 void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *a,
                           int64_t now_us, bool (*taken)(const char *op_id, void *arg),
@@ -76,12 +77,7 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
 int64_t actuator_step_backoff_us(const struct actuator_run *r, int64_t k);
 int64_t actuator_step_deadline_us(const struct actuator_run *r);
 
-/* --- between step.c and vnflcm.c --- */
-enum hale_rc actuator_vnflcm_request(const struct actuator_run *r,
-                                     struct actuator_request *out);
-void actuator_vnflcm_answer(struct actuator_run *r, const struct actuator_answer *a,
-                            bool (*taken)(const char *op_id, void *arg), void *arg,
-                            struct actuator_decision *out);
+/* --- between step.c and the kinds of steps --- */
 void actuator_decide(struct actuator_decision *d, enum actuator_phase phase,
                      int64_t delay_us, const char *fmt, ...) HALE_PRINTF(4, 5);
 void actuator_decide_fail(struct actuator_decision *d, const char *fmt, ...)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lcm_occ - an operation occurrence is followed to its end (declared in lcm.h).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "actuator/lcm.h"
+
+#define DEAF_MAX 6 /* looks at a FAILED_TEMP that was told what to do */
+
+static const char *entered(const json_t *op)
+{
+    return lcm_either(op, "stateEnteredTime", "statusEnteredTime");
+}
+
+static unsigned allowed(const struct actuator_run *r)
+{
+    unsigned mask = (unsigned)actuator_run_step_int(r, "failed_temp");
+    return mask != 0 ? mask : ACTUATOR_LCM_FAIL;
+}
+
+/* What to tell an operation that has failed (again), after what it was told before; "":
+ * there is nothing left to say. A refused word is not said again. */
+static const char *next_word(const struct actuator_run *r, bool refused_it)
+{
+    const char *last = r->settle;
+    bool again = !refused_it && (*last == '\0' || strcmp(last, "retry") == 0);
+    if ((allowed(r) & ACTUATOR_LCM_RETRY) != 0 && again &&
+        r->failures < actuator_run_step_int(r, "retries"))
+        return "retry";
+    if ((allowed(r) & ACTUATOR_LCM_ROLLBACK) != 0 && strcmp(last, "rollback") != 0 &&
+        strcmp(last, "fail") != 0)
+        return "rollback";
+    return strcmp(last, "fail") != 0 || !refused_it ? "fail" : "";
+}
+
+static void tell(struct actuator_run *r, const char *word, int64_t delay_us,
+                 struct actuator_decision *d)
+{
+    (void)snprintf(r->settle, sizeof(r->settle), "%s", word);
+    r->settled = false;
+    d->end = ACTUATOR_GOES_ON;
+    d->phase = ACTUATOR_SETTLE;
+    d->delay_us = delay_us;
+    d->counts = strcmp(word, "retry") == 0;
+    d->note = true;
+}
+
+/* The operation is where it was when it was told r->settle. */
+static void still_failed(struct actuator_run *r, struct actuator_decision *d)
+{
+    int64_t pause = actuator_step_backoff_us(r, ++r->queries);
+    if (r->settled && r->queries < DEAF_MAX) { /* it takes its time */
+        actuator_decide(d, ACTUATOR_POLL, pause,
+                        "operation %s is still FAILED_TEMP after %s", r->op_occ,
+                        r->settle);
+        return;
+    }
+    if (!r->settled && r->queries < LCM_GARBAGE_MAX) { /* the word has not arrived */
+        actuator_decide(d, ACTUATOR_SETTLE, pause, "operation %s does not know of our %s",
+                        r->op_occ, r->settle);
+        d->note = true;
+        return;
+    }
+    r->queries = 0;
+    const char *word = next_word(r, true);
+    if (*word == '\0') {
+        actuator_decide_fail(d, "operation %s stays FAILED_TEMP whatever it is told",
+                             r->op_occ);
+        return;
+    }
+    actuator_decide(d, ACTUATOR_SETTLE, 0, "operation %s stays FAILED_TEMP after %s",
+                    r->op_occ, r->settle);
+    tell(r, word, 0, d);
+}
+
+static void on_failed_temp(struct actuator_run *r, const json_t *op, const char *why,
+                           struct actuator_decision *d)
+{
+    const char *at = entered(op);
+    if (*at == '\0')
+        at = "-"; /* "" after it was seen at work again */
+    if (r->settle[0] != '\0' &&
+        strncmp(at, r->settle_seen, sizeof(r->settle_seen) - 1) == 0) {
+        still_failed(r, d);
+        return;
+    }
+    const char *word = next_word(r, false);
+    actuator_decide(d, ACTUATOR_SETTLE, 0, "operation %s is FAILED_TEMP%s%.200s: %s",
+                    r->op_occ, *why != '\0' ? ": " : "", why, word);
+    bool told = r->settle[0] != '\0';
+    tell(r, word, told ? actuator_step_backoff_us(r, r->failures + 1) : 0, d);
+    (void)snprintf(r->settle_seen, sizeof(r->settle_seen), "%s", at);
+    r->queries = 0;
+}
+
+static void on_failed(struct actuator_run *r, const char *why,
+                      struct actuator_decision *d)
+{
+    const char *sep = *why != '\0' ? ": " : "";
+    if (strcmp(r->settle, "fail") != 0 || allowed(r) != ACTUATOR_LCM_FAIL) {
+        actuator_decide_fail(d, "operation %s FAILED%s%.200s", r->op_occ, sep, why);
+        return;
+    }
+    r->call_us = 0; /* this one is over: a later operation is another one */
+    actuator_decide(d, ACTUATOR_WAIT, actuator_step_backoff_us(r, r->failures + 1),
+                    "operation %s FAILED%s%.200s", r->op_occ, sep, why);
+    d->counts = true;
+    d->note = true;
+}
+
+void lcm_on_poll(struct actuator_run *r, const struct actuator_answer *a,
+                    struct actuator_decision *d)
+{
+    json_t *op = lcm_json(a);
+    const char *state = lcm_text(op, "operationState");
+    const char *why = lcm_text(json_object_get(op, "error"), "detail");
+
+    if (strcmp(state, "COMPLETED") == 0) {
+        (void)snprintf(d->text, sizeof(d->text), "operation %s COMPLETED", r->op_occ);
+        d->end = ACTUATOR_STEP_DONE;
+        d->note = true;
+    } else if (strcmp(state, "FAILED_TEMP") == 0) {
+        on_failed_temp(r, op, why, d);
+    } else if (strcmp(state, "FAILED") == 0) {
+        on_failed(r, why, d);
+    } else if (strcmp(state, "ROLLED_BACK") == 0 ||
+               strcmp(state, "PARTIALLY_COMPLETED") == 0) {
+        actuator_decide_fail(d, "operation %s %s%s%.200s", r->op_occ, state,
+                             *why != '\0' ? ": " : "", why);
+    } else if (lcm_is_open(state)) {
+        r->queries = 0;
+        r->settle_seen[0] = '\0'; /* a FAILED_TEMP after this is another one */
+        actuator_decide(d, ACTUATOR_POLL, lcm_poll_us(r), "operation %s is still %s",
+                        r->op_occ, state);
+    } else {
+        lcm_ask_again(r, a, "could not read the operation's state", d);
+    }
+    json_decref(op);
+}
+
+void lcm_on_settle(struct actuator_run *r, const struct actuator_answer *a,
+                      struct actuator_decision *d)
+{
+    char detail[256];
+    d->note = true;
+    if (a->rc == HALE_OK && ((a->status >= 200 && a->status < 300) || a->status == 409)) {
+        /* the state tells what has become of it */
+        r->settled = true;
+        actuator_decide(d, ACTUATOR_POLL, 0, "operation %s was told to %s (%u)",
+                        r->op_occ, r->settle, a->status);
+        return;
+    }
+    if (a->rc == HALE_OK && a->status < 500 && a->status != 429) {
+        const char *word = next_word(r, true);
+        if (*word == '\0' || a->status == 401 || a->status == 403) {
+            actuator_decide_fail(
+                d, "operation %s is FAILED_TEMP and refused to %s with %u%s", r->op_occ,
+                r->settle, a->status, actuator_problem_text(a, detail, sizeof(detail)));
+            return;
+        }
+        actuator_decide(d, ACTUATOR_SETTLE, 0, "operation %s refused to %s with %u%s: %s",
+                        r->op_occ, r->settle, a->status,
+                        actuator_problem_text(a, detail, sizeof(detail)), word);
+        tell(r, word, 0, d);
+        return;
+    }
+    r->phase = ACTUATOR_POLL;
+    lcm_ask_again(r, a, "could not end the operation in FAILED_TEMP", d);
+}
