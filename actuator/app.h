@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "actuator/access.h"
 #include "actuator/conf.h"
 #include "actuator/contacts.h"
 #include "actuator/courier.h"
@@ -30,7 +31,8 @@ struct call { /* a request of the engine's, under way */
     struct app *app;
     char key[HALE_UUID_TEXT + 16]; /* of app.calls: run id, and the lane's number */
     int lane;
-    bool of_cloud; /* id is the session's */
+    bool of_cloud;  /* id is the session's */
+    bool of_access; /* id is the access's */
     uint64_t id;
 };
 struct app {
@@ -39,6 +41,7 @@ struct app {
     struct hale_http_client *http;
     struct hale_map *calls; /* run id and lane -> struct call */
     struct actuator_sessions *sessions;
+    struct actuator_access *access;
     struct hale_redis *read, *ask;
     struct actuator_ledger *ledger;
     struct actuator_engine *engine;

@@ -120,7 +120,10 @@ static void start_in_session(struct app *app, struct call *call,
     char key[sizeof(call->key)];
     uint64_t id = 0;
     memcpy(key, call->key, sizeof(key));
-    actuator_session_call(app->sessions, q, on_session_done, call, &id);
+    if (call->of_cloud)
+        actuator_session_call(app->sessions, q, on_session_done, call, &id);
+    else
+        actuator_access_call(app->access, q, on_session_done, call, &id);
     if (id != 0)
         ((struct call *)hale_map_get(app->calls, hale_str_from(key)))->id = id;
 }
@@ -129,6 +132,8 @@ static void drop(struct app *app, const struct call *call)
 {
     if (call->of_cloud)
         actuator_session_cancel(app->sessions, call->id);
+    else if (call->of_access)
+        actuator_access_cancel(app->access, call->id);
     else
         hale_http_client_cancel(app->http, call->id);
 }
@@ -152,6 +157,7 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
     call->app = app;
     call->lane = q->lane;
     call->of_cloud = of_cloud;
+    call->of_access = !of_cloud && q->credentials != NULL && q->credentials[0] != '\0';
     (void)snprintf(call->key, sizeof(call->key), "%s/%d", run_id, q->lane);
     if (hale_map_put(app->calls, hale_str_from(call->key), call) != HALE_OK) {
         free(call);
@@ -161,7 +167,7 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
     if (q->accepted_us > 0)
         hale_counter_observe_us(actuator_stat(ACTUATOR_STAT_CALL_SECONDS),
                                 hale_clock_wall_us() - q->accepted_us);
-    if (of_cloud) {
+    if (of_cloud || call->of_access) {
         start_in_session(app, call, q);
         return;
     }

@@ -29,6 +29,7 @@ struct conf_raw {
     NODE methods;
     NODE smtp;
     NODE clouds;
+    NODE credentials;
     NODE collector;
 };
 #define C(member) offsetof(struct conf_raw, member)
@@ -53,6 +54,8 @@ static const struct hale_conf_field FIELDS[] = {
      "letters: url, from, user, password_file, starttls, ca_file, timeout"},
     {"clouds", HALE_CONF_NODE, C(clouds), false, NULL, 0, 0, NULL,
      "OpenStack clouds by name: auth_url, user, password_file, project, ..."},
+    {"credentials", HALE_CONF_NODE, C(credentials), false, NULL, 0, 0, NULL,
+     "who we are to managers and webhooks, by name: type, token_url, client_id, ..."},
     {"collector", HALE_CONF_NODE, C(collector), false, NULL, 0, 0, NULL,
      "where policies ask about metrics: url, token_file, ca_file, timeout"},
 };
@@ -104,6 +107,7 @@ void actuator_conf_free(void *arg)
     actuator_allow_fini(&conf->allow);
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
+    actuator_credentials_fini(&conf->credentials);
     actuator_collector_fini(&conf->collector);
     free(conf);
 }
@@ -244,6 +248,9 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
                                             conf->policies->v[i].step[k].url);
     for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
+    for (unsigned i = 0; i < conf->credentials.n && rc == HALE_OK; i++)
+        if (conf->credentials.v[i].token_url != NULL)
+            rc = actuator_allow_add_url(&conf->allow, conf->credentials.v[i].token_url);
     if (rc == HALE_OK && conf->collector.url != NULL)
         rc = actuator_allow_add_url(&conf->allow, conf->collector.url);
     for (unsigned i = 0; i < conf->n_subscribers && rc == HALE_OK; i++)
@@ -253,9 +260,9 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
                : hale_err_set(err, rc, "too many different hosts are configured");
 }
 
-/* A policy may only name clouds there are. */
-static enum hale_rc check_clouds(const struct actuator_conf *conf, const char *source,
-                                 struct hale_err *err)
+/* A policy may only name clouds and credentials there are. */
+static enum hale_rc check_names(const struct actuator_conf *conf, const char *source,
+                                struct hale_err *err)
 {
     char near[128];
     for (unsigned i = 0; i < conf->policies->n; i++)
@@ -266,6 +273,13 @@ static enum hale_rc check_clouds(const struct actuator_conf *conf, const char *s
                     err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
                     "'clouds' in the configuration has no '%.64s'%s", s->cloud,
                     actuator_clouds_suggest(&conf->clouds, s->cloud, near, sizeof(near)));
+            if (s->credentials != NULL &&
+                actuator_credentials_find(&conf->credentials, s->credentials) == NULL)
+                return hale_err_at(
+                    err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
+                    "'credentials' in the configuration has no '%.64s'%s", s->credentials,
+                    actuator_credentials_suggest(&conf->credentials, s->credentials, near,
+                                                 sizeof(near)));
         }
     return HALE_OK;
 }
@@ -292,6 +306,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
     if (rc == HALE_OK)
         rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
     if (rc == HALE_OK)
+        rc = actuator_credentials_read(raw.credentials, &conf->credentials, err);
+    if (rc == HALE_OK)
         rc = actuator_collector_read(raw.collector, &conf->collector, err);
     if (rc == HALE_OK)
         rc = raw.policies != NULL
@@ -299,7 +315,7 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
                  : actuator_policies_load(HALE_STR("policies: []\n"), "", &conf->policies,
                                           err);
     if (rc == HALE_OK)
-        rc = check_clouds(conf, raw.policies, err);
+        rc = check_names(conf, raw.policies, err);
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc == HALE_OK ? allow_written(conf, err) : rc;
 }

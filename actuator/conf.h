@@ -12,6 +12,7 @@
 #include "actuator/allow.h"
 #include "actuator/cloud.h"
 #include "actuator/conf_methods.h"
+#include "actuator/credential.h"
 #include "actuator/metric.h"
 #include "actuator/policy.h"
 #include "actuator/profile.h"
@@ -38,6 +39,7 @@ struct actuator_conf {
     struct actuator_allow allow;
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;
+    struct actuator_credentials credentials;
     struct actuator_collector collector; /* whom policies ask about metrics */
 };
 

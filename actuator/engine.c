@@ -44,8 +44,9 @@ struct actuator_engine *actuator_engine_new(const struct actuator_engine_io *io,
         hale_buf_init(&e->row_buf[i], ROW_MAX_BYTES);
     for (unsigned i = 0; i < ACTUATOR_EVENTS_MAX; i++)
         hale_buf_init(&e->event_buf[i], EVENT_MAX_BYTES);
-    if (e->runs == NULL || e->leases == NULL || e->turns == NULL || e->guards == NULL || e->done == NULL ||
-        e->done_ring == NULL || e->forget == NULL || e->timers == NULL) {
+    if (e->runs == NULL || e->leases == NULL || e->turns == NULL || e->guards == NULL ||
+        e->done == NULL || e->done_ring == NULL || e->forget == NULL ||
+        e->timers == NULL) {
         actuator_engine_free(e);
         return NULL;
     }

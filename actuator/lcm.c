@@ -15,9 +15,21 @@
 #define CLOCK_SLACK_MS  1000 /* startTime may be cut to seconds, clocks differ */
 
 static const struct actuator_lcm_api APIS[] = {
-    {"vnflcm", "the VNFM", "VNF", "vnf", "vnf_instances", "vnf_lcm_op_occs",
-     "vnfInstanceId", {"1.3.0", "2.0.0"}},
-    {"nslcm", "the NFVO", "NS", "ns", "ns_instances", "ns_lcm_op_occs", "nsInstanceId",
+    {"vnflcm",
+     "the VNFM",
+     "VNF",
+     "vnf",
+     "vnf_instances",
+     "vnf_lcm_op_occs",
+     "vnfInstanceId",
+     {"1.3.0", "2.0.0"}},
+    {"nslcm",
+     "the NFVO",
+     "NS",
+     "ns",
+     "ns_instances",
+     "ns_lcm_op_occs",
+     "nsInstanceId",
      {"1.4.0", "2.1.0"}},
 };
 const char *const actuator_lcm_words[] = {"retry", "rollback", "fail", NULL};
@@ -89,19 +101,28 @@ static void list_query(const struct actuator_run *r, bool open_only, struct hale
 /* The call itself: to the API, or one of the other ways into Tacker. */
 static const json_t *call_url(const struct actuator_run *r, struct hale_buf *url)
 {
-    const json_t *way = json_object_get(actuator_run_step(r), "call");
-    const char *path = json_string_value(json_object_get(way, "path"));
-    if (path != NULL) {
-        hale_buf_reset(url);
-        const char *root = actuator_run_step_text(r, "url");
-        hale_buf_add(url, root, root_len(root));
-        hale_buf_add_c(url, path);
-        return json_object_get(way, "body");
+    const json_t *call = json_object_get(actuator_run_step(r), "call");
+    const char *way = json_string_value(json_object_get(call, "way"));
+    const char *server = json_string_value(json_object_get(call, "server"));
+    const char *root = actuator_run_step_text(r, "url");
+    if (way == NULL) {
+        hale_buf_printf(url, "%s/", api_of(r)->instances);
+        hale_http_quote(url, hale_str_from(instance(r)));
+        hale_buf_printf(url, "/%s", actuator_run_step_text(r, "operation"));
+        return json_object_get(actuator_run_step(r), "body");
     }
-    hale_buf_printf(url, "%s/", api_of(r)->instances);
-    hale_http_quote(url, hale_str_from(instance(r)));
-    hale_buf_printf(url, "/%s", actuator_run_step_text(r, "operation"));
-    return json_object_get(actuator_run_step(r), "body");
+    hale_buf_reset(url);
+    hale_buf_add(url, root, root_len(root));
+    if (server == NULL) {
+        hale_buf_printf(url, "/alert/%s", way);
+    } else {
+        hale_buf_add_c(url, "/server_notification/vnf_instances/");
+        hale_http_quote(url, hale_str_from(instance(r)));
+        hale_buf_add_c(url, "/servers/");
+        hale_http_quote(url, hale_str_from(server));
+        hale_buf_add_c(url, "/notify");
+    }
+    return json_object_get(call, "body");
 }
 
 static bool headers(const struct actuator_run *r, bool body, json_t *out)
@@ -146,8 +167,7 @@ enum hale_rc actuator_lcm_request(const struct actuator_run *r,
     char *dump = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     if (dump != NULL)
         hale_buf_add_c(&out->body, dump);
-    bool ok =
-        headers(r, body != NULL, out->headers) && (body == NULL || dump != NULL);
+    bool ok = headers(r, body != NULL, out->headers) && (body == NULL || dump != NULL);
     free(dump);
     return ok ? HALE_OK : HALE_E_NOMEM;
 }
@@ -275,7 +295,7 @@ static void on_call(struct actuator_run *r, const struct actuator_answer *a,
 /* An unlucky question: asked again with growing pauses, unreadable answers only a few
  * times. */
 void lcm_ask_again(struct actuator_run *r, const struct actuator_answer *a,
-                      const char *what, struct actuator_decision *d)
+                   const char *what, struct actuator_decision *d)
 {
     r->queries++;
     if (a->rc == HALE_E_DENIED || a->rc == HALE_E_INVAL || a->rc == HALE_E_LIMIT)
@@ -437,7 +457,8 @@ static void on_conflict(struct actuator_run *r, const struct actuator_answer *a,
     const json_t *holder = NULL, *op;
     size_t i;
     json_array_foreach (list, i, op) /* whoever ignores the filter tells more */
-        if (holder == NULL && strcmp(lcm_text(op, api_of(r)->instance_key), instance(r)) == 0 &&
+        if (holder == NULL &&
+            strcmp(lcm_text(op, api_of(r)->instance_key), instance(r)) == 0 &&
             (lcm_is_open(lcm_text(op, "operationState")) ||
              strcmp(lcm_text(op, "operationState"), "FAILED_TEMP") == 0))
             holder = op;

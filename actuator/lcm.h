@@ -27,11 +27,11 @@
 #define ACTUATOR_LCM_FAIL     4u
 
 struct actuator_lcm_api {
-    const char *type;         /* of the step */
-    const char *who;          /* "the VNFM" */
-    const char *thing;        /* "VNF" */
-    const char *plan_key;     /* of the instance's id in the plan */
-    const char *instances;    /* collections below the API's root */
+    const char *type;      /* of the step */
+    const char *who;       /* "the VNFM" */
+    const char *thing;     /* "VNF" */
+    const char *plan_key;  /* of the instance's id in the plan */
+    const char *instances; /* collections below the API's root */
     const char *occurrences;
     const char *instance_key; /* of the instance's id in an occurrence */
     const char *version[2];   /* header Version of v1 and v2 */
@@ -61,7 +61,7 @@ void lcm_on_settle(struct actuator_run *r, const struct actuator_answer *a,
 /* An unlucky question: asked again with growing pauses, unreadable answers only a few times. */
 void lcm_ask_again(struct actuator_run *r, const struct actuator_answer *a,
                    const char *what, struct actuator_decision *d);
-json_t *lcm_json(const struct actuator_answer *a); /* of a 200, new; or NULL */
+json_t *lcm_json(const struct actuator_answer *a);      /* of a 200, new; or NULL */
 const char *lcm_text(const json_t *o, const char *key); /* "" when absent */
 /* A word that SOL 003 and SOL 005 name differently. */
 const char *lcm_either(const json_t *o, const char *key, const char *other);

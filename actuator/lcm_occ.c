@@ -111,7 +111,7 @@ static void on_failed(struct actuator_run *r, const char *why,
 }
 
 void lcm_on_poll(struct actuator_run *r, const struct actuator_answer *a,
-                    struct actuator_decision *d)
+                 struct actuator_decision *d)
 {
     json_t *op = lcm_json(a);
     const char *state = lcm_text(op, "operationState");
@@ -141,7 +141,7 @@ void lcm_on_poll(struct actuator_run *r, const struct actuator_answer *a,
 }
 
 void lcm_on_settle(struct actuator_run *r, const struct actuator_answer *a,
-                      struct actuator_decision *d)
+                   struct actuator_decision *d)
 {
     char detail[256];
     d->note = true;

@@ -55,9 +55,8 @@ static void health(struct app *app, int64_t now_us)
     struct hale_buf json;
     static const char *const roles[] = {"stands by", "acts", "tells", "acts and tells"};
     bool standby = !app->loaded && app->standby;
-    hale_daemon_health_set(
-        app->daemon, "redis", (app->loaded && !app->failed) || standby,
-        app->loaded || standby ? "connected" : "no connection");
+    hale_daemon_health_set(app->daemon, "redis", (app->loaded && !app->failed) || standby,
+                           app->loaded || standby ? "connected" : "no connection");
     hale_daemon_health_set(app->daemon, "role", true,
                            roles[app->loaded ? app->acts + 2 * app->tells : 0]);
     if (!app->loaded || now_us < app->health_us)
@@ -116,6 +115,7 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     }
     app->conf = conf;
     actuator_sessions_set_conf(app->sessions, conf);
+    actuator_access_set_conf(app->access, conf);
     hale_log_set_level((enum hale_log_level)conf->log_level);
     if (app->loaded)
         actuator_engine_set_policies(app->engine, app_policies(app));
@@ -247,7 +247,9 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     app.calls = hale_map_new(APP_CALLS_MAX * 4, free);
     app.roles = actuator_roles_new(app.conf->redis, app.conf->listen);
     app.sessions = app.http != NULL ? actuator_sessions_new(app.http, app.conf) : NULL;
-    if (app.sessions == NULL || app.calls == NULL || app.roles == NULL) {
+    app.access = app.http != NULL ? actuator_access_new(app.http, app.conf) : NULL;
+    if (app.sessions == NULL || app.access == NULL || app.calls == NULL ||
+        app.roles == NULL) {
         hale_error("event=out_of_memory");
     } else if (hale_daemon_serve(d, app.conf->listen, &err) != HALE_OK) {
         hale_error("event=listen_failed detail=\"%s\"",
@@ -265,6 +267,7 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     app_unload(&app);
     actuator_roles_free(app.roles);
     actuator_sessions_free(app.sessions);
+    actuator_access_free(app.access);
     hale_map_free(app.calls);
     hale_http_client_free(app.http);
     actuator_conf_free(app.conf);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/policy_lcm.h"
 #include "actuator/template.h"
 #include "base/clock.h"
 
@@ -14,7 +15,10 @@ void actuator_policy_step_fini(struct actuator_step *s)
 {
     free(s->url);
     free(s->token_file);
-    free(s->vnf);
+    free(s->credentials);
+    free(s->instance);
+    free(s->version);
+    json_decref(s->way);
     free(s->cloud);
     free(s->method);
     json_decref(s->headers);
@@ -176,7 +180,7 @@ static enum hale_rc plan_headers(const json_t *headers, const json_t *vars, json
 
 /* A step's texts with the alarm's values in them; NULL where the step has none. */
 struct texts {
-    json_t *url, *vnf, *headers, *body;
+    json_t *url, *instance, *headers, *body, *way;
 };
 
 static enum hale_rc fill_texts(const struct actuator_step *s, const json_t *vars,
@@ -184,8 +188,10 @@ static enum hale_rc fill_texts(const struct actuator_step *s, const json_t *vars
 {
     enum hale_rc rc =
         s->url != NULL ? expand(s->url, vars, ACTUATOR_URL, &out->url, missing) : HALE_OK;
-    if (rc == HALE_OK && s->vnf != NULL)
-        rc = expand(s->vnf, vars, ACTUATOR_PLAIN, &out->vnf, missing);
+    if (rc == HALE_OK && s->instance != NULL)
+        rc = expand(s->instance, vars, ACTUATOR_PLAIN, &out->instance, missing);
+    if (rc == HALE_OK && s->way != NULL)
+        rc = actuator_template_json(s->way, vars, &out->way, missing);
     if (rc == HALE_OK)
         rc = plan_headers(s->headers, vars, &out->headers, missing);
     if (rc == HALE_OK && s->body != NULL)
@@ -203,30 +209,27 @@ static json_t *pack_step(const struct actuator_step *s, const struct texts *t)
                          (json_int_t)s->timeout_ms, "poll_ms", (json_int_t)s->poll_ms,
                          "retries", (json_int_t)s->retries, "parallel",
                          (json_int_t)s->parallel);
-    if (s->type == ACTUATOR_VNFLCM)
-        return json_pack("{s:s,s:O,s:s,s:I,s:I,s:s*,s:O*,s:O,s:s,s:I}", "type", "vnflcm",
-                         "url", t->url, "auth", auth, "timeout_ms",
-                         (json_int_t)s->timeout_ms, "retries", (json_int_t)s->retries,
-                         "token_file", s->token_file, "body", t->body, "vnf", t->vnf,
-                         "operation", s->operation == 0 ? "heal" : "scale", "poll_ms",
-                         (json_int_t)s->poll_ms);
-    return json_pack("{s:s,s:O,s:s,s:I,s:I,s:s*,s:O*,s:O,s:s}", "type", "webhook", "url",
-                     t->url, "auth", auth, "timeout_ms", (json_int_t)s->timeout_ms,
+    if (s->type == ACTUATOR_LCM)
+        return actuator_policy_pack_lcm(s, t->url, t->instance, t->body, t->way);
+    return json_pack("{s:s,s:O,s:s,s:I,s:I,s:s*,s:s*,s:O*,s:O,s:s}", "type", "webhook",
+                     "url", t->url, "auth", auth, "timeout_ms", (json_int_t)s->timeout_ms,
                      "retries", (json_int_t)s->retries, "token_file", s->token_file,
-                     "body", t->body, "headers", t->headers, "method", s->method);
+                     "credentials", s->credentials, "body", t->body, "headers",
+                     t->headers, "method", s->method);
 }
 
 static enum hale_rc plan_step(const struct actuator_step *s, const json_t *vars,
                               json_t **out, char *missing)
 {
-    struct texts t = {NULL, NULL, NULL, NULL};
+    struct texts t = {NULL, NULL, NULL, NULL, NULL};
     enum hale_rc rc = fill_texts(s, vars, &t, missing);
     if (rc == HALE_OK) {
         *out = pack_step(s, &t);
         rc = *out != NULL ? HALE_OK : HALE_E_NOMEM;
     }
     json_decref(t.url);
-    json_decref(t.vnf);
+    json_decref(t.instance);
+    json_decref(t.way);
     json_decref(t.headers);
     json_decref(t.body);
     return rc;

@@ -7,9 +7,11 @@
  * file, line and fix.
  * Plan:      a policy's steps with every variable filled in, as JSON. A run carries its
  *            own plan, so that a reload never changes a run under way:
- *            [{"type":"vnflcm","url","operation":"heal"|"scale","vnf","body":{},
- *              "auth":"bearer"|"x-auth-token","token_file":s,"timeout_ms","poll_ms",
- *              "retries"},
+ *            [{"type":"vnflcm"|"nslcm","url"|"cloud","operation":"heal"|...,"vnf"|"ns",
+ *              "body":{},"auth":"bearer"|"x-auth-token","token_file"|"credentials":s,
+ *              "timeout_ms","poll_ms","retries"[,"api":"v1"][,"version"]
+ *              [,"failed_temp":mask][,"look_first":1]
+ *              [,"call":{"way","server","body"},"appear_ms"]},
  *             {"type":"webhook","url","method","headers":{},"body":any,"auth",
  *              "token_file","timeout_ms","retries"},
  *             {"type":"nova"|"heat"|...,"cloud","action","args":{},"timeout_ms","poll_ms",
@@ -31,7 +33,7 @@
 #define ACTUATOR_POLICY_NAME_MAX 64  /* bytes */
 
 enum actuator_mode { ACTUATOR_OBSERVE, ACTUATOR_AUTO };
-enum actuator_step_type { ACTUATOR_VNFLCM, ACTUATOR_WEBHOOK, ACTUATOR_VIM };
+enum actuator_step_type { ACTUATOR_LCM, ACTUATOR_WEBHOOK, ACTUATOR_VIM };
 
 struct actuator_step {
     enum actuator_step_type type;
@@ -39,20 +41,25 @@ struct actuator_step {
     char *url, *token_file; /* NULL = none */
     int auth;               /* 0 bearer, 1 x-auth-token */
     int64_t timeout_ms, retries;
-    /* vnflcm */
-    int operation; /* 0 heal, 1 scale */
-    char *vnf;
+    char *credentials;  /* name in the configuration, or NULL */
+    const char *kind;   /* "nova", "vnflcm", ...: static; webhook: NULL */
+    const char *action; /* what it does there: static */
+    char *cloud;        /* name in the configuration, or NULL */
     int64_t poll_ms;
+    /* on a life cycle: body is an object */
+    char *instance;       /* id of the VNF or NS */
+    const char *api;      /* "v1", or NULL: v2 */
+    char *version;        /* header, or NULL: the API's */
+    unsigned failed_temp; /* ACTUATOR_LCM_RETRY ... */
+    bool look_first;
+    json_t *way; /* another way than the API's: {"way","server","body"}, or NULL */
+    int64_t appear_ms;
     /* of a cloud: body is an object of the action's arguments */
-    const char *kind;   /* "nova", ...: static */
-    const char *action; /* static */
-    char *cloud;
     int64_t parallel;
     /* webhook */
     char *method;
     json_t *headers; /* object of strings, or NULL */
-    json_t
-        *body; /* vnflcm: an object; webhook: any JSON or NULL; strings are templates */
+    json_t *body;    /* webhook: any JSON or NULL; strings are templates */
 };
 struct actuator_policy {
     char *name;

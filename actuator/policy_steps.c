@@ -6,21 +6,19 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/policy_lcm.h"
 #include "actuator/policy_vim.h"
 #include "actuator/read.h"
 #include "actuator/template.h"
 
-#define DAY_MS    86400000.0
 #define N(fields) (sizeof(fields) / sizeof((fields)[0]))
 #define NODE      const struct hale_yaml_node *
 
-static const char *const OPERATIONS[] = {"heal", "scale", NULL};
-static const char *const SCALE_TYPES[] = {"SCALE_OUT", "SCALE_IN", NULL};
 static const char *const AUTHS[] = {"bearer", "x-auth-token", NULL};
 static const char *const METHODS[] = {"POST", "PUT", "PATCH", "DELETE", "GET", NULL};
 
 struct step_raw {
-    NODE vnflcm;
+    NODE lcm[2]; /* vnflcm, nslcm */
     NODE webhook;
     NODE vim[6]; /* as in VIM_TYPES */
 };
@@ -28,8 +26,10 @@ static const char *const VIM_TYPES[] = {"nova",    "heat",    "masakari",
                                         "mistral", "neutron", "senlin"};
 #define N_VIM N(VIM_TYPES)
 static const struct hale_conf_field STEP_FIELDS[] = {
-    {"vnflcm", HALE_CONF_NODE, offsetof(struct step_raw, vnflcm), false, NULL, 0, 0, NULL,
+    {"vnflcm", HALE_CONF_NODE, offsetof(struct step_raw, lcm[0]), false, NULL, 0, 0, NULL,
      "SOL003 VNF lifecycle management"},
+    {"nslcm", HALE_CONF_NODE, offsetof(struct step_raw, lcm[1]), false, NULL, 0, 0, NULL,
+     "SOL005 NS lifecycle management"},
     {"webhook", HALE_CONF_NODE, offsetof(struct step_raw, webhook), false, NULL, 0, 0,
      NULL, "any HTTP call"},
     {"nova", HALE_CONF_NODE, offsetof(struct step_raw, vim[0]), false, NULL, 0, 0, NULL,
@@ -46,43 +46,8 @@ static const struct hale_conf_field STEP_FIELDS[] = {
      "OpenStack clusters"},
 };
 
-struct vnflcm_raw {
-    char *url, *vnf, *cause, *aspect, *token_file;
-    int operation, type, auth;
-    NODE vnfcs;
-    NODE params;
-    int64_t steps, timeout, poll, retries;
-};
-#define V(member) offsetof(struct vnflcm_raw, member)
-static const struct hale_conf_field VNFLCM_FIELDS[] = {
-    {"url", HALE_CONF_STRING, V(url), true, NULL, 0, 0, NULL, "the VNFM's API root"},
-    {"operation", HALE_CONF_ENUM, V(operation), true, NULL, 0, 0, OPERATIONS,
-     "what to do"},
-    {"vnf_instance_id", HALE_CONF_STRING, V(vnf), true, NULL, 0, 0, NULL, "the VNF"},
-    {"vnfc_instance_id", HALE_CONF_NODE, V(vnfcs), false, NULL, 0, 0, NULL,
-     "heal: VNFCs"},
-    {"cause", HALE_CONF_STRING, V(cause), false, NULL, 0, 0, NULL, "heal: text"},
-    {"type", HALE_CONF_ENUM, V(type), false, "SCALE_OUT", 0, 0, SCALE_TYPES,
-     "scale: direction"},
-    {"aspect_id", HALE_CONF_STRING, V(aspect), false, NULL, 0, 0, NULL, "scale: aspect"},
-    {"number_of_steps", HALE_CONF_INT, V(steps), false, "1", 1, 100, NULL,
-     "scale: how far"},
-    {"additional_params", HALE_CONF_NODE, V(params), false, NULL, 0, 0, NULL,
-     "map of scalars"},
-    {"timeout", HALE_CONF_DURATION, V(timeout), false, "60s", 100, DAY_MS, NULL,
-     "whole step"},
-    {"poll", HALE_CONF_DURATION, V(poll), false, "1s", 10, 60000, NULL,
-     "operation's state"},
-    {"retries", HALE_CONF_INT, V(retries), false, "2", 0, 20, NULL,
-     "repeats of the call"},
-    {"token_file", HALE_CONF_STRING, V(token_file), false, NULL, 0, 0, NULL,
-     "token in a file"},
-    {"auth", HALE_CONF_ENUM, V(auth), false, "bearer", 0, 0, AUTHS,
-     "header of the token"},
-};
-
 struct webhook_raw {
-    char *url, *body, *token_file;
+    char *url, *body, *token_file, *credentials;
     int method, auth;
     NODE headers;
     int64_t timeout, retries;
@@ -100,6 +65,8 @@ static const struct hale_conf_field WEBHOOK_FIELDS[] = {
      "token in a file"},
     {"auth", HALE_CONF_ENUM, W(auth), false, "bearer", 0, 0, AUTHS,
      "header of the token"},
+    {"credentials", HALE_CONF_STRING, W(credentials), false, NULL, 0, 0, NULL,
+     "name in 'credentials'"},
 };
 
 static enum hale_rc nomem(struct hale_err *err)
@@ -132,93 +99,11 @@ enum hale_rc actuator_policy_check_text(NODE map, const char *key, const char *t
                                  key);
 }
 
-static enum hale_rc add_template(NODE item, void *arg, struct hale_err *err)
-{
-    struct hale_str text = hale_yaml_text(item);
-    struct hale_err wrong;
-    if (actuator_template_check(text, &wrong) != HALE_OK)
-        return hale_yaml_error(item, err, "%s", wrong.text);
-    json_t *value = json_stringn(text.p != NULL ? text.p : "", text.len);
-    return value != NULL && json_array_append_new(arg, value) == 0 ? HALE_OK : nomem(err);
-}
-
-static enum hale_rc heal_body(NODE map, const struct vnflcm_raw *raw, json_t *body,
-                              struct hale_err *err)
-{
-    if (raw->aspect != NULL || hale_yaml_get(map, "type") != NULL ||
-        hale_yaml_get(map, "number_of_steps") != NULL)
-        return hale_yaml_error(
-            map, err, "type, aspect_id and number_of_steps belong to operation scale");
-    if (raw->cause != NULL &&
-        json_object_set_new(body, "cause", json_string(raw->cause)) != 0)
-        return nomem(err);
-    if (hale_yaml_kind(raw->vnfcs) == HALE_YAML_NULL)
-        return HALE_OK;
-    json_t *list = json_array();
-    if (list == NULL || json_object_set_new(body, "vnfcInstanceId", list) != 0)
-        return nomem(err);
-    return actuator_read_each(raw->vnfcs, "vnfc_instance_id", err, add_template, list);
-}
-
-static enum hale_rc scale_body(NODE map, const struct vnflcm_raw *raw, json_t *body,
-                               struct hale_err *err)
-{
-    if (raw->cause != NULL || raw->vnfcs != NULL)
-        return hale_yaml_error(map, err,
-                               "cause and vnfc_instance_id belong to operation heal");
-    if (raw->aspect == NULL)
-        return hale_yaml_error(map, err,
-                               "missing key 'aspect_id' (which aspect to scale)");
-    json_t *text = json_string(raw->aspect);
-    int rc = json_object_set_new(body, "type", json_string(SCALE_TYPES[raw->type]));
-    rc |= json_object_set_new(body, "aspectId", text);
-    rc |= json_object_set_new(body, "numberOfSteps", json_integer(raw->steps));
-    return rc == 0 ? HALE_OK : nomem(err);
-}
-
 static char *move(char **from)
 {
     char *text = *from;
     *from = NULL;
     return text;
-}
-
-static enum hale_rc read_vnflcm(NODE map, struct actuator_step *s, struct hale_err *err)
-{
-    struct vnflcm_raw raw = {0};
-    enum hale_rc rc = hale_conf_read(map, VNFLCM_FIELDS, N(VNFLCM_FIELDS), &raw, err);
-    if (rc != HALE_OK)
-        return rc;
-    rc = actuator_policy_check_text(map, "url", raw.url, true, err);
-    if (rc == HALE_OK)
-        rc = actuator_policy_check_text(map, "vnf_instance_id", raw.vnf, false, err);
-    if (rc == HALE_OK)
-        rc = actuator_policy_check_text(map, "cause", raw.cause, false, err);
-    if (rc == HALE_OK)
-        rc = actuator_policy_check_text(map, "aspect_id", raw.aspect, false, err);
-    if (rc == HALE_OK && (s->body = json_object()) == NULL)
-        rc = nomem(err);
-    if (rc == HALE_OK)
-        rc = raw.operation == 0 ? heal_body(map, &raw, s->body, err)
-                                : scale_body(map, &raw, s->body, err);
-    if (rc == HALE_OK && hale_yaml_kind(raw.params) != HALE_YAML_NULL) {
-        json_t *params = NULL;
-        rc = actuator_read_map(raw.params, "additional_params", false, &params, err);
-        if (rc == HALE_OK && json_object_set(s->body, "additionalParams", params) != 0)
-            rc = nomem(err);
-        json_decref(params);
-    }
-    s->type = ACTUATOR_VNFLCM;
-    s->operation = raw.operation;
-    s->auth = raw.auth;
-    s->timeout_ms = raw.timeout;
-    s->poll_ms = raw.poll;
-    s->retries = raw.retries;
-    s->url = move(&raw.url);
-    s->vnf = move(&raw.vnf);
-    s->token_file = move(&raw.token_file);
-    hale_conf_fini(VNFLCM_FIELDS, N(VNFLCM_FIELDS), &raw);
-    return rc;
 }
 
 static enum hale_rc read_body(NODE map, const char *text, json_t **out,
@@ -255,7 +140,11 @@ static enum hale_rc read_webhook(NODE map, struct actuator_step *s, struct hale_
         rc = read_body(map, raw.body, &s->body, err);
     if (rc == HALE_OK && (s->method = strdup(METHODS[raw.method])) == NULL)
         rc = nomem(err);
+    if (rc == HALE_OK && raw.token_file != NULL && raw.credentials != NULL)
+        rc = hale_yaml_error(map, err, "token_file or credentials, not both");
     s->type = ACTUATOR_WEBHOOK;
+    s->line = hale_yaml_line(map);
+    s->credentials = move(&raw.credentials);
     s->auth = raw.auth;
     s->timeout_ms = raw.timeout;
     s->retries = raw.retries;
@@ -268,7 +157,8 @@ static enum hale_rc read_webhook(NODE map, struct actuator_step *s, struct hale_
 static enum hale_rc read_step(NODE item, const struct step_raw *raw,
                               struct actuator_step *s, struct hale_err *err)
 {
-    unsigned given = (raw->vnflcm != NULL ? 1u : 0u) + (raw->webhook != NULL ? 1u : 0u);
+    unsigned given = (raw->lcm[0] != NULL ? 1u : 0u) + (raw->lcm[1] != NULL ? 1u : 0u) +
+                     (raw->webhook != NULL ? 1u : 0u);
     size_t vim = N_VIM;
     for (size_t i = 0; i < N_VIM; i++)
         if (raw->vim[i] != NULL) {
@@ -276,11 +166,14 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
             given++;
         }
     if (given != 1)
-        return hale_yaml_error(item, err,
-                               "a step is exactly one of: vnflcm, webhook, nova, heat, "
-                               "masakari, mistral, neutron, senlin");
-    if (raw->vnflcm != NULL)
-        return read_vnflcm(raw->vnflcm, s, err);
+        return hale_yaml_error(
+            item, err,
+            "a step is exactly one of: vnflcm, nslcm, webhook, nova, heat, "
+            "masakari, mistral, neutron, senlin");
+    if (raw->lcm[0] != NULL)
+        return actuator_policy_read_lcm(raw->lcm[0], "vnflcm", s, err);
+    if (raw->lcm[1] != NULL)
+        return actuator_policy_read_lcm(raw->lcm[1], "nslcm", s, err);
     if (raw->webhook != NULL)
         return read_webhook(raw->webhook, s, err);
     return actuator_policy_read_vim(raw->vim[vim], actuator_vim_driver(VIM_TYPES[vim]), s,

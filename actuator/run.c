@@ -8,9 +8,8 @@
 #define ID_MAX_BYTES 4096
 
 static const char *const STATES[] = {"open", "verifying", "waiting", "done", NULL};
-static const char *const PHASES[] = {"wait", "call",   "ask",   "conflict",
-                                     "poll", "settle", "lanes", "queue",
-                                     NULL};
+static const char *const PHASES[] = {"wait",   "call",  "ask",   "conflict", "poll",
+                                     "settle", "lanes", "queue", NULL};
 
 struct text_field {
     const char *key;

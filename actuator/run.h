@@ -70,7 +70,8 @@ struct actuator_run {
     int64_t step_us;  /* the step began */
     int64_t call_us;  /* first call of the step: operations since then may be ours */
     char op_occ[ACTUATOR_OP_ID_MAX];
-    char settle[12];   /* what op_occ was told in FAILED_TEMP: retry, rollback, fail; or "" */
+    char settle
+        [12]; /* what op_occ was told in FAILED_TEMP: retry, rollback, fail; or "" */
     char settle_seen[48]; /* when it had entered the FAILED_TEMP we told it so in */
     bool settled;         /* it has taken that word */
     bool looked; /* asked whether another operation is under way, before the first call */

@@ -21,13 +21,13 @@ struct actuator_request {
     const char
         *service; /* type in the cloud's catalogue; url is the path below its endpoint */
     int lane;     /* number of the lane, or ACTUATOR_NO_LANE */
-    struct hale_buf url;    /* owned */
-    json_t *headers;        /* object of strings, owned; without the token */
-    const char *auth;       /* "bearer" | "x-auth-token", plan's */
-    const char *token_file; /* "" = none, plan's */
-    const char *ca_file;    /* NULL = the system's; configuration's */
+    struct hale_buf url;     /* owned */
+    json_t *headers;         /* object of strings, owned; without the token */
+    const char *auth;        /* "bearer" | "x-auth-token", plan's */
+    const char *token_file;  /* "" = none, plan's */
+    const char *ca_file;     /* NULL = the system's; configuration's */
     const char *credentials; /* "" = none; else their name, plan's */
-    struct hale_buf body;   /* empty = none, owned */
+    struct hale_buf body;    /* empty = none, owned */
     int64_t timeout_ms;
     int64_t accepted_us; /* of the fault, on the first call of a run; else 0 */
 };

@@ -80,8 +80,7 @@ static bool still_waits(struct actuator_engine *e, struct actuator_run *r,
         return true;
     }
     if (e->now_us >= deadline_us) {
-        (void)snprintf(text, sizeof(text),
-                       "not its turn within %" PRId64 " ms: %s%s",
+        (void)snprintf(text, sizeof(text), "not its turn within %" PRId64 " ms: %s%s",
                        actuator_run_step_int(r, "timeout_ms"),
                        holder != NULL ? "at work there is run " : "others came before",
                        holder != NULL ? holder->id : "");
@@ -159,8 +158,7 @@ bool turn_waits(struct actuator_engine *e, struct actuator_run *r, enum actuator
 void turn_loaded(struct actuator_engine *e, struct actuator_run *r)
 {
     char key[KEY_MAX];
-    if (r->state != ACTUATOR_OPEN ||
-        actuator_lcm_api(actuator_run_step_type(r)) == NULL)
+    if (r->state != ACTUATOR_OPEN || actuator_lcm_api(actuator_run_step_type(r)) == NULL)
         return;
     r->turn = actuator_lcm_instance(r);
     if (r->phase != ACTUATOR_QUEUE &&

@@ -76,7 +76,7 @@ static const struct {
      7, "aspect_id"},
     {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: heal\n"
           "      vnf_instance_id: v\n      aspect_id: a\n",
-     7, "belong to operation scale"},
+     10, "does not belong to operation heal"},
     {"policies:\n- name: p\n  alarm:\n    severity: [HIGH, CRITICL]\n  target: t\n" STEP,
      4, "did you mean 'CRITICAL'"},
     {"policies:\n- name: p\n  alarm:\n    state: RED\n  target: t\n" STEP, 4,
