@@ -211,7 +211,7 @@ static void take_log(struct collector_view *v, struct hale_stream_id id,
         hale_error("event=log_record_unreadable seq=%lld", (long long)v->at.seq);
     }
     hale_log_record_fini(&r);
-    collector_live_alarm(v->live, &v->at, tenant, json);
+    collector_live_alarm(v->live, &v->at, tenant[0] != '\0' ? tenant : NULL, json);
 }
 
 static void take_row(struct collector_view *v, struct hale_stream_id id,
@@ -224,7 +224,7 @@ static void take_row(struct collector_view *v, struct hale_stream_id id,
         collector_live_action(v->live, &v->at, row.tenant, json);
     } else {
         collector_count(LOG_BAD, 1);
-        collector_live_action(v->live, &v->at, "", json);
+        collector_live_action(v->live, &v->at, NULL, json);
     }
     hale_journal_fini(&row);
 }

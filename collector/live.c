@@ -143,7 +143,7 @@ static void broadcast(struct collector_live *l, const struct collector_position 
         if (!c->current)
             continue;
         c->at = *view;
-        if (strcmp(c->tenant, tenant) != 0)
+        if (tenant == NULL || (tenant[0] != '\0' && strcmp(c->tenant, tenant) != 0))
             continue;
         if (!composed)
             compose(&l->text, event, view, json);
@@ -185,7 +185,7 @@ static bool belongs(const struct feed *f, struct hale_str json)
 
     if (f->actions) {
         own = hale_journal_decode(json, &row) == HALE_OK &&
-              strcmp(row.tenant, f->client->tenant) == 0;
+              (row.tenant[0] == '\0' || strcmp(row.tenant, f->client->tenant) == 0);
         hale_journal_fini(&row);
     } else {
         own = hale_log_record_decode(json, &r) == HALE_OK &&

@@ -32,6 +32,7 @@ void collector_live_add(struct collector_live *l, struct collector_live_client *
 /* A record the view has just read; view is the position that includes it. */
 void collector_live_alarm(struct collector_live *l, const struct collector_position *view,
                           const char *tenant, struct hale_str json);
+/* tenant "": a row of the house, for everybody; NULL: for nobody (only the position moves). */
 void collector_live_action(struct collector_live *l,
                            const struct collector_position *view, const char *tenant,
                            struct hale_str json);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /v1/alarm-log, /v1/journal, /v1/alarms/{id}. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,10 @@ struct scan {
     bool journal;
     bool forward; /* ascending from after; else descending from before */
     const char *tenant;
-    const char *alarm_id;                /* NULL: any */
+    const char *alarm_id;                 /* NULL: any */
+    const char *run_id, *policy, *target; /* of the journal; NULL: any */
+    struct collector_list kinds;          /* of the journal; n = 0: any */
+    int64_t since_ms, until_ms; /* entry times, inclusive; INT64_MIN, INT64_MAX: open */
     struct hale_stream_id after, before; /* exclusive */
     bool has_after, has_before;
     size_t limit;
@@ -30,27 +34,43 @@ struct scan {
     size_t seen, page;
 };
 
+static bool is(const char *wanted, const char *text)
+{
+    return wanted == NULL || strcmp(wanted, text) == 0;
+}
+
+/* Rows without a tenant are the house's, for everybody. */
+static bool row_fits(const struct scan *s, struct hale_str json)
+{
+    struct hale_journal_row row = {0};
+    if (hale_journal_decode(json, &row) != HALE_OK)
+        return false;
+    bool kind = s->kinds.n == 0;
+    for (unsigned i = 0; i < s->kinds.n; i++)
+        kind = kind || hale_str_eq_c(s->kinds.v[i], row.kind);
+    bool own = kind && (row.tenant[0] == '\0' || strcmp(row.tenant, s->tenant) == 0) &&
+               is(s->alarm_id, row.alarm_id) && is(s->run_id, row.run_id) &&
+               is(s->policy, row.policy) && is(s->target, row.target);
+    hale_journal_fini(&row);
+    return own;
+}
+
+static bool has(struct hale_str json, const char *word)
+{
+    return word == NULL || memmem(json.p, json.len, word, strlen(word)) != NULL;
+}
+
 static bool fits(const struct scan *s, struct hale_str json)
 {
-    bool own = false;
-
-    /* The id stands in every record about the alarm; most others are passed over here. */
-    if (s->alarm_id != NULL &&
-        memmem(json.p, json.len, s->alarm_id, strlen(s->alarm_id)) == NULL)
+    /* The id stands in every record about it; most others are passed over here. */
+    if (!has(json, s->alarm_id) || !has(json, s->run_id))
         return false;
-    if (s->journal) {
-        struct hale_journal_row row = {0};
-        own = hale_journal_decode(json, &row) == HALE_OK &&
-              strcmp(row.tenant, s->tenant) == 0 &&
-              (s->alarm_id == NULL || strcmp(row.alarm_id, s->alarm_id) == 0);
-        hale_journal_fini(&row);
-    } else {
-        struct hale_log_record r = {0};
-        own = hale_log_record_decode(json, &r) == HALE_OK &&
-              strcmp(r.alarm.tenant, s->tenant) == 0 &&
-              (s->alarm_id == NULL || strcmp(r.alarm.id, s->alarm_id) == 0);
-        hale_log_record_fini(&r);
-    }
+    if (s->journal)
+        return row_fits(s, json);
+    struct hale_log_record r = {0};
+    bool own = hale_log_record_decode(json, &r) == HALE_OK &&
+               strcmp(r.alarm.tenant, s->tenant) == 0 && is(s->alarm_id, r.alarm.id);
+    hale_log_record_fini(&r);
     return own;
 }
 
@@ -81,14 +101,17 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
     return s->n == s->limit ? 1 : 0;
 }
 
-static void bound(char *dst, bool given, struct hale_stream_id id, const char *open_end)
+/* given: after or before id; else the time, when there is one. */
+static void bound(char *dst, size_t size, bool given, struct hale_stream_id id,
+                  int64_t time_ms, const char *open_end)
 {
-    if (!given) {
-        memcpy(dst, open_end, strlen(open_end) + 1);
-        return;
-    }
-    dst[0] = '(';
-    (void)hale_stream_id_text(id, dst + 1);
+    char text[HALE_STREAM_ID_TEXT];
+    if (given)
+        (void)snprintf(dst, size, "(%s", hale_stream_id_text(id, text));
+    else if (time_ms == INT64_MIN || time_ms == INT64_MAX)
+        (void)snprintf(dst, size, "%s", open_end);
+    else
+        (void)snprintf(dst, size, "%lld", (long long)(time_ms > 0 ? time_ms : 0));
 }
 
 static enum hale_rc run_scan(struct hale_redis *redis, struct scan *s)
@@ -101,8 +124,8 @@ static enum hale_rc run_scan(struct hale_redis *redis, struct scan *s)
 
     do {
         struct hale_reply *reply = NULL;
-        bound(low, s->has_after, s->after, "-");
-        bound(high, s->has_before, s->before, "+");
+        bound(low, sizeof(low), s->has_after, s->after, s->since_ms, "-");
+        bound(high, sizeof(high), s->has_before, s->before, s->until_ms, "+");
         rc = HALE_REDIS_CMD(
             redis, &reply, s->forward ? HALE_STR("XRANGE") : HALE_STR("XREVRANGE"), key,
             hale_str_from(s->forward ? low : high),
@@ -134,6 +157,16 @@ static void add_rows(const struct scan *s, struct hale_buf *b)
     hale_buf_add_char(b, ']');
 }
 
+static struct scan *scan_new(void)
+{
+    struct scan *s = calloc(1, sizeof(*s));
+    if (s != NULL) {
+        s->since_ms = INT64_MIN;
+        s->until_ms = INT64_MAX;
+    }
+    return s;
+}
+
 static void scan_free(struct scan *s)
 {
     for (size_t i = 0; s != NULL && i < s->n; i++)
@@ -162,6 +195,29 @@ static enum hale_rc read_bound(const char *text, const char *name, bool journal,
     return HALE_OK;
 }
 
+/* What only the journal has: run, policy, target, kinds and times. */
+static enum hale_rc read_journal(struct hale_http_req *req, struct scan *s,
+                                 struct hale_err *err)
+{
+    s->run_id = hale_http_query(req, "run");
+    s->policy = hale_http_query(req, "policy");
+    s->target = hale_http_query(req, "target");
+    enum hale_rc rc =
+        collector_params_list(hale_http_query(req, "kind"), "kind", &s->kinds, err);
+    for (unsigned i = 0; rc == HALE_OK && i < s->kinds.n; i++)
+        if (!hale_journal_kind_ok(s->kinds.v[i]))
+            rc = hale_err_set(err, HALE_E_INVAL, "kind: the journal has no '%.*s'",
+                              (int)(s->kinds.v[i].len < 40 ? s->kinds.v[i].len : 40),
+                              s->kinds.v[i].p);
+    if (rc == HALE_OK)
+        rc = collector_params_time(hale_http_query(req, "since"), "since", &s->since_ms,
+                                   err);
+    if (rc == HALE_OK)
+        rc = collector_params_time(hale_http_query(req, "until"), "until", &s->until_ms,
+                                   err);
+    return rc;
+}
+
 static enum hale_rc read_scan(struct hale_http_req *req, struct scan *s,
                               struct hale_err *err)
 {
@@ -180,12 +236,14 @@ static enum hale_rc read_scan(struct hale_http_req *req, struct scan *s,
         rc = read_bound(hale_http_query(req, "before"), "before", s->journal,
                         &s->has_before, &s->before, err);
     s->forward = s->has_after;
+    if (rc == HALE_OK && s->journal)
+        rc = read_journal(req, s, err);
     return rc;
 }
 
 static void reply_scan(struct hale_redis *redis, struct hale_http_req *req, bool journal)
 {
-    struct scan *s = calloc(1, sizeof(*s));
+    struct scan *s = scan_new();
     struct hale_err err = {0};
     struct hale_buf b;
 
@@ -221,6 +279,26 @@ void collector_journal_get(struct collector *c, struct hale_redis *redis,
 {
     (void)c;
     reply_scan(redis, req, true);
+}
+
+enum hale_rc collector_history_of_run(struct hale_redis *redis, const char *tenant,
+                                      const char *run_id, json_t **out)
+{
+    struct scan *s = scan_new();
+    json_t *rows = json_array();
+    enum hale_rc rc = s != NULL && rows != NULL ? HALE_OK : HALE_E_NOMEM;
+    if (rc == HALE_OK) {
+        s->journal = true;
+        s->tenant = tenant;
+        s->run_id = run_id;
+        s->limit = ROWS_MAX;
+        rc = run_scan(redis, s);
+    }
+    for (size_t i = rc == HALE_OK ? s->n : 0; i > 0; i--)
+        (void)json_array_append_new(rows, json_loads(s->rows[i - 1], 0, NULL));
+    scan_free(s);
+    *out = rows;
+    return rc;
 }
 
 /* --- /v1/alarms/{id} ----------------------------------------------------------------------- */
@@ -287,7 +365,7 @@ void collector_alarm_story_get(struct collector *c, struct hale_redis *redis,
         collector_reply_not_found(req);
         return;
     }
-    struct scan *s = calloc(1, sizeof(*s));
+    struct scan *s = scan_new();
     hale_buf_init(&b, ANSWER_MAX);
     if (s != NULL) {
         s->journal = true;

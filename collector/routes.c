@@ -15,12 +15,15 @@
 #include "collector/methods_api.h"
 #include "collector/metrics_api.h"
 #include "collector/operate_api.h"
+#include "collector/policies_api.h"
 #include "collector/promql_api.h"
 #include "collector/query.h"
 #include "collector/router.h"
+#include "collector/runs_api.h"
 #include "collector/series_api.h"
 #include "collector/silences_api.h"
 #include "collector/status_api.h"
+#include "collector/switches_api.h"
 #include "collector/token.h"
 #include "collector/topology_api.h"
 #include "collector/why_api.h"
@@ -87,6 +90,24 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/live",                              READ,  NET,   collector_live_get},
     {"GET",    "/v1/alarm-log",                         READ,  QUERY, collector_alarm_log_get},
     {"GET",    "/v1/journal",                           READ,  QUERY, collector_journal_get},
+    {"GET",    "/v1/runs",                              READ,  QUERY, collector_runs_get},
+    {"GET",    "/v1/runs/{id}",                         READ,  QUERY, collector_run_get},
+    {"POST",   "/v1/runs/{id}/approve",                 WRITE, WAITS, collector_run_approve},
+    {"POST",   "/v1/runs/{id}/reject",                  WRITE, WAITS, collector_run_reject},
+    {"POST",   "/v1/runs/{id}/acknowledge",             WRITE, WAITS, collector_run_acknowledge},
+    {"POST",   "/v1/runs/{id}/abort",                   WRITE, WAITS, collector_run_abort},
+    {"GET",    "/v1/switches",                          READ,  QUERY, collector_switches_get},
+    {"GET",    "/v1/switches/all",                      READ,  QUERY, collector_switch_get},
+    {"PUT",    "/v1/switches/all",                      WRITE, WAITS, collector_switch_put},
+    {"DELETE", "/v1/switches/all",                      WRITE, WAITS, collector_switch_delete},
+    {"GET",    "/v1/switches/site/{id}",                READ,  QUERY, collector_switch_get},
+    {"PUT",    "/v1/switches/site/{id}",                WRITE, WAITS, collector_switch_put},
+    {"DELETE", "/v1/switches/site/{id}",                WRITE, WAITS, collector_switch_delete},
+    {"GET",    "/v1/switches/policy/{id}",              READ,  QUERY, collector_switch_get},
+    {"PUT",    "/v1/switches/policy/{id}",              WRITE, WAITS, collector_switch_put},
+    {"DELETE", "/v1/switches/policy/{id}",              WRITE, WAITS, collector_switch_delete},
+    {"GET",    "/v1/policies",                          READ,  QUERY, collector_policies_get},
+    {"POST",   "/v1/policies/{id}/unlatch",             WRITE, WAITS, collector_policy_unlatch},
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
     {"GET",    "/v1/alarms/{id}/why",                   READ,  QUERY, collector_alarm_why_get},
     {"GET",    "/v1/alarm-definitions/{id}/why",        READ,  QUERY, collector_definition_why_get},

@@ -100,6 +100,14 @@ enum hale_rc hale_journal_decode(struct hale_str json, struct hale_journal_row *
     return in.rc;
 }
 
+bool hale_journal_kind_ok(struct hale_str text)
+{
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (hale_str_eq_c(text, kinds[i]))
+            return true;
+    return false;
+}
+
 void hale_journal_fini(struct hale_journal_row *r)
 {
     free(r->kind);

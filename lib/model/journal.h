@@ -31,6 +31,7 @@
  * step counts from 0; -1 when the row is about the run as a whole.
  */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -52,5 +53,6 @@ HALE_MUST_CHECK enum hale_rc hale_journal_encode(const struct hale_journal_row *
                                                  struct hale_buf *out);
 HALE_MUST_CHECK enum hale_rc hale_journal_decode(struct hale_str json,
                                                  struct hale_journal_row *out);
+bool hale_journal_kind_ok(struct hale_str text); /* is there such a kind? */
 void hale_journal_fini(struct hale_journal_row *r);
 #endif

@@ -46,13 +46,16 @@
  * | hale:{m}:roles             | hash   | actuator   | role -> fencing number of its holder      |
  * | hale:{m}:cursor:<sub>      | string | actuator   | last seq delivered to the subscriber      |
  * | hale:{m}:act:methods       | hash   | actuator   | method id -> what it was told (courier.h) |
- * | hale:{m}:journal           | stream | actuator   | field j = journal row                     |
+ * | hale:{m}:act:policies      | string | actuator   | its policies, for people to look at (JSON array) |
+ * | hale:{m}:journal           | stream | actuator, collector | field j = journal row            |
+ * | hale:{m}:chain             | stream | actuator   | id of a journal row, field c = its link (model/chain.h) |
+ * | hale:{m}:chain:heads       | hash   | actuator   | tenant -> its newest link; "*" -> id sealed up to |
  * | hale:{m}:ask              | stream | collector  | field j = question about sub-alarms (docs/formats/why.md) |
  * | hale:{m}:answer:<id>       | list   | thresholds | answers to it, one per shard, EX 10       |
  * | hale:{m}:health:<daemon>   | string | each       | health JSON, EX 10, refreshed every 3 s   |
  *
  * Ceilings: samples and subalarms are trimmed (XTRIM MINID) by their last consumer's position;
- * alarmlog and journal keep HALE_KEYS_LOG_MAX entries, entitylog HALE_KEYS_ENTITYLOG_MAX
+ * alarmlog, journal and chain keep HALE_KEYS_LOG_MAX entries, entitylog HALE_KEYS_ENTITYLOG_MAX
  * (approximate trimming).
  * All functions write a NUL-terminated key into dst (HALE_KEY_MAX bytes) and return dst.
  */
@@ -96,6 +99,35 @@
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
 #define HALE_KEYS_ASK         "hale:{m}:ask"
 #define HALE_KEYS_ASK_MAX     "256" /* questions kept; an answer is waited for 1 s */
+#define HALE_KEYS_DEFINITIONS  "hale:{m}:definitions"
+#define HALE_KEYS_DEFNAMES     "hale:{m}:defnames"
+#define HALE_KEYS_METHODS      "hale:{m}:methods"
+#define HALE_KEYS_METHODNAMES  "hale:{m}:methodnames"
+#define HALE_KEYS_CONTROL      "hale:{m}:control"
+#define HALE_KEYS_EVENTS       "hale:{m}:events"
+#define HALE_KEYS_SILENCES     "hale:{m}:silences"
+#define HALE_KEYS_MAINTENANCE  "hale:{m}:maintenance"
+#define HALE_KEYS_TOPOLOGY     "hale:{m}:topology"
+#define HALE_KEYS_ENTITIES     "hale:{m}:entities"
+#define HALE_KEYS_ENTITYLOG    "hale:{m}:entitylog"
+#define HALE_KEYS_ALARMS       "hale:{m}:alarms"
+#define HALE_KEYS_SUBS         "hale:{m}:subs"
+#define HALE_KEYS_COR_META     "hale:{m}:cor:meta"
+#define HALE_KEYS_ALARMLOG     "hale:{m}:alarmlog"
+#define HALE_KEYS_RUNS         "hale:{m}:runs"
+#define HALE_KEYS_GUARDS       "hale:{m}:guards"
+#define HALE_KEYS_VERDICTS     "hale:{m}:verdicts"
+#define HALE_KEYS_SWITCHES     "hale:{m}:switches"
+#define HALE_KEYS_AODH         "hale:{m}:aodh"
+#define HALE_KEYS_FENCE        "hale:{m}:fence"
+#define HALE_KEYS_ACT_META     "hale:{m}:act:meta"
+#define HALE_KEYS_ACT_METHODS  "hale:{m}:act:methods"
+#define HALE_KEYS_ACT_POLICIES "hale:{m}:act:policies"
+#define HALE_KEYS_JOURNAL      "hale:{m}:journal"
+#define HALE_KEYS_CHAIN        "hale:{m}:chain"
+#define HALE_KEYS_CHAIN_HEADS  "hale:{m}:chain:heads"
+#define HALE_KEYS_ASK          "hale:{m}:ask"
+#define HALE_KEYS_ASK_MAX      "256" /* questions kept; an answer is waited for 1 s */
 
 const char *hale_keys_samples(unsigned shard, char *dst);
 #define HALE_KEYS_BATCH "b" /* field of a batch in its own shard */

@@ -178,6 +178,19 @@ CASES = {
     ("POST", "/v1/alarms/{id}/unshelve"): {"body": lambda n: {}, "id": "alarm"},
     ("GET", "/v1/alarm-log"): {"get": ["", "?after=0", "?alarm_id={alarm}"]},
     ("GET", "/v1/journal"): {"get": ["", "?after=0-0", "?alarm_id={alarm}"]},
+    ("GET", "/v1/runs"): {"get": ["", "?policy=p.{needle}", "?state=proposed&limit=1", "?alarm={alarm}"]},
+    ("GET", "/v1/runs/{id}"): {"get": [""], "id": "run"},
+    ("POST", "/v1/runs/{id}/approve"): {"body": lambda n: {"comment": n}, "id": "run"},
+    ("POST", "/v1/runs/{id}/reject"): {"body": lambda n: {"comment": n}, "id": "run"},
+    ("POST", "/v1/runs/{id}/acknowledge"): {"body": lambda n: {"comment": n}, "id": "run"},
+    ("POST", "/v1/runs/{id}/abort"): {"body": lambda n: {"comment": n}, "id": "run"},
+    # Policies and their switches are the house's: test_runs_api.py says who may.
+    ("GET", "/v1/switches"): {"get": [""]},
+    ("GET", "/v1/policies"): {"get": [""]},
+    **{("GET", "/v1/switches/" + s): {} for s in ("all", "site/{id}", "policy/{id}")},
+    **{("PUT", "/v1/switches/" + s): {"body": lambda n: {}} for s in ("all", "site/{id}", "policy/{id}")},
+    **{("DELETE", "/v1/switches/" + s): {} for s in ("all", "site/{id}", "policy/{id}")},
+    ("POST", "/v1/policies/{id}/unlatch"): {},
     ("GET", "/v1/alarms/{id}"): {"get": [""], "id": "alarm"},
     ("GET", "/v1/alarms/{id}/why"): {"get": [""], "id": "alarm"},
     ("GET", "/v1/alarm-definitions/{id}/why"): {"get": ["", "?group=host:{needle}"], "id": "definition"},
@@ -243,7 +256,8 @@ CASES = {
     ("GET", "/"): {}, ("GET", "/v2.0"): {}, ("GET", "/healthcheck"): {}, ("GET", "/healthz"): {},
     ("GET", "/metrics"): {}, ("GET", "/ping"): {},
 }
-ID = {"method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host", "entity": "vm/" + NOBODY}
+ID = {"method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host", "entity": "vm/" + NOBODY,
+      "run": NOBODY}
 
 
 def test_every_route_has_a_case():
@@ -300,13 +314,17 @@ class World:
         self.correlator.transition(alarm["id"], "OK")
         self.correlator.transition(alarm["id"], "ALARM")
         self.correlator.journal(alarm["id"], tenant, n)
+        run = str(uuid.uuid4())
+        self.stack.redis.cmd("HSET", "hale:{m}:runs", run, json.dumps(
+            {"v": 1, "id": run, "tenant": tenant, "policy": "p." + n, "target": n, "alarm_id": alarm["id"],
+             "state": "proposed", "held": True, "outcome": "", "born_us": 1, "plan": [], "expires_us": 0}))
         self.add_entity(tenant, "host", n)
         self.add_entity(tenant, "vm", n, hosted_by=["host/" + n])
         self.stack.redis.cmd("HSET", "hale:{m}:entities", f"{tenant}\0\0{n}", json.dumps({"source": n}))
         self.stack.redis.cmd("XADD", "hale:{m}:entitylog", "*", "j", f"{tenant}\0\0{n}")
         ids = {"definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
                "maintenance": w.json["id"], "alarm": alarm["id"], "label": "host",
-               "entity": "vm/" + n}
+               "entity": "vm/" + n, "run": run}
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids
 
@@ -337,7 +355,7 @@ class World:
         kinds = (("/v2.0/metrics", ""), ("/v2.0/metrics/dimensions/names/values", "?dimension_name=host"),
                  ("/v2.0/alarm-definitions", ""), ("/v2.0/notification-methods", ""),
                  ("/v2.0/alarms", ""), ("/v2.0/alarms/state-history", ""), ("/v1/alarm-log", ""),
-                 ("/v1/journal", ""), ("/v1/topology", ""), ("/api/v1/label/{id}/values", ""),
+                 ("/v1/journal", ""), ("/v1/runs", ""), ("/v1/topology", ""), ("/api/v1/label/{id}/values", ""),
                  ("/v2.0/metrics/measurements", f"?name=m.{n}&{TIME}&merge_metrics=true"))
         return all(n in str(self.call(("GET", p), ("operator", tenant), q, ids).body)
                    for p, q in kinds)
