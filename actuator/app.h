@@ -50,16 +50,16 @@ struct app {
     struct actuator_courier *courier;
     struct actuator_engine_stats counted;
     struct actuator_roles *roles;
-    bool acts, tells;              /* the roles this load is for; what belongs to another is not
+    bool acts, tells;    /* the roles this load is for; what belongs to another is not
                                       there: notify, courier and contacts are NULL, the engine has
                                       no policies and no runs */
-    bool standby;                  /* others have the roles, as Redis says */
-    bool loaded;                   /* the state of Redis is in memory */
-    bool reading;                  /* an XREAD is out */
-    bool failed;                   /* load anew */
-    int64_t read_us;               /* since when */
-    int64_t seen;                  /* alarm log read up to here */
-    int64_t acted, told;           /* positions in Redis, at least: records up to there are old to
+    bool standby;        /* others have the roles, as Redis says */
+    bool loaded;         /* the state of Redis is in memory */
+    bool reading;        /* an XREAD is out */
+    bool failed;         /* load anew */
+    int64_t read_us;     /* since when */
+    int64_t seen;        /* alarm log read up to here */
+    int64_t acted, told; /* positions in Redis, at least: records up to there are old to
                                       the engine, to those who are told */
     struct hale_stream_id control; /* control records handled up to here */
     unsigned n_control;            /* of the read being handled */

@@ -122,9 +122,9 @@ static enum hale_rc load_position(struct app *app, int64_t *last_out)
                   (long long)last);
         app->acted = app->told = 0; /* the log was begun anew: its numbers, too */
     }
-    app->seen = !app->tells                              ? app->acted
+    app->seen = !app->tells                            ? app->acted
                 : !app->acts || app->told < app->acted ? app->told
-                                                         : app->acted;
+                                                       : app->acted;
     *last_out = last;
     return rc;
 }

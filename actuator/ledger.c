@@ -12,7 +12,7 @@
 
 #define PENDING_MAX 16384
 #define FIXED_ARGS  22 /* EVAL, script, 8, keys, eleven arguments */
-#define FENCED      4  /* result of a script: the role is another's now; nothing was written */
+#define FENCED      4 /* result of a script: the role is another's now; nothing was written */
 #define ROWS_MAX    16
 #define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ROWS_MAX)
 

@@ -41,9 +41,8 @@ HALE_MUST_CHECK enum hale_rc actuator_ledger_hset(struct actuator_ledger *l,
                                                   const char *key, const char *field,
                                                   struct hale_str value);
 /* In this role the alarm log has been handled up to seq. Comes after all writes before it. */
-HALE_MUST_CHECK enum hale_rc actuator_ledger_position(struct actuator_ledger *l,
-                                                      enum actuator_role role,
-                                                      int64_t seq);
+HALE_MUST_CHECK enum hale_rc
+actuator_ledger_position(struct actuator_ledger *l, enum actuator_role role, int64_t seq);
 /* Sends, and calls done for every commit that has been answered. */
 HALE_MUST_CHECK enum hale_rc actuator_ledger_drain(
     struct actuator_ledger *l,

@@ -38,7 +38,8 @@ static const char TICK[] =
     " redis.call('DEL',KEYS[4]) mine[2]=0 n=1\n"
     "end\n"
     "for i=1,2 do\n"
-    " if mine[i]==0 and (n==0 or not other_idle) and redis.call('EXISTS',KEYS[2+i])==0 then\n"
+    " if mine[i]==0 and (n==0 or not other_idle) and redis.call('EXISTS',KEYS[2+i])==0 "
+    "then\n"
     "  mine[i]=redis.call('HINCRBY',KEYS[1],names[i],1)\n"
     "  redis.call('SET',KEYS[2+i],id,'PX',px) n=n+1\n"
     " end\n"
@@ -112,8 +113,7 @@ static void change(struct actuator_roles *r, enum actuator_role role, int64_t fe
     if (r->fence[role] == fence)
         return;
     hale_info("event=role_%s role=%s fence=%lld", fence != 0 ? "taken" : "left",
-              actuator_role_text(role),
-              (long long)(fence != 0 ? fence : r->fence[role]));
+              actuator_role_text(role), (long long)(fence != 0 ? fence : r->fence[role]));
     r->fence[role] = fence;
 }
 

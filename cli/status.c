@@ -8,7 +8,7 @@
 
 /* The daemons of a whole Hale; an agent lives on each host and answers for itself. */
 static const char *const expected[] = {"collector", "thresholds", "correlator",
-                                       "actuator", "actuator-2", NULL};
+                                       "actuator",  "actuator-2", NULL};
 #define OPTIONAL "actuator-2" /* where two share the work */
 
 /* The first failing component as "name: detail", or "". */

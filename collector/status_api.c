@@ -15,7 +15,7 @@
 
 /* Their health keys carry the program's name, the answer the room's. */
 #define PREFIX "hale-"
-static const char *const DAEMONS[] = {PREFIX "collector", PREFIX "thresholds",
+static const char *const DAEMONS[] = {PREFIX "collector",  PREFIX "thresholds",
                                       PREFIX "correlator", PREFIX "actuator",
                                       PREFIX "actuator-2", PREFIX "agent"};
 #define N_DAEMONS (sizeof(DAEMONS) / sizeof(DAEMONS[0]))
