@@ -258,9 +258,7 @@ static enum hale_rc take_event(struct correlator_feed *f, struct hale_str json,
     if (rc != HALE_OK)
         return rc;
     correlator_meters_add(CORRELATOR_RECORDS_EVENT, 1);
-    rc = correlator_engine_due(f->engine, in->entry_ms, in);
-    if (rc == HALE_OK)
-        rc = correlator_engine_event(f->engine, &ev, in);
+    rc = correlator_engine_event(f->engine, &ev, in);
     hale_event_fini(&ev);
     return rc;
 }
@@ -289,17 +287,16 @@ static int take_entry(unsigned stream, struct hale_stream_id id, struct hale_str
 {
     struct correlator_feed *f = arg;
     char text[HALE_STREAM_ID_TEXT];
-    if (stream == FEED_STREAM_CONTROL)
-        f->n_control++;
-    else if (f->n_control >= FEED_READ_COUNT)
-        return 0; /* control has more: it goes first, the rest is read again */
     if (stream == FEED_STREAM_TOPOLOGY && correlator_feed_topology_full(f))
         return 0;
-    f->n_events += stream == FEED_STREAM_EVENTS;
     const struct correlator_input in = {.entry_id = hale_stream_id_text(id, text),
                                         .entry_ms = (int64_t)id.ms,
                                         .now_us = hale_clock_wall_us()};
-    enum hale_rc rc;
+    /* Entries come in the order of their ids, over all streams, so what is due before this one
+     * happens before it: also when there is much to read after a time away. */
+    enum hale_rc rc = correlator_engine_due(f->engine, in.entry_ms, &in);
+    if (rc != HALE_OK)
+        return 1;
     if (!hale_str_eq_c(field, "j"))
         rc = HALE_E_INVAL;
     else if (stream == FEED_STREAM_CONTROL)
@@ -361,13 +358,13 @@ static void try_load(struct correlator_feed *f, int64_t now)
 
 /* --- reading ------------------------------------------------------------------------- */
 
-/* After a read that left nothing of the events behind: every entry up to the clock's time was
+/* After a read that left nothing behind: every entry up to the clock's time was
  * handled, so what has not been repeated by then was not repeated in time. */
 static enum hale_rc expire(struct correlator_feed *f)
 {
     const struct correlator_input in = {
         .entry_id = "0-0", .entry_ms = f->clock_ms, .now_us = hale_clock_wall_us()};
-    if (f->n_events >= FEED_READ_COUNT || f->n_control >= FEED_READ_COUNT)
+    if (!f->all_read)
         return HALE_OK;
     return correlator_engine_due(f->engine, f->clock_ms, &in);
 }
@@ -375,7 +372,8 @@ static enum hale_rc expire(struct correlator_feed *f)
 static void take_batch(struct correlator_feed *f, const struct hale_reply *reply,
                        int64_t now)
 {
-    f->n_control = f->n_asked = f->n_events = 0;
+    f->n_asked = 0;
+    f->all_read = true;
     f->topology_bytes = 0;
     f->topology_left = f->failed = false;
     if (hale_reply_is_nil(reply) && f->held == NULL &&
@@ -385,9 +383,11 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
         lose(f, now, "read", hale_reply_str(reply).p);
         return;
     }
-    int stopped = hale_reply_is_nil(reply)
-                      ? 0
-                      : hale_reply_entries(reply, f->n_streams, f->keys, take_entry, f);
+    int stopped =
+        hale_reply_is_nil(reply)
+            ? 0
+            : hale_reply_merge(reply, f->n_streams, f->keys, FEED_READ_COUNT,
+                               FEED_STREAM_TOPOLOGY, &f->all_read, take_entry, f);
     if (stopped == 0 && !f->failed && f->held != NULL)
         stopped = correlator_feed_topology_rest(f, take_entry);
     enum hale_rc rc = stopped != 0 || f->failed ? HALE_E_IO : expire(f);

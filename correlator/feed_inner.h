@@ -63,7 +63,7 @@ struct correlator_feed {
     size_t topology_bytes;
     bool
         topology_left; /* more than FEED_TOPOLOGY_BYTES: the rest is for the next batch */
-    unsigned n_control, n_events;
+    bool all_read;     /* nothing that is due before the clock's time is left unread */
     char asked[FEED_ASKED_MAX][HALE_UUID_TEXT]; /* definitions looked up in this batch */
     unsigned n_asked;
     struct {

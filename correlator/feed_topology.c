@@ -35,9 +35,7 @@ enum hale_rc correlator_feed_topology_take(struct correlator_feed *f,
         return rc;
     }
     correlator_meters_add(CORRELATOR_RECORDS_TOPOLOGY, 1);
-    rc = correlator_engine_due(f->engine, in->entry_ms, in);
-    if (rc == HALE_OK)
-        rc = correlator_engine_topology(f->engine, &u, in);
+    rc = correlator_engine_topology(f->engine, &u, in);
     hale_topology_update_fini(&u);
     return rc;
 }

@@ -115,7 +115,17 @@ int hale_reply_entries(const struct hale_reply *p, unsigned n, const char *const
                                    struct hale_str field, struct hale_str value,
                                    void *arg),
                        void *arg);
-/* The same for the reply of XRANGE/XREVRANGE (one stream: index 0). */
+/* The same in the order of the ids over all streams (of one id: of the keys), as far as that order is
+ * known: where a stream gave count entries, which may not be all it has, nothing later than its last
+ * one is given of any stream, and *all_out is false. The stream `loose` (n: none) holds up no other. At most
+ * HALE_REPLY_STREAMS_MAX streams. */
+#define HALE_REPLY_STREAMS_MAX 128
+int hale_reply_merge(const struct hale_reply *p, unsigned n, const char *const *keys,
+                     unsigned count, unsigned loose, bool *all_out,
+                     int (*each)(unsigned stream, struct hale_stream_id id,
+                                 struct hale_str field, struct hale_str value, void *arg),
+                     void *arg);
+/* As hale_reply_entries for the reply of XRANGE/XREVRANGE (one stream: index 0). */
 int hale_reply_range(const struct hale_reply *p,
                      int (*each)(unsigned stream, struct hale_stream_id id,
                                  struct hale_str field, struct hale_str value, void *arg),

@@ -205,24 +205,38 @@ int hale_stream_id_cmp(struct hale_stream_id a, struct hale_stream_id b)
 typedef int (*entry_fn)(unsigned stream, struct hale_stream_id id, struct hale_str field,
                         struct hale_str value, void *arg);
 
-/* Entries: [[id, [field, value, ...]], ...]. Deleted entries (nil) and anything of another shape
- * are passed over. */
+struct entry {
+    struct hale_stream_id id;
+    struct hale_str field, value;
+};
+
+/* Entries: [[id, [field, value, ...]], ...]. The first from *at on that is one, and *at after it:
+ * deleted entries (nil) and anything of another shape are passed over. */
+static bool next_entry(const struct hale_reply *list, size_t *at, struct entry *out)
+{
+    while (*at < hale_reply_n(list)) {
+        const struct hale_reply *entry = hale_reply_at(list, (*at)++);
+        const struct hale_reply *pairs = hale_reply_at(entry, 1);
+        if (hale_reply_n(pairs) < 2 ||
+            hale_stream_id_parse(hale_reply_str(hale_reply_at(entry, 0)), &out->id) !=
+                HALE_OK)
+            continue;
+        out->field = hale_reply_str(hale_reply_at(pairs, 0));
+        out->value = hale_reply_str(hale_reply_at(pairs, 1));
+        return true;
+    }
+    return false;
+}
+
 static int walk_entries(const struct hale_reply *list, unsigned stream, entry_fn each,
                         void *arg)
 {
-    for (size_t i = 0; i < hale_reply_n(list); i++) {
-        const struct hale_reply *entry = hale_reply_at(list, i);
-        const struct hale_reply *pairs = hale_reply_at(entry, 1);
-        struct hale_stream_id id;
-        if (hale_reply_n(pairs) < 2 ||
-            hale_stream_id_parse(hale_reply_str(hale_reply_at(entry, 0)), &id) != HALE_OK)
-            continue;
-        int rc = each(stream, id, hale_reply_str(hale_reply_at(pairs, 0)),
-                      hale_reply_str(hale_reply_at(pairs, 1)), arg);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
+    struct entry x;
+    size_t at = 0;
+    int rc = 0;
+    while (rc == 0 && next_entry(list, &at, &x))
+        rc = each(stream, x.id, x.field, x.value, arg);
+    return rc;
 }
 
 int hale_reply_entries(const struct hale_reply *p, unsigned n, const char *const *keys,
@@ -243,6 +257,64 @@ int hale_reply_entries(const struct hale_reply *p, unsigned n, const char *const
         next++;
     }
     return 0;
+}
+
+struct source {
+    const struct hale_reply *list;
+    unsigned stream;
+    size_t at;
+    bool left; /* there is a next one */
+    struct entry next;
+};
+
+/* Finds the streams of the reply; what of them is in order ends at *end. */
+static unsigned open_sources(const struct hale_reply *p, unsigned n,
+                             const char *const *keys, unsigned count, unsigned loose,
+                             struct source *v, struct hale_stream_id *end)
+{
+    unsigned n_sources = 0, key = 0;
+    *end = (struct hale_stream_id){UINT64_MAX, UINT64_MAX};
+    for (size_t i = 0; i < hale_reply_n(p) && n_sources < HALE_REPLY_STREAMS_MAX; i++) {
+        const struct hale_reply *one = hale_reply_at(p, i);
+        struct hale_str name = hale_reply_str(hale_reply_at(one, 0));
+        while (key < n && !hale_str_eq_c(name, keys[key]))
+            key++;
+        if (key == n)
+            break;
+        struct source *s = &v[n_sources++];
+        *s = (struct source){.list = hale_reply_at(one, 1), .stream = key++};
+        size_t len = hale_reply_n(s->list), last = len - 1;
+        struct entry x;
+        if (len >= count && s->stream != loose && next_entry(s->list, &last, &x) &&
+            hale_stream_id_cmp(x.id, *end) < 0)
+            *end = x.id;
+        s->left = next_entry(s->list, &s->at, &s->next);
+    }
+    return n_sources;
+}
+
+int hale_reply_merge(const struct hale_reply *p, unsigned n, const char *const *keys,
+                     unsigned count, unsigned loose, bool *all_out, entry_fn each,
+                     void *arg)
+{
+    struct source v[HALE_REPLY_STREAMS_MAX];
+    struct hale_stream_id end;
+    unsigned n_sources = open_sources(p, n, keys, count, loose, v, &end);
+    *all_out = end.ms == UINT64_MAX;
+    for (;;) {
+        struct source *first = NULL;
+        for (unsigned i = 0; i < n_sources; i++)
+            if (v[i].left &&
+                (first == NULL || hale_stream_id_cmp(v[i].next.id, first->next.id) < 0))
+                first = &v[i];
+        if (first == NULL || (hale_stream_id_cmp(first->next.id, end) > 0))
+            return 0;
+        int rc = each(first->stream, first->next.id, first->next.field, first->next.value,
+                      arg);
+        if (rc != 0)
+            return rc;
+        first->left = next_entry(first->list, &first->at, &first->next);
+    }
 }
 
 int hale_reply_range(const struct hale_reply *p, entry_fn each, void *arg)

@@ -112,6 +112,38 @@ CPU = {"name": "cpu", "dimensions": {"hostname": "h1", "region": "x"}}
 MEM = {"name": "mem", "dimensions": {"hostname": "h1"}}
 
 
+def test_what_came_due_meanwhile_happens_in_its_place(stack, redis):
+    """Away for minutes, the correlator reads everything at once, from several streams. A `for` that was over
+    before the metric was fine again has fired all the same; and one that was not, has not."""
+    f = Feeder(redis)
+    f.base -= 600_000
+
+    def at(second):
+        f.n = second * 1000
+    f.define("long", "max(cpu) > 90", ["hostname"], **{"for": 5})
+    stack.start("correlator", {"shards": 2})
+    f.sub("create", "long", 0, {"hostname": "h1"}, metrics=[CPU])
+    f.sub("create", "long", 0, {"hostname": "h2"}, metrics=[CPU], shard=1)
+    wait_log(redis, 2)
+    stack.kill9("correlator")
+    for host, shard, fine in (("h1", 0, 30), ("h2", 1, 24)):
+        at(20)
+        f.sub("state", "long", 0, {"hostname": host}, "ALARM", [95], shard=shard)
+        at(fine)
+        f.sub("state", "long", 0, {"hostname": host}, "OK", [5], shard=shard)
+    at(27)
+    f.event({"vnf_id": "v1"})
+    stack.restart("correlator")
+    wait_for(lambda: processed(redis, 2), 20, "the streams")
+    rows = [(r["alarm"]["group"].get("hostname"), r["old_state"], r["alarm"]["state"]) for r in log(redis)
+            if r["kind"] == "transition"]
+    assert ("h2", "UNDETERMINED", "ALARM") not in rows and ("h2", "OK", "ALARM") not in rows
+    h1 = [(old, new) for host, old, new in rows if host == "h1"]
+    assert [new for _, new in h1] == ["ALARM", "OK"], rows
+    order = [(r["alarm"]["group"].get("hostname"), r["alarm"]["state"]) for r in log(redis)]
+    assert order.index(("h1", "ALARM")) < order.index((None, "ALARM")) < order.index(("h1", "OK"))
+
+
 def test_metric_alarm_life(stack, redis):
     f = Feeder(redis)
     stack.start("correlator")

@@ -598,6 +598,64 @@ static void test_xread(void **state)
     hale_reply_free(p);
 }
 
+struct order {
+    unsigned n;
+    char text[256];
+};
+
+static int note_order(unsigned stream, struct hale_stream_id id, struct hale_str field,
+                      struct hale_str value, void *arg)
+{
+    struct order *o = arg;
+    size_t at = strlen(o->text);
+    (void)field, (void)value;
+    o->n++;
+    (void)snprintf(o->text + at, sizeof(o->text) - at, "%u:%llu ", stream,
+                   (unsigned long long)id.ms);
+    return 0;
+}
+
+static void test_merge_gives_the_order_of_ids(void **state)
+{
+    struct hale_redis *r = connection(state);
+    static const char *const keys[] = {"m0", "m1", "m2"};
+    static const struct {
+        const char *key, *id;
+    } entries[] = {{"m0", "5-0"}, {"m0", "9-0"}, {"m1", "2-0"}, {"m1", "5-0"},
+                   {"m1", "7-0"}, {"m2", "1-0"}, {"m2", "8-0"}, {"m2", "11-0"}};
+    static const struct {
+        unsigned count, loose;
+        bool all;
+        const char *order;
+    } cases[] = {
+        {10, 3, true, "2:1 1:2 0:5 1:5 1:7 2:8 0:9 2:11 "},
+        {3, 3, false,
+         "2:1 1:2 0:5 1:5 1:7 "}, /* m1 and m2 may have more: 7 comes first */
+        {3, 1, false, "2:1 1:2 0:5 1:5 1:7 2:8 0:9 2:11 "}, /* m2's last is the last */
+        {1, 3, false, "2:1 "},
+    };
+    struct hale_stream_id after[3] = {{0, 0}, {0, 0}, {0, 0}};
+    struct hale_reply *p = NULL;
+    for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+        assert_int_equal(
+            HALE_REDIS_CMD(r, NULL, HALE_STR("XADD"), hale_str_from(entries[i].key),
+                           hale_str_from(entries[i].id), HALE_STR("j"), HALE_STR("v")),
+            HALE_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct order o = {.n = 0};
+        bool all = !cases[i].all;
+        assert_int_equal(hale_redis_xread(r, 3, keys, after, cases[i].count, -1),
+                         HALE_OK);
+        assert_int_equal(hale_redis_reply(r, &p), HALE_OK);
+        assert_int_equal(hale_reply_merge(p, 3, keys, cases[i].count, cases[i].loose,
+                                          &all, note_order, &o),
+                         0);
+        assert_string_equal(o.text, cases[i].order);
+        assert_int_equal(all, cases[i].all);
+        hale_reply_free(p);
+    }
+}
+
 /* XREAD BLOCK waits on the server; a poll loop is woken by another descriptor meanwhile, and the
  * entry still arrives afterwards. */
 static void test_xread_block_interrupted(void **state)
@@ -652,6 +710,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_idle_reconnect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
         cmocka_unit_test_setup_teardown(test_xread, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_merge_gives_the_order_of_ids, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_xread_block_interrupted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, group_teardown);
