@@ -34,8 +34,8 @@ static void reply_json(struct hale_http_req *req, json_t *answer)
 static json_t *published(struct hale_redis *redis)
 {
     struct hale_reply *reply = NULL;
-    if (HALE_REDIS_CMD(redis, &reply, HALE_STR("GET"),
-                       HALE_STR(HALE_KEYS_ACT_POLICIES)) != HALE_OK)
+    if (HALE_REDIS_CMD(redis, &reply, HALE_STR("GET"), HALE_STR(HALE_KEYS_POLICIES)) !=
+        HALE_OK)
         return NULL;
     struct hale_str text = hale_reply_str(reply);
     json_t *list = text.p != NULL ? json_loadb(text.p, text.len, 0, NULL) : NULL;
