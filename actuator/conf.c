@@ -241,11 +241,12 @@ static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
 static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *err)
 {
     enum hale_rc rc = HALE_OK;
-    for (unsigned i = 0; i < conf->policies->n && rc == HALE_OK; i++)
-        for (unsigned k = 0; k < conf->policies->v[i].n_steps && rc == HALE_OK; k++)
-            if (conf->policies->v[i].step[k].url != NULL)
-                rc = actuator_allow_add_url(&conf->allow,
-                                            conf->policies->v[i].step[k].url);
+    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++) {
+        const struct actuator_policy *p = actuator_policies_at(conf->policies, i);
+        for (unsigned k = 0; k < p->n_steps && rc == HALE_OK; k++)
+            if (p->step[k].url != NULL)
+                rc = actuator_allow_add_url(&conf->allow, p->step[k].url);
+    }
     for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
     for (unsigned i = 0; i < conf->credentials.n && rc == HALE_OK; i++)
@@ -265,9 +266,10 @@ static enum hale_rc check_names(const struct actuator_conf *conf, const char *so
                                 struct hale_err *err)
 {
     char near[128];
-    for (unsigned i = 0; i < conf->policies->n; i++)
-        for (unsigned k = 0; k < conf->policies->v[i].n_steps; k++) {
-            const struct actuator_step *s = &conf->policies->v[i].step[k];
+    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++)
+        for (unsigned k = 0; k < actuator_policies_at(conf->policies, i)->n_steps; k++) {
+            const struct actuator_step *s =
+                &actuator_policies_at(conf->policies, i)->step[k];
             if (s->cloud != NULL && actuator_clouds_find(&conf->clouds, s->cloud) == NULL)
                 return hale_err_at(
                     err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
@@ -316,6 +318,10 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
                                           err);
     if (rc == HALE_OK)
         rc = check_names(conf, raw.policies, err);
+    if (rc == HALE_OK && conf->policies->n_scaling > 0 && conf->collector.url == NULL)
+        rc = hale_yaml_error(root, err,
+                             "scaling policies ask about metrics: add 'collector: {url: "
+                             "http://127.0.0.1:8070, token_file: ...}'");
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc == HALE_OK ? allow_written(conf, err) : rc;
 }

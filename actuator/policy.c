@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/policy_lcm.h"
+#include "actuator/scaling.h"
 #include "actuator/template.h"
 #include "base/clock.h"
 
@@ -26,7 +27,7 @@ void actuator_policy_step_fini(struct actuator_step *s)
     memset(s, 0, sizeof(*s));
 }
 
-static void policy_fini(struct actuator_policy *p)
+void actuator_policy_fini(struct actuator_policy *p)
 {
     free(p->name);
     free(p->target);
@@ -43,7 +44,10 @@ void actuator_policies_free(struct actuator_policies *p)
     if (p == NULL)
         return;
     for (unsigned i = 0; i < p->n; i++)
-        policy_fini(&p->v[i]);
+        actuator_policy_fini(&p->v[i]);
+    for (unsigned i = 0; i < p->n_scaling; i++)
+        actuator_scaling_fini(&p->scaling[i]);
+    free(p->scaling);
     free(p->v);
     free(p);
 }
@@ -51,10 +55,21 @@ void actuator_policies_free(struct actuator_policies *p)
 const struct actuator_policy *actuator_policies_find(const struct actuator_policies *p,
                                                      const char *name)
 {
-    for (unsigned i = 0; i < p->n; i++)
-        if (strcmp(p->v[i].name, name) == 0)
-            return &p->v[i];
+    for (unsigned i = 0; i < actuator_policies_count(p); i++)
+        if (strcmp(actuator_policies_at(p, i)->name, name) == 0)
+            return actuator_policies_at(p, i);
     return NULL;
+}
+
+unsigned actuator_policies_count(const struct actuator_policies *p)
+{
+    return p->n + 2 * p->n_scaling;
+}
+
+const struct actuator_policy *actuator_policies_at(const struct actuator_policies *p,
+                                                   unsigned i)
+{
+    return i < p->n ? &p->v[i] : &p->scaling[(i - p->n) / 2].by[(i - p->n) % 2];
 }
 
 /* Adds the dimensions of one object; a key seen with another value becomes JSON null. */

@@ -77,8 +77,9 @@ struct actuator_policy {
     struct actuator_step step[ACTUATOR_STEPS_MAX];
 };
 struct actuator_policies {
-    unsigned n;
+    unsigned n, n_scaling;
     struct actuator_policy *v;
+    struct actuator_scaling *scaling; /* scaling.h */
 };
 
 HALE_MUST_CHECK enum hale_rc actuator_policies_load_file(const char *path,
@@ -95,6 +96,11 @@ HALE_MUST_CHECK enum hale_rc actuator_policies_read(const struct hale_yaml_node 
 void actuator_policies_free(struct actuator_policies *p); /* NULL allowed */
 const struct actuator_policy *actuator_policies_find(const struct actuator_policies *p,
                                                      const char *name);
+/* Every policy with steps, those of scaling too: i < _count. */
+unsigned actuator_policies_count(const struct actuator_policies *p);
+const struct actuator_policy *actuator_policies_at(const struct actuator_policies *p,
+                                                   unsigned i);
+void actuator_policy_fini(struct actuator_policy *p);
 void actuator_policy_step_fini(struct actuator_step *s);
 
 /* Variables of an alarm: every dimension that has one value in the group and all

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "actuator/policy.h"
+#include "actuator/policy_load.h"
 #include "actuator/policy_steps.h"
 #include "actuator/read.h"
+#include "actuator/scaling.h"
 #include "model/yaml.h"
 
 #define DAY_MS    86400000.0
@@ -159,6 +161,11 @@ static enum hale_rc check_name(NODE map, const struct actuator_policies *set,
     for (unsigned i = 0; i < set->n; i++)
         if (&set->v[i] != p && strcmp(set->v[i].name, p->name) == 0)
             return hale_yaml_error(node, err, "the name '%s' is used twice", p->name);
+    for (unsigned i = 0; i < set->n_scaling; i++) /* both directions have one name */
+        if (set->scaling[i].by[0].name != NULL && p != &set->scaling[i].by[0] &&
+            p != &set->scaling[i].by[1] &&
+            strcmp(set->scaling[i].by[0].name, p->name) == 0)
+            return hale_yaml_error(node, err, "the name '%s' is used twice", p->name);
     return HALE_OK;
 }
 
@@ -179,6 +186,25 @@ static enum hale_rc read_guards(const struct policy_raw *raw, struct actuator_po
     return rc;
 }
 
+static enum hale_rc fill(NODE map, struct policy_raw *raw, struct actuator_policies *set,
+                         struct actuator_policy *p, struct hale_err *err)
+{
+    p->name = move(&raw->name);
+    p->target = move(&raw->target);
+    p->mode = raw->mode;
+    p->repeat = raw->repeat;
+    enum hale_rc rc = check_name(map, set, p, err);
+    if (rc == HALE_OK)
+        rc = actuator_policy_check_text(map, "target", p->target, false, err);
+    if (rc == HALE_OK)
+        rc = read_alarm(raw->alarm, p, err);
+    if (rc == HALE_OK)
+        rc = read_guards(raw, p, err);
+    if (rc == HALE_OK && raw->steps != NULL) /* scaling may go one way only */
+        rc = actuator_policy_read_steps(raw->steps, p, err);
+    return rc;
+}
+
 static enum hale_rc read_policy(NODE map, struct actuator_policies *set,
                                 struct hale_err *err)
 {
@@ -186,21 +212,32 @@ static enum hale_rc read_policy(NODE map, struct actuator_policies *set,
     if (hale_yaml_kind(map) == HALE_YAML_NULL)
         return hale_yaml_error(map, err, "this policy is empty");
     enum hale_rc rc = hale_conf_read(map, POLICY_FIELDS, N(POLICY_FIELDS), &raw, err);
-    if (rc != HALE_OK)
-        return rc;
-    struct actuator_policy *p = &set->v[set->n++];
-    p->name = move(&raw.name);
-    p->target = move(&raw.target);
-    p->mode = raw.mode;
-    p->repeat = raw.repeat;
-    rc = check_name(map, set, p, err);
-    if (rc == HALE_OK)
-        rc = actuator_policy_check_text(map, "target", p->target, false, err);
-    if (rc == HALE_OK)
-        rc = read_alarm(raw.alarm, p, err);
-    if (rc == HALE_OK)
-        rc = read_guards(&raw, p, err);
-    return rc == HALE_OK ? actuator_policy_read_steps(raw.steps, p, err) : rc;
+    return rc == HALE_OK ? fill(map, &raw, set, &set->v[set->n++], err) : rc;
+}
+
+unsigned actuator_policy_fields(struct hale_conf_field out[ACTUATOR_POLICY_FIELDS_MAX],
+                                size_t *size)
+{
+    static const char *const own[] = {"alarm", "steps", "repeat", "stabilise", NULL};
+    unsigned n = 0;
+    for (size_t i = 0; i < N(POLICY_FIELDS); i++) {
+        bool skip = false;
+        for (size_t k = 0; own[k] != NULL; k++)
+            skip = skip || strcmp(own[k], POLICY_FIELDS[i].key) == 0;
+        if (!skip && n < ACTUATOR_POLICY_FIELDS_MAX)
+            out[n++] = POLICY_FIELDS[i];
+    }
+    *size = sizeof(struct policy_raw);
+    return n;
+}
+
+enum hale_rc actuator_policy_fill(NODE map, void *raw, NODE steps,
+                                  struct actuator_policies *set,
+                                  struct actuator_policy *p, struct hale_err *err)
+{
+    struct policy_raw *common = raw;
+    common->steps = steps;
+    return fill(map, common, set, p, err);
 }
 
 static enum hale_rc read_list(NODE list, struct actuator_policies *set,
@@ -225,11 +262,19 @@ static enum hale_rc read_list(NODE list, struct actuator_policies *set,
 static enum hale_rc read_all(NODE root, struct actuator_policies *set,
                              struct hale_err *err)
 {
+    struct lists {
+        NODE policies;
+        NODE scaling;
+    } lists = {NULL, NULL};
     static const struct hale_conf_field top[] = {
-        {"policies", HALE_CONF_NODE, 0, false, NULL, 0, 0, NULL, "list of policies"}};
-    NODE list = NULL;
-    enum hale_rc rc = hale_conf_read(root, top, 1, (void *)&list, err);
-    return rc == HALE_OK ? read_list(list, set, err) : rc;
+        {"policies", HALE_CONF_NODE, offsetof(struct lists, policies), false, NULL, 0, 0,
+         NULL, "list of policies on alarms"},
+        {"scaling", HALE_CONF_NODE, offsetof(struct lists, scaling), false, NULL, 0, 0,
+         NULL, "list of scaling policies"}};
+    enum hale_rc rc = hale_conf_read(root, top, N(top), &lists, err);
+    if (rc == HALE_OK)
+        rc = read_list(lists.policies, set, err);
+    return rc == HALE_OK ? actuator_scaling_read(lists.scaling, set, err) : rc;
 }
 
 enum hale_rc actuator_policies_read(NODE list, struct actuator_policies **out,

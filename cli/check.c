@@ -23,7 +23,7 @@ static enum hale_rc count_policies(const char *path, size_t *n, struct hale_err 
 {
     struct actuator_policies *policies = NULL;
     enum hale_rc rc = actuator_policies_load_file(path, &policies, err);
-    *n = policies != NULL ? policies->n : 0;
+    *n = policies != NULL ? policies->n + policies->n_scaling : 0;
     actuator_policies_free(policies);
     return rc;
 }
@@ -52,6 +52,7 @@ static const struct {
 } kinds[] = {
     {"alarm_definitions", "alarm definition", "alarm definitions", count_definitions},
     {"policies", "policy", "policies", count_policies},
+    {"scaling", "policy", "policies", count_policies},
     {"rules", "rule", "rules", count_rules},
     {"tokens", "token", "tokens", count_tokens},
 };

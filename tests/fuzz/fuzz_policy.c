@@ -20,9 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (actuator_policies_load(text, "fuzz", &policies, &err) == HALE_OK) {
         json_t *vars =
             json_pack("{s:s,s:s}", "vnf_id", "v\"1", "alarm.reason", "a/b\r\n");
-        for (unsigned i = 0; i < policies->n; i++) {
+        for (unsigned i = 0; i < actuator_policies_count(policies); i++) {
             json_t *plan = NULL;
-            enum hale_rc rc = actuator_policy_plan(&policies->v[i], vars, &plan, missing);
+            enum hale_rc rc = actuator_policy_plan(actuator_policies_at(policies, i),
+                                                   vars, &plan, missing);
             HALE_ASSERT((rc == HALE_OK) == (plan != NULL));
             json_decref(plan);
         }
