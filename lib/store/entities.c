@@ -21,7 +21,9 @@ struct hale_entities {
     struct hale_map *graphs;  /* tenant -> struct hale_graph */
     struct hale_map *sources; /* tenant \0 source -> JSON text */
     bool loaded;
-    struct hale_stream_id last; /* entry of the log that the copy has */
+    struct hale_stream_id last;  /* entry of the log that the copy has */
+    struct hale_entities *fresh; /* everything anew, being read in pieces; NULL: not */
+    char cursor[32];             /* of fresh: how far its rows are read */
 };
 
 static void free_graph(void *g)
@@ -47,6 +49,7 @@ void hale_entities_free(struct hale_entities *x)
 {
     if (x == NULL)
         return;
+    hale_entities_free(x->fresh);
     hale_map_free(x->graphs);
     hale_map_free(x->sources);
     free(x);
@@ -174,38 +177,35 @@ static int last_entry(unsigned stream, struct hale_stream_id id, struct hale_str
     return 1;
 }
 
-static enum hale_rc scan(struct hale_entities *x, struct hale_redis *r)
+/* One page of the rows; x->cursor is "0" again after the last. */
+static enum hale_rc scan_page(struct hale_entities *x, struct hale_redis *r)
 {
-    char cursor[32] = "0";
-    do {
-        struct hale_reply *reply = NULL;
-        enum hale_rc rc =
-            HALE_REDIS_CMD(r, &reply, HALE_STR("HSCAN"), HALE_STR(HALE_KEYS_ENTITIES),
-                           hale_str_from(cursor), HALE_STR("COUNT"), HALE_STR(SCAN_TEXT));
-        if (rc != HALE_OK)
-            return rc;
-        struct hale_str next = hale_reply_str(hale_reply_at(reply, 0));
-        const struct hale_reply *rows = hale_reply_at(reply, 1);
-        if (next.len == 0 || next.len >= sizeof(cursor))
-            rc = HALE_E_IO;
-        else
-            (void)snprintf(cursor, sizeof(cursor), "%.*s", (int)next.len, next.p);
-        for (size_t i = 0; rc == HALE_OK && i + 1 < hale_reply_n(rows); i += 2)
-            rc = take_row(x, hale_reply_str(hale_reply_at(rows, i)),
-                          hale_reply_str(hale_reply_at(rows, i + 1)));
-        hale_reply_free(reply);
-        if (rc != HALE_OK)
-            return rc;
-    } while (strcmp(cursor, "0") != 0);
-    return HALE_OK;
+    struct hale_reply *reply = NULL;
+    enum hale_rc rc =
+        HALE_REDIS_CMD(r, &reply, HALE_STR("HSCAN"), HALE_STR(HALE_KEYS_ENTITIES),
+                       hale_str_from(x->cursor), HALE_STR("COUNT"), HALE_STR(SCAN_TEXT));
+    if (rc != HALE_OK)
+        return rc;
+    struct hale_str next = hale_reply_str(hale_reply_at(reply, 0));
+    const struct hale_reply *rows = hale_reply_at(reply, 1);
+    if (next.len == 0 || next.len >= sizeof(x->cursor))
+        rc = HALE_E_IO;
+    else
+        (void)snprintf(x->cursor, sizeof(x->cursor), "%.*s", (int)next.len, next.p);
+    for (size_t i = 0; rc == HALE_OK && i + 1 < hale_reply_n(rows); i += 2)
+        rc = take_row(x, hale_reply_str(hale_reply_at(rows, i)),
+                      hale_reply_str(hale_reply_at(rows, i + 1)));
+    hale_reply_free(reply);
+    return rc;
 }
 
 /* The log's end first: rows that change while they are read are told of after it. */
-static enum hale_rc load(struct hale_entities *x, struct hale_redis *r)
+static enum hale_rc begin(struct hale_entities *x, struct hale_redis *r)
 {
     struct hale_reply *reply = NULL;
     x->loaded = false;
     x->last = (struct hale_stream_id){0, 0};
+    (void)snprintf(x->cursor, sizeof(x->cursor), "0");
     hale_map_clear(x->graphs);
     hale_map_clear(x->sources);
     enum hale_rc rc =
@@ -215,7 +215,16 @@ static enum hale_rc load(struct hale_entities *x, struct hale_redis *r)
         return rc;
     (void)hale_reply_range(reply, last_entry, &x->last);
     hale_reply_free(reply);
-    rc = scan(x, r);
+    return HALE_OK;
+}
+
+static enum hale_rc load(struct hale_entities *x, struct hale_redis *r)
+{
+    enum hale_rc rc = begin(x, r);
+    do {
+        if (rc == HALE_OK)
+            rc = scan_page(x, r);
+    } while (rc == HALE_OK && strcmp(x->cursor, "0") != 0);
     x->loaded = rc == HALE_OK;
     return rc;
 }
@@ -283,8 +292,9 @@ static int take_news(unsigned stream, struct hale_stream_id id, struct hale_str 
     return 0;
 }
 
-/* One page of the log, from the entry that the copy has. */
-static enum hale_rc page(struct hale_entities *x, struct hale_redis *r, bool *more)
+/* One page of the log, from the entry that the copy has. *lost: everything is to be read anew. */
+static enum hale_rc page(struct hale_entities *x, struct hale_redis *r, bool *more,
+                         bool *lost)
 {
     struct hale_reply *reply = NULL;
     struct news w = {.x = x, .r = r};
@@ -301,23 +311,87 @@ static enum hale_rc page(struct hale_entities *x, struct hale_redis *r, bool *mo
     if (w.rc != HALE_OK)
         return w.rc;
     /* An empty log where there was one, or a first page so full that entries may be missing. */
-    if (w.everything || (had && w.n == 0) || (!had && w.n == LOG_COUNT))
-        return load(x, r);
-    *more = w.n == LOG_COUNT;
+    *lost = w.everything || (had && w.n == 0) || (!had && w.n == LOG_COUNT);
+    *more = !*lost && w.n == LOG_COUNT;
     return HALE_OK;
 }
 
 enum hale_rc hale_entities_refresh(struct hale_entities *x, struct hale_redis *r)
 {
-    bool more = true;
+    bool more = true, lost = false;
     enum hale_rc rc = HALE_OK;
+    hale_entities_free(x->fresh);
+    x->fresh = NULL;
     if (!x->loaded)
         return load(x, r);
-    while (rc == HALE_OK && more) {
-        more = false;
-        rc = page(x, r, &more);
-    }
+    while (rc == HALE_OK && more && !lost)
+        rc = page(x, r, &more, &lost);
+    if (rc == HALE_OK && lost)
+        return load(x, r);
     /* A row may have been taken in part: nothing is known of the rest. */
     x->loaded = rc == HALE_OK;
     return rc;
+}
+
+/* --- in pieces ----------------------------------------------------------------------- */
+
+/* A second copy begins. */
+static enum hale_rc anew(struct hale_entities *x, struct hale_redis *r)
+{
+    hale_entities_free(x->fresh);
+    x->fresh = hale_entities_new();
+    enum hale_rc rc = x->fresh != NULL ? begin(x->fresh, r) : HALE_E_NOMEM;
+    if (rc != HALE_OK) {
+        hale_entities_free(x->fresh);
+        x->fresh = NULL;
+    }
+    return rc;
+}
+
+/* The second copy becomes the first. */
+static void change_over(struct hale_entities *x)
+{
+    struct hale_entities *old = x->fresh;
+    struct hale_map *graphs = x->graphs, *sources = x->sources;
+    x->graphs = old->graphs;
+    x->sources = old->sources;
+    x->last = old->last;
+    x->loaded = true;
+    x->fresh = NULL;
+    old->graphs = graphs;
+    old->sources = sources;
+    hale_entities_free(old);
+}
+
+enum hale_rc hale_entities_refresh_piece(struct hale_entities *x, struct hale_redis *r,
+                                         bool *more_out)
+{
+    bool lost = false;
+    enum hale_rc rc;
+    *more_out = true;
+    if (x->fresh == NULL && !x->loaded)
+        return anew(x, r);
+    if (x->fresh == NULL) {
+        rc = page(x, r, more_out, &lost);
+        x->loaded = rc == HALE_OK;
+        if (rc != HALE_OK || !lost)
+            return rc;
+        *more_out = true;
+        return anew(x, r);
+    }
+    rc = scan_page(x->fresh, r);
+    if (rc != HALE_OK) {
+        hale_entities_free(x->fresh);
+        x->fresh = NULL;
+        x->loaded = false;
+        return rc;
+    }
+    if (strcmp(x->fresh->cursor, "0") == 0)
+        change_over(x);
+    return HALE_OK;
+}
+
+bool hale_entities_loading(const struct hale_entities *x)
+{
+    return x->fresh != NULL || !x->loaded;
 }
