@@ -2,6 +2,7 @@
 /* The collector's routes: the one place that knows them all. */
 #include "collector/alarms_api.h"
 #include "collector/alerts_api.h"
+#include "collector/aodh_api.h"
 #include "collector/definitions_api.h"
 #include "collector/events_api.h"
 #include "collector/history_api.h"
@@ -71,6 +72,13 @@ const struct collector_route collector_routes[] = {
     {"PATCH",  "/v2.0/alarms/{id}",                     WRITE, WAITS, collector_alarm_patch},
     {"DELETE", "/v2.0/alarms/{id}",                     WRITE, WAITS, collector_alarm_delete},
     {"GET",    "/v2.0/alarms/{id}/state-history",       READ,  QUERY, collector_alarm_history_get},
+    {"GET",    "/v2/alarms",                            READ,  QUERY, collector_aodh_get},
+    {"POST",   "/v2/alarms",                            WRITE, WAITS, collector_aodh_post},
+    {"GET",    "/v2/alarms/{id}",                       READ,  QUERY, collector_aodh_get_one},
+    {"PUT",    "/v2/alarms/{id}",                       WRITE, WAITS, collector_aodh_put_one},
+    {"DELETE", "/v2/alarms/{id}",                       WRITE, WAITS, collector_aodh_delete},
+    {"GET",    "/v2/alarms/{id}/state",                 READ,  QUERY, collector_aodh_state_get},
+    {"PUT",    "/v2/alarms/{id}/state",                 WRITE, WAITS, collector_aodh_state_put},
     {"POST",   "/v1/events",                            FEED,  NET,   collector_events_post},
     {"PUT",    "/v1/events",                            FEED,  NET,   collector_events_post},
     {"POST",   "/v1/event",                             FEED,  NET,   collector_events_post},

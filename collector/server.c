@@ -129,7 +129,7 @@ static bool head(struct hale_http_req *req, void *arg)
     unsigned roles =
         match.route != NULL ? match.route->roles : collector_router_default_roles(method);
     bool open = match.route != NULL && match.route->roles == 0;
-    if (!open && collector_router_is_api(path) &&
+    if (!open && (match.route != NULL || collector_router_is_api(path)) &&
         !authorise(c, req, r, match.route, roles))
         return false;
     if (!match.path_known && collector_router_is_version(path)) {

@@ -47,6 +47,8 @@
  * | hale:{m}:cursor:<sub>      | string | actuator   | last seq delivered to the subscriber      |
  * | hale:{m}:act:methods       | hash   | actuator   | method id -> what it was told (courier.h) |
  * | hale:{m}:act:policies      | string | actuator   | its policies, for people to look at (JSON array) |
+ * | hale:{m}:act:outages       | hash   | actuator   | alarm id -> what is out because of it (outage.h) |
+ * | hale:{m}:act:aodh          | hash   | actuator   | id -> state of an event alarm of Aodh's form (aodh.h) |
  * | hale:{m}:journal           | stream | actuator, collector | field j = journal row            |
  * | hale:{m}:chain             | stream | actuator   | id of a journal row, field c = its link (model/chain.h) |
  * | hale:{m}:chain:heads       | hash   | actuator   | tenant -> its newest link; "*" -> id sealed up to |
@@ -96,6 +98,8 @@
 #define HALE_KEYS_ROLE_IDLE   "hale:{m}:role:idle"
 #define HALE_KEYS_ROLES       "hale:{m}:roles"
 #define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"
+#define HALE_KEYS_ACT_OUTAGES "hale:{m}:act:outages"
+#define HALE_KEYS_ACT_AODH    "hale:{m}:act:aodh"
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
 #define HALE_KEYS_POLICIES    "hale:{m}:act:policies"
 #define HALE_KEYS_CHAIN       "hale:{m}:chain"

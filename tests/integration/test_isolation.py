@@ -112,6 +112,11 @@ def method(name):
     return {"name": "n." + name, "type": "EMAIL", "address": name + "@example.org", "period": 0}
 
 
+def aodh(name):
+    return {"name": name, "type": "event", "alarm_actions": ["http://%s.example.org/x" % name], "event_rule": {
+        "query": [{"field": "traits.instance_id", "op": "eq", "value": name}]}}
+
+
 # --- the cases: how each route is called -------------------------------------------------------------
 # get: query of a reading call, with {needle} where it asks for A's things by name; id: what {id} is;
 # body: of the tenant whose needle it gets; feed: brings samples; wait: does not answer at once.
@@ -154,6 +159,13 @@ CASES = {
     ("PATCH", "/v2.0/alarms/{id}"): {"body": lambda n: {"lifecycle_state": n}, "id": "alarm"},
     ("DELETE", "/v2.0/alarms/{id}"): {"id": "alarm"},
     ("GET", "/v2.0/alarms/{id}/state-history"): {"get": [""], "id": "alarm"},
+    ("GET", "/v2/alarms"): {"get": ["", "?q.field=name&q.value={needle}", "?limit=1"]},
+    ("POST", "/v2/alarms"): {"body": aodh},
+    ("GET", "/v2/alarms/{id}"): {"get": [""], "id": "aodh"},
+    ("PUT", "/v2/alarms/{id}"): {"body": aodh, "id": "aodh"},
+    ("DELETE", "/v2/alarms/{id}"): {"id": "aodh"},
+    ("GET", "/v2/alarms/{id}/state"): {"get": [""], "id": "aodh"},
+    ("PUT", "/v2/alarms/{id}/state"): {"body": lambda n: b'"ok"', "id": "aodh"},
     ("GET", "/v1/silences"): {"get": [""]},
     ("POST", "/v1/silences"): {"body": silence},
     ("GET", "/v1/silences/{id}"): {"get": [""], "id": "silence"},
@@ -307,7 +319,8 @@ class World:
         m = self.call(("POST", "/v2.0/notification-methods"), who, needle=n)
         s = self.call(("POST", "/v1/silences"), who, needle=n)
         w = self.call(("POST", "/v1/maintenance"), who, needle=n)
-        assert {x.status for x in (d, m, s, w)} == {201}, (d, m, s, w)
+        e = self.call(("POST", "/v2/alarms"), who, needle=n)
+        assert {x.status for x in (d, m, s, w, e)} == {201}, (d, m, s, w, e)
         alarm = self.correlator.alarm("ALARM", tenant, name=n, host=n, definition_id=d.json["id"],
                                       group={"host": n}, metrics=[
                                           {"name": "cpu", "dimensions": {"host": n}}])
@@ -323,7 +336,7 @@ class World:
         self.stack.redis.cmd("HSET", "hale:{m}:entities", f"{tenant}\0\0{n}", json.dumps({"source": n}))
         self.stack.redis.cmd("XADD", "hale:{m}:entitylog", "*", "j", f"{tenant}\0\0{n}")
         ids = {"definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
-               "maintenance": w.json["id"], "alarm": alarm["id"], "label": "host",
+               "maintenance": w.json["id"], "alarm": alarm["id"], "aodh": e.json["alarm_id"], "label": "host",
                "entity": "vm/" + n, "run": run}
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids

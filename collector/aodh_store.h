@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_COLLECTOR_AODH_STORE_H
+#define HALE_COLLECTOR_AODH_STORE_H
+/*
+ * aodh_store - event alarms of Aodh's form in Redis: {m}:aodh and the record on {m}:control that follows each
+ * change, in one transaction; and the state that the actuator keeps of them ({m}:act:aodh). Threads: any, each with its
+ * own connection.
+ */
+#include "model/aodh.h"
+#include "store/redis.h"
+
+struct collector_aodh { /* an alarm and its state now */
+    struct hale_aodh *a;
+    enum hale_state state;
+    int64_t since_ms;
+    char *reason;
+};
+void collector_aodh_fini(struct collector_aodh *x);
+/* HALE_E_NOTFOUND: unknown or another tenant's. */
+HALE_MUST_CHECK enum hale_rc collector_aodh_load(struct hale_redis *r, const char *tenant,
+                                                 const char *id,
+                                                 struct collector_aodh *out);
+struct collector_aodh_list {
+    size_t n;
+    struct collector_aodh *v;
+};
+void collector_aodh_list_fini(struct collector_aodh_list *l);
+/* All of a tenant, the newest first. */
+HALE_MUST_CHECK enum hale_rc collector_aodh_load_all(struct hale_redis *r,
+                                                     const char *tenant,
+                                                     struct collector_aodh_list *out);
+/* HALE_E_LIMIT (create): HALE_AODH_MAX are there. */
+HALE_MUST_CHECK enum hale_rc collector_aodh_put(struct hale_redis *r,
+                                                const struct hale_aodh *a, bool create);
+HALE_MUST_CHECK enum hale_rc collector_aodh_remove(struct hale_redis *r, const char *id);
+#endif
