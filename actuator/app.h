@@ -48,6 +48,7 @@ struct app {
     struct actuator_notify *notify;
     struct actuator_contacts *contacts;
     struct actuator_courier *courier;
+    struct app_doctor *doctor;
     struct actuator_engine_stats counted;
     struct actuator_roles *roles;
     bool acts, tells;    /* the roles this load is for; what belongs to another is not
@@ -88,10 +89,18 @@ void app_control(struct app *app, struct hale_str json);
 /* Methods that are behind get older records, a few at a time. */
 void app_refill_methods(struct app *app);
 
-/* --- app_verdict.c: what people say about runs --- */
-void app_load_verdict(struct app *app, struct hale_str field, struct hale_str value);
-/* All that was said about this run. */
-void app_read_verdicts(struct app *app, const char *run_id);
+/* --- app_doctor.c: who is affected, and event alarms of Aodh's form --- */
+struct app_doctor;
+bool app_doctor_load(struct app *app); /* after app_load_methods */
+void app_doctor_unload(struct app *app);
+/* A record that is to be told. First: rec's alarm gets life.affected. */
+void app_doctor_record(struct app *app, struct hale_log_record *rec, int64_t now_us);
+void app_doctor_control(struct app *app, struct hale_str alarm_id);
+void app_doctor_tick(struct app *app, int64_t now_us);
+int64_t app_doctor_next_us(const struct app *app);
+void app_doctor_set_conf(struct app *app);
+/* For a record that is read again. */
+void app_doctor_affected(const struct app *app, struct hale_log_record *rec);
 
 /* --- app_log.c: the alarm log --- */
 /* A record as those outside are told of it: an alarm that was deleted while they knew of it is OK. */

@@ -148,6 +148,7 @@ static enum hale_rc load_cursors(struct app *app)
 void app_unload(struct app *app)
 {
     app_call_cancel_all(app);
+    app_doctor_unload(app);
     actuator_courier_free(app->courier);
     actuator_contacts_free(app->contacts);
     actuator_notify_free(app->notify);
@@ -188,15 +189,13 @@ bool app_load(struct app *app)
     /* The control position comes first: what changes meanwhile is read again. */
     if (load_position(app, &log_end) != HALE_OK || app_load_control(app) != HALE_OK)
         return false;
-    actuator_engine_set_collector(app->engine, &app->conf->collector);
     if (app->acts && (load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
-                      load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK ||
-                      load_hash(app, HALE_KEYS_VERDICTS, app_load_verdict) != HALE_OK))
+                      load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK))
         return false;
     if (app->tells) {
         app->notify = actuator_notify_new(app->conf, app->http, app->seen);
         if (app->notify == NULL || load_cursors(app) != HALE_OK ||
-            !app_load_methods(app, log_end))
+            !app_load_methods(app, log_end) || !app_doctor_load(app))
             return false;
     }
     actuator_engine_each_alarm(app->engine, load_alarm, app);

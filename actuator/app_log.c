@@ -72,6 +72,7 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
     }
     rec.seq = (int64_t)id.ms;
     if (app->tells && rec.seq > app->told) { /* first: nobody waits for an action */
+        app_doctor_record(app, &rec, now_us);
         actuator_notify_record(app->notify, &rec, now_us);
         actuator_courier_record(app->courier, &rec, now_us);
     }
@@ -135,6 +136,7 @@ static int on_old(unsigned stream, struct hale_stream_id id, struct hale_str fie
     if (app_record_decode(value, &rec) != HALE_OK)
         return 0;
     rec.seq = (int64_t)id.ms;
+    app_doctor_affected(fill->app, &rec);
     actuator_notify_offer(fill->app->notify, fill->subscriber, &rec,
                           hale_clock_wall_us());
     hale_log_record_fini(&rec);

@@ -221,8 +221,8 @@ void app_control(struct app *app, struct hale_str json)
     }
     if (app->tells && (k.op == HALE_CONTROL_METHOD || k.op == HALE_CONTROL_DEFINITION))
         read_again(app, &k);
-    else if (app->acts && k.op == HALE_CONTROL_VERDICT)
-        app_read_verdicts(app, k.id);
+    if (app->tells && k.op == HALE_CONTROL_AODH)
+        app_doctor_control(app, hale_str_from(k.id));
     hale_control_fini(&k);
 }
 

@@ -8,6 +8,7 @@
 #include "actuator/read.h"
 #include "actuator/template.h"
 #include "base/fs.h"
+#include "model/limits.h"
 #include "model/yaml.h"
 #include "store/redis.h"
 
@@ -31,6 +32,7 @@ struct conf_raw {
     NODE clouds;
     NODE credentials;
     NODE collector;
+    NODE infrastructure;
 };
 #define C(member) offsetof(struct conf_raw, member)
 static const struct hale_conf_field FIELDS[] = {
@@ -56,6 +58,8 @@ static const struct hale_conf_field FIELDS[] = {
      "OpenStack clouds by name: auth_url, user, password_file, project, ..."},
     {"credentials", HALE_CONF_NODE, C(credentials), false, NULL, 0, 0, NULL,
      "who we are to managers and webhooks, by name: type, token_url, client_id, ..."},
+    {"infrastructure", HALE_CONF_NODE, C(infrastructure), false, NULL, 0, 0, NULL,
+     "tenants whose topology and alarms speak for the projects of its VMs, too"},
     {"collector", HALE_CONF_NODE, C(collector), false, NULL, 0, 0, NULL,
      "where policies ask about metrics: url, token_file, ca_file, timeout"},
 };
@@ -108,6 +112,9 @@ void actuator_conf_free(void *arg)
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
     actuator_credentials_fini(&conf->credentials);
+    for (unsigned i = 0; i < conf->infrastructure.n; i++)
+        free(conf->infrastructure.v[i]);
+    free(conf->infrastructure.v);
     actuator_collector_fini(&conf->collector);
     free(conf);
 }
@@ -238,28 +245,33 @@ static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
     return HALE_OK;
 }
 
-static enum hale_rc allow_policy(struct actuator_conf *conf,
-                                 const struct actuator_policy *p)
+static enum hale_rc add_tenant(NODE item, void *arg, struct hale_err *err)
 {
-    enum hale_rc rc = HALE_OK;
-    if (p->verify.url != NULL)
-        rc = actuator_allow_add_url(&conf->allow, p->verify.url);
-    for (unsigned i = 0; i < p->n_steps; i++) {
-        const struct actuator_step *s = &p->step[i];
-        const char *const urls[] = {s->url, s->verify.url, s->until.url};
-        for (size_t k = 0; k < sizeof(urls) / sizeof(urls[0]) && rc == HALE_OK; k++)
-            if (urls[k] != NULL)
-                rc = actuator_allow_add_url(&conf->allow, urls[k]);
-    }
-    return rc;
+    struct hale_strings *s = arg;
+    struct hale_str text = hale_yaml_text(item);
+    if (text.len == 0 || text.len > HALE_TENANT_MAX_BYTES)
+        return hale_yaml_error(item, err, "infrastructure: a tenant has 1 to %d bytes",
+                               HALE_TENANT_MAX_BYTES);
+    char **more = realloc(s->v, (s->n + 1) * sizeof(*more));
+    if (more == NULL)
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    s->v = more;
+    s->v[s->n] = strndup(text.p, text.len);
+    if (s->v[s->n] == NULL)
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    s->n++;
+    return HALE_OK;
 }
 
 static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *err)
 {
     enum hale_rc rc = HALE_OK;
-    for (unsigned i = 0; i < actuator_policies_count(conf->policies) && rc == HALE_OK;
-         i++)
-        rc = allow_policy(conf, actuator_policies_at(conf->policies, i));
+    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++) {
+        const struct actuator_policy *p = actuator_policies_at(conf->policies, i);
+        for (unsigned k = 0; k < p->n_steps && rc == HALE_OK; k++)
+            if (p->step[k].url != NULL)
+                rc = actuator_allow_add_url(&conf->allow, p->step[k].url);
+    }
     for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
     for (unsigned i = 0; i < conf->credentials.n && rc == HALE_OK; i++)
@@ -272,30 +284,6 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
     return rc == HALE_OK
                ? rc
                : hale_err_set(err, rc, "too many different hosts are configured");
-}
-
-/* Whether anything of the policy asks about metrics. */
-static bool asks_metrics(const struct actuator_policy *p)
-{
-    for (unsigned i = 0; i < p->n_steps; i++)
-        if (p->step[i].verify.query != NULL || p->step[i].until.query != NULL)
-            return true;
-    return p->verify.query != NULL;
-}
-
-static enum hale_rc check_queries(const struct actuator_conf *conf, const char *source,
-                                  struct hale_err *err)
-{
-    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++) {
-        const struct actuator_policy *p = actuator_policies_at(conf->policies, i);
-        if (conf->collector.url == NULL && asks_metrics(p))
-            return hale_err_at(err, HALE_E_INVAL, source != NULL ? source : "policies",
-                               p->step[0].line, 0,
-                               "policy '%s' has a query: add 'collector: {url: ...}' to "
-                               "the configuration",
-                               p->name);
-    }
-    return HALE_OK;
 }
 
 /* A policy may only name clouds and credentials there are. */
@@ -342,6 +330,9 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = actuator_methods_conf_read(raw.methods, raw.smtp, &conf->methods, err);
     if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
+    if (rc == HALE_OK && hale_yaml_kind(raw.infrastructure) != HALE_YAML_NULL)
+        rc = actuator_read_each(raw.infrastructure, "infrastructure", err, add_tenant,
+                                &conf->infrastructure);
     if (rc == HALE_OK)
         rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
     if (rc == HALE_OK)
@@ -359,8 +350,6 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = hale_yaml_error(root, err,
                              "scaling policies ask about metrics: add 'collector: {url: "
                              "http://127.0.0.1:8070, token_file: ...}'");
-    if (rc == HALE_OK)
-        rc = check_queries(conf, raw.policies, err);
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc == HALE_OK ? allow_written(conf, err) : rc;
 }

@@ -17,6 +17,7 @@
 #include "actuator/policy.h"
 #include "actuator/profile.h"
 #include "base/buf.h"
+#include "model/definition.h"
 
 #define ACTUATOR_SUBSCRIBERS_MAX 64
 
@@ -40,6 +41,7 @@ struct actuator_conf {
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;
     struct actuator_credentials credentials;
+    struct hale_strings infrastructure;  /* tenants whose topology has the VMs of all */
     struct actuator_collector collector; /* whom policies ask about metrics */
 };
 

@@ -10,6 +10,7 @@
 
 struct actions {
     struct hale_strings of[3]; /* by enum hale_state */
+    enum hale_impact impact;
 };
 struct actuator_contacts {
     struct hale_map *definitions; /* id -> struct actions */
@@ -65,9 +66,11 @@ enum hale_rc actuator_contacts_set(struct actuator_contacts *c, struct hale_str 
     enum hale_rc rc = hale_definition_decode(json, &d, &err);
     if (rc != HALE_OK)
         return rc;
-    if (d->ok_actions.n + d->alarm_actions.n + d->undetermined_actions.n > 0) {
+    if (d->ok_actions.n + d->alarm_actions.n + d->undetermined_actions.n > 0 ||
+        d->impact != HALE_IMPACT_DEFAULT) {
         struct actions *a = calloc(1, sizeof(*a));
         if (a != NULL) {
+            a->impact = d->impact;
             a->of[HALE_STATE_OK] = take(&d->ok_actions);
             a->of[HALE_STATE_ALARM] = take(&d->alarm_actions);
             a->of[HALE_STATE_UNDETERMINED] = take(&d->undetermined_actions);
@@ -88,6 +91,13 @@ const struct hale_strings *actuator_contacts_get(const struct actuator_contacts 
 {
     const struct actions *a = hale_map_get(c->definitions, hale_str_from(definition_id));
     return a != NULL && a->of[state].n > 0 ? &a->of[state] : NULL;
+}
+
+enum hale_impact actuator_contacts_impact(const struct actuator_contacts *c,
+                                          const char *definition_id)
+{
+    const struct actions *a = hale_map_get(c->definitions, hale_str_from(definition_id));
+    return a != NULL ? a->impact : HALE_IMPACT_DEFAULT;
 }
 
 bool actuator_contacts_names(const struct actuator_contacts *c, const char *definition_id,

@@ -22,6 +22,9 @@ HALE_MUST_CHECK enum hale_rc actuator_contacts_set(struct actuator_contacts *c,
 const struct hale_strings *actuator_contacts_get(const struct actuator_contacts *c,
                                                  const char *definition_id,
                                                  enum hale_state state);
+/* What the definition says of what it is about; HALE_IMPACT_DEFAULT: nothing. */
+enum hale_impact actuator_contacts_impact(const struct actuator_contacts *c,
+                                          const char *definition_id);
 /* True when the definition names the method for that state. */
 bool actuator_contacts_names(const struct actuator_contacts *c, const char *definition_id,
                              enum hale_state state, const char *method_id);

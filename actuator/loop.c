@@ -84,12 +84,6 @@ static void count(struct app *app)
         {ACTUATOR_STAT_VERIFIED, s.verified, old->verified},
         {ACTUATOR_STAT_FAILED, s.failed, old->failed},
         {ACTUATOR_STAT_OBSERVED, s.observed, old->observed},
-        {ACTUATOR_STAT_REJECTED, s.rejected, old->rejected},
-        {ACTUATOR_STAT_EXPIRED, s.expired, old->expired},
-        {ACTUATOR_STAT_SUGGESTED, s.suggested, old->suggested},
-        {ACTUATOR_STAT_ABORTED, s.aborted, old->aborted},
-        {ACTUATOR_STAT_PROPOSED, s.proposed, old->proposed},
-        {ACTUATOR_STAT_APPROVED, s.approved, old->approved},
         {ACTUATOR_STAT_SUPPRESSED_COOLDOWN, s.suppressed_cooldown,
          old->suppressed_cooldown},
         {ACTUATOR_STAT_SUPPRESSED_FREQUENCY, s.suppressed_frequency,
@@ -125,10 +119,10 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     hale_log_set_level((enum hale_log_level)conf->log_level);
     if (app->loaded)
         actuator_engine_set_policies(app->engine, app_policies(app));
-    actuator_engine_set_collector(app->engine, &conf->collector);
     if (app->loaded && app->tells) {
         struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
         actuator_courier_set_conf(app->courier, conf);
+        app_doctor_set_conf(app);
         for (unsigned i = 0; fresh != NULL && i < conf->n_subscribers; i++)
             for (unsigned k = 0; k < old->n_subscribers; k++)
                 if (strcmp(conf->subscriber[i].name, old->subscriber[k].name) == 0)
@@ -161,6 +155,7 @@ static int wait_ms(const struct app *app, int64_t now_us)
     if (app->loaded && app->tells) {
         next = earlier(next, actuator_notify_next_us(app->notify));
         next = earlier(next, actuator_courier_next_us(app->courier));
+        next = earlier(next, app_doctor_next_us(app));
     }
     int64_t ms = (next - now_us + 999) / 1000;
     return ms < 0 ? 0 : ms > 1000 ? 1000 : (int)ms;
@@ -185,6 +180,8 @@ static void tell(struct app *app)
         actuator_notify_tick(app->notify, hale_clock_wall_us());
     if (!app->failed)
         actuator_courier_tick(app->courier, hale_clock_wall_us());
+    if (!app->failed && app->tells)
+        app_doctor_tick(app, hale_clock_wall_us());
     if (!app->failed)
         app_refill(app);
     if (!app->failed)

@@ -14,16 +14,6 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_VERIFIED] = HALE_COUNTER_INIT(RUNS, "outcome=\"verified\"", RUNS_HELP),
     [ACTUATOR_STAT_FAILED] = HALE_COUNTER_INIT(RUNS, "outcome=\"failed\"", RUNS_HELP),
     [ACTUATOR_STAT_OBSERVED] = HALE_COUNTER_INIT(RUNS, "outcome=\"observed\"", RUNS_HELP),
-    [ACTUATOR_STAT_REJECTED] = HALE_COUNTER_INIT(RUNS, "outcome=\"rejected\"", RUNS_HELP),
-    [ACTUATOR_STAT_EXPIRED] = HALE_COUNTER_INIT(RUNS, "outcome=\"expired\"", RUNS_HELP),
-    [ACTUATOR_STAT_SUGGESTED] =
-        HALE_COUNTER_INIT(RUNS, "outcome=\"suggested\"", RUNS_HELP),
-    [ACTUATOR_STAT_ABORTED] = HALE_COUNTER_INIT(RUNS, "outcome=\"aborted\"", RUNS_HELP),
-    [ACTUATOR_STAT_PROPOSED] =
-        HALE_COUNTER_INIT("hale_actuator_proposals_total", NULL,
-                          "runs that waited for approval (modes suggest, approve)"),
-    [ACTUATOR_STAT_APPROVED] = HALE_COUNTER_INIT("hale_actuator_approvals_total", NULL,
-                                                 "proposals that were approved and ran"),
     [ACTUATOR_STAT_SUPPRESSED_COOLDOWN] =
         HALE_COUNTER_INIT(GUARD, "guard=\"cooldown\"", GUARD_HELP),
     [ACTUATOR_STAT_SUPPRESSED_FREQUENCY] =
@@ -85,6 +75,28 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_METHOD_REPEATS_LOST] =
         HALE_COUNTER_INIT("hale_actuator_method_repeats_lost_total", NULL,
                           "alarms that are not told again: too many already"),
+    [ACTUATOR_STAT_OUTAGES] =
+        HALE_GAUGE_INIT("hale_actuator_outages", NULL,
+                        "announced alarms with things out because of them"),
+    [ACTUATOR_STAT_OUTAGES_LOST] =
+        HALE_COUNTER_INIT("hale_actuator_outages_lost_total", NULL,
+                          "alarms whose affected things could not be kept: too many"),
+    [ACTUATOR_STAT_AODH_ALARMS] = HALE_GAUGE_INIT(
+        "hale_actuator_aodh_alarms", NULL, "event alarms of Aodh's form that are known"),
+    [ACTUATOR_STAT_AODH_TOLD] =
+        HALE_COUNTER_INIT("hale_actuator_aodh_told_total", NULL,
+                          "notices of such alarms that their addresses have taken"),
+    [ACTUATOR_STAT_AODH_ERRORS] =
+        HALE_COUNTER_INIT("hale_actuator_aodh_errors_total", NULL,
+                          "tries to deliver such a notice that failed"),
+    [ACTUATOR_STAT_AODH_EXPIRED] =
+        HALE_COUNTER_INIT("hale_actuator_aodh_expired_total", NULL,
+                          "notices given up: too old, or too many of one alarm"),
+    [ACTUATOR_STAT_AODH_DENIED] =
+        HALE_COUNTER_INIT("hale_actuator_aodh_denied_total", NULL,
+                          "notices not sent: the address is not allowed"),
+    [ACTUATOR_STAT_AODH_WAITING] = HALE_GAUGE_INIT(
+        "hale_actuator_aodh_waiting", NULL, "such alarms with something to say yet"),
     [ACTUATOR_STAT_RECORDS] = HALE_COUNTER_INIT("hale_actuator_log_records_total", NULL,
                                                 "alarm log records read"),
     [ACTUATOR_STAT_RECORDS_BAD] =

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HALE_ACTUATOR_AODH_PRIVATE_H
+#define HALE_ACTUATOR_AODH_PRIVATE_H
+/* aodh_private - between aodh.c (alarms, events) and aodh_row.c (state, queue). Nobody else. */
+#include "actuator/aodh.h"
+#include "actuator/herald.h"
+#include "base/map.h"
+
+struct aodh_item { /* to be said yet */
+    enum hale_state to;
+    unsigned action; /* the next address of that state */
+    int64_t time_ms;
+    char *body; /* owned */
+};
+struct aodh_entry {
+    struct hale_aodh *a;
+    bool known; /* it has a row */
+    enum hale_state state;
+    int64_t since_ms;
+    char *reason;                   /* owned, or NULL */
+    char source[64];                /* alarm of the outage that raised it, or "" */
+    struct actuator_aodh_place met; /* the last event that it was evaluated on */
+    int64_t looked; /* record at whose end it was asked who is still out */
+    unsigned n_queue;
+    struct aodh_item queue[ACTUATOR_AODH_QUEUE];
+    struct aodh_entry *next; /* of the same VM, or of the tenant's others */
+};
+struct actuator_aodh {
+    struct actuator_aodh_io io;
+    const struct actuator_conf *conf;
+    const struct actuator_outages *outages;
+    struct actuator_herald *herald;
+    struct hale_map *entries; /* id -> struct aodh_entry */
+    struct hale_map *by_vm;   /* tenant \n VM -> first struct aodh_entry */
+    struct hale_map *others;  /* tenant -> first struct aodh_entry */
+};
+/* --- aodh_row.c --- */
+void aodh_entry_free(void *entry);
+void aodh_row_write(struct actuator_aodh *x, const struct aodh_entry *n);
+enum hale_rc aodh_row_read(struct aodh_entry *n, struct hale_str json);
+/* The entry is in that state from now on; its addresses are told. e NULL: nobody is. */
+void aodh_row_change(struct actuator_aodh *x, struct aodh_entry *n, enum hale_state to,
+                     const struct hale_aodh_event *e, int64_t now_us);
+/* What there is to say is brought on its way. */
+void aodh_row_tell(struct actuator_aodh *x, struct aodh_entry *n, int64_t now_us);
+bool aodh_row_next(void *x, const char *key, struct hale_buf *url, struct hale_buf *body);
+void aodh_row_done(void *x, const char *key, enum actuator_herald_end end);
+#endif
