@@ -457,7 +457,7 @@ def cloud(tmp_path_factory):
             pytest.fail("OpenStack's packages cannot be installed")
         pytest.skip("OpenStack's packages cannot be installed")
     if "HALE_VIM_STATE" in os.environ:
-        yield vim_cloud.Cloud(os.environ["HALE_VIM_STATE"])
+        yield vim_cloud.Cloud(os.environ["HALE_VIM_STATE"], keep=True)
         return
     server = vim_cloud.Cloud(tmp_path_factory.mktemp("cloud"))
     try:

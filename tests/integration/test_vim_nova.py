@@ -80,9 +80,9 @@ def test_killed_in_the_middle_of_an_evacuation(cloud, vim, servers, moment):
         else:
             vim.alarm("compute-1")
             if moment == "written":
-                wait_for(lambda: vim.calls("/action"), 60, "a call", 0.001)
+                wait_for(lambda: vim.calls("/action"), 300, "a call", 0.001)
             else:
-                wait_for(lambda: [r for r in vim.rows("answer") if "accepted" in r["text"]], 60, "an answer", 0.005)
+                wait_for(lambda: [r for r in vim.rows("answer") if "accepted" in r["text"]], 300, "an answer", 0.005)
         vim.stack.kill9("actuator")
     finally:
         if moment == "sent":

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps `heat`, `mistral` and `neutron` against the real services (tests/vim/cloud.py)."""
 import json
+import pathlib
+import signal
 import uuid
 
 import pytest
@@ -38,7 +40,7 @@ class Stack:
         self.cloud, self.name = cloud, "s" + uuid.uuid4().hex[:8]
         self.id = cloud.call("heat", "POST", "/stacks", {"stack_name": self.name, "template": TEMPLATE})["stack"]["id"]
         self.path = f"/stacks/{self.name}/{self.id}"
-        wait_for(lambda: self.state() == "CREATE_COMPLETE", 150, "the stack", 0.2)
+        wait_for(lambda: self.state() == "CREATE_COMPLETE", 600, "the stack", 0.2)
 
     def get(self):
         return self.cloud.call("heat", "GET", self.path)["stack"]
@@ -76,16 +78,30 @@ def test_scale_by_a_parameter(heat, vim):
     assert len(vim.calls("PATCH")) == 2  # the last one was so already
 
 
-def test_signal_killed_before_the_answer(heat, vim):
+def arrived(port):
+    """A connection to the port holds bytes that nobody has read yet."""
+    for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, queues = row.split()[:5]
+        if int(local.split(":")[1], 16) == port and state == "01" and int(queues.split(":")[1], 16):
+            return True
+    return False
+
+
+def test_signal_killed_before_the_answer(heat, vim, cloud):
     before = len(heat.events("out", "SIGNAL_COMPLETE"))
     vim.start([{"heat": {"action": "signal", "stack": heat.id, "resource": "out"}}])
     vim.alarm("compute-1")
-    wait_for(lambda: vim.calls("/signal"), 60, "the call", 0.001)
-    vim.stack.kill9("actuator")
+    wait_for(lambda: vim.calls("/signal"), 300, "the call", 0.001)
+    cloud.kill("heat", signal.SIGSTOP)
+    try:
+        wait_for(lambda: arrived(cloud.port["heat"]) or vim.rows("answer"), 300, "the signal at Heat", 0.01)
+        vim.stack.kill9("actuator")
+    finally:
+        cloud.kill("heat", signal.SIGCONT)
     vim.stack.restart("actuator")
     vim.done("compute-1")
     assert len(heat.events("out", "SIGNAL_COMPLETE")) == before + 1, vim.story()
-    wait_for(lambda: len(heat.members("group")) == 2, 150, "the second member", 0.2)
+    wait_for(lambda: len(heat.members("group")) == 2, 600, "the second member", 0.2)
 
 
 def test_unhealthy_resource_is_replaced(heat, vim):
@@ -110,7 +126,7 @@ def test_workflow_once(cloud, vim):
     cloud.call("mistral", "POST", "/workflows", raw=FLOW.replace("NAME", name).encode(), headers={"Content-Type": "text/plain"})
     vim.start([{"mistral": {"action": "execute", "workflow": name, "input": {"word": "${hostname} \"is\" down"}}}])
     vim.alarm("compute-2")
-    wait_for(lambda: vim.calls("/executions"), 60, "the call", 0.001)
+    wait_for(lambda: vim.calls("/executions"), 300, "the call", 0.001)
     vim.stack.kill9("actuator")
     vim.stack.restart("actuator")
     vim.done("compute-2")

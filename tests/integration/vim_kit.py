@@ -14,7 +14,7 @@ import uuid
 from conftest import http_call, wait_for
 
 LOG = "hale:{m}:alarmlog"
-STEPS = {"poll": "100ms", "timeout": "3m"}
+STEPS = {"poll": "100ms", "timeout": "10m"}
 
 
 class Vim:
@@ -37,7 +37,7 @@ class Vim:
             (kind, keys), = step.items()
             full.append({kind: keys if kind in ("webhook", "vnflcm") else {"cloud": "lab", **STEPS, **keys}})
         return {"name": name, "mode": "auto", "alarm": {"definition": name}, "target": "host/${hostname}",
-                "cooldown": "100ms", "steps": full, "verify": {"alarm": "cleared", "within": "2m"}, **more}
+                "cooldown": "100ms", "steps": full, "verify": {"alarm": "cleared", "within": "10m"}, **more}
 
     def start(self, steps, **more):
         self.stack.start("actuator", self.config([self.policy(steps)], **more))
@@ -72,7 +72,7 @@ class Vim:
     def story(self):
         return [(r["kind"], r["text"]) for r in self.rows()]
 
-    def row(self, kind, n=1, seconds=150):
+    def row(self, kind, n=1, seconds=600):
         """The n-th row of a kind; a failed run is a failure at once unless it is what is waited for."""
         def found():
             rows = self.rows()
@@ -123,13 +123,13 @@ def bring_up(cloud, host):
         status = cloud.nova("PUT", f"/os-services/{service['id']}", body, ok=False)[0]
         if status == 400 and not up.restarted:
             cloud.kill(f"compute-{number}")
-            wait_for(lambda: cloud._reap(f"compute-{number}"), 20, "the end of nova-compute")
+            wait_for(lambda: cloud._reap(f"compute-{number}"), 120, "the end of nova-compute")
             (cloud.run / f"compute-{number}").unlink()
             cloud.start_compute(number)
             up.restarted = True
         return status == 200 and cloud.services(host)[0]["state"] == "up"
     up.restarted = False
-    wait_for(up, 120, f"{host} up", 0.2)
+    wait_for(up, 600, f"{host} up", 0.2)
 
 
 def boot(cloud, host, n, net=True):

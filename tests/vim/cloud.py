@@ -10,6 +10,7 @@ a free one, every process is ours. tests/README.md says how to use it by hand (`
     cloud.stop()
 """
 import ctypes
+import http.client
 import json
 import os
 import pathlib
@@ -43,7 +44,7 @@ class Failed(RuntimeError):
     pass
 
 
-def until(what, condition, seconds=180, every=0.1):
+def until(what, condition, seconds=600, every=0.2):
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -136,7 +137,7 @@ class Cloud:
         file = self.logs / f"{name}.log"
         return file.read_text(errors="replace")[-3000:] if file.exists() else ""
 
-    def ready(self, name, condition, seconds=180):
+    def ready(self, name, condition, seconds=600):
         def look():
             p = self.children.get(name)
             if (p is not None and p.poll() is not None) or not self.pid(name):
@@ -161,17 +162,29 @@ class Cloud:
     def once(self, mark, *words, **env):
         """Runs a command to its end, only the first time."""
         done = self.state / "done" / mark
-        if done.exists():
-            return
+        if not done.exists():
+            self._setup(mark, *words, **env)
+            done.touch()
+
+    def _setup(self, mark, *words, **env):
         with open(self.logs / f"setup-{mark}.log", "ab") as log:
             code = subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                  env={**ENV, **env}, cwd=self.state, check=False, timeout=300).returncode
+                                  env={**ENV, **env}, cwd=self.state, check=False, timeout=1200).returncode
         if code != 0:
             raise Failed(f"step {mark} ended with {code}:\n{self.tail('setup-' + mark)}")
-        done.touch()
 
     def program(self, target, name, conf, *words):
         return (PYTHON, HERE / "shims/hale_vim_run.py", target, name, "--config-file", self.etc / conf, *words)
+
+    def manage(self, target, name, conf, commands):
+        """Commands of one program that are not done yet, {mark: words}, in one process."""
+        words = []
+        for mark, arguments in commands.items():
+            done = self.state / "done" / mark
+            if not done.exists():
+                words += ["--once", done, "--config-file", self.etc / conf, *arguments]
+        if words:
+            self._setup(name, PYTHON, HERE / "shims/hale_vim_run.py", target, name, *words)
 
     # --- life -----------------------------------------------------------------------------
     def start(self):
@@ -302,17 +315,14 @@ class Cloud:
         self.ready("rabbit", lambda: self.listening("rabbit"))
 
     def _make_nova(self):
-        def manage(mark, *words):
-            self.once(mark, *self.program("nova.cmd.manage:main", "nova-manage", "nova/nova.conf", *words))
-        manage("nova-api", "api_db", "sync")
-        manage("nova-cell0", "cell_v2", "map_cell0", "--database_connection", self.db("nova_cell0"))
-        manage("nova-db", "db", "sync")
-        manage("nova-cell1", "cell_v2", "create_cell", "--name", "cell1")
+        self.manage("nova.cmd.manage:main", "nova-manage", "nova/nova.conf", {
+            "nova-api": ("api_db", "sync"),
+            "nova-cell0": ("cell_v2", "map_cell0", "--database_connection", self.db("nova_cell0")),
+            "nova-db": ("db", "sync"), "nova-cell1": ("cell_v2", "create_cell", "--name", "cell1")})
 
     def _make_mistral(self):
-        for mark, words in (("mistral", ("upgrade", "head")), ("mistral-populate", ("populate",))):
-            self.once(mark, *self.program("mistral.db.sqlalchemy.migration.cli:main", "mistral-db-manage",
-                                          "mistral/mistral.conf", *words))
+        self.manage("mistral.db.sqlalchemy.migration.cli:main", "mistral-db-manage", "mistral/mistral.conf",
+                    {"mistral": ("upgrade", "head"), "mistral-populate": ("populate",)})
 
     def _web(self, name, code, **env):
         """A WSGI program in one process, a few threads."""
@@ -321,22 +331,19 @@ class Cloud:
                    f"{self.ip}:{self.port[name]}", "--wsgi-file", self.run.parent / f"{name}.wsgi",
                    "--threads", 6, "--enable-threads", "--need-app", "--die-on-term", "--listen", 100,
                    "--buffer-size", 65535, "--post-buffering", 65536, "--disable-logging", "--add-header",
-                   "Connection: close", **env)
+                   "Connection: close", "--socket-timeout", 300, **env)  # 4 s is little on a busy machine
 
     def _identity(self):
-        def manage(mark, *words):
-            self.once(mark, *self.program("keystone.cmd.manage:main", "keystone-manage",
-                                          "keystone/keystone.conf", *words))
         import grp
         import pwd
         who = ("--keystone-user", pwd.getpwuid(os.getuid()).pw_name,
                "--keystone-group", grp.getgrgid(os.getgid()).gr_name)
-        manage("keystone", "db_sync")
-        manage("keystone-fernet", "fernet_setup", *who)
-        manage("keystone-credential", "credential_setup", *who)
-        manage("keystone-bootstrap", "bootstrap", "--bootstrap-password", self.secret, "--bootstrap-region-id",
-               "RegionOne", "--bootstrap-public-url", self.url("keystone"), "--bootstrap-internal-url",
-               self.url("keystone"))
+        url = self.url("keystone")
+        self.manage("keystone.cmd.manage:main", "keystone-manage", "keystone/keystone.conf", {
+            "keystone": ("db_sync",), "keystone-fernet": ("fernet_setup", *who),
+            "keystone-credential": ("credential_setup", *who),
+            "keystone-bootstrap": ("bootstrap", "--bootstrap-password", self.secret, "--bootstrap-region-id",
+                                   "RegionOne", "--bootstrap-public-url", url, "--bootstrap-internal-url", url)})
         self._web("keystone", "from keystone.server.wsgi import initialize_public_application\n"
                               "application = initialize_public_application()\n",
                   OS_KEYSTONE_CONFIG_DIR=str(self.etc / "keystone"))
@@ -368,11 +375,29 @@ class Cloud:
         if "mistral" in self.parts:
             run("mistral", "mistral.cmd.launch:main", "mistral-server", "mistral/mistral.conf", "--server",
                 "api,engine,executor")
-        self.ready("placement", lambda: self.listening("placement"))
         for i in range(1, self.computes + 1):
             self.start_compute(i)
-        for name in ["nova", "neutron", "glance"] + self.parts:
-            self.ready(name, lambda n=name: self.listening(n))
+        for name in ["placement", "nova", "neutron", "glance"] + self.parts:
+            self.ready(name, lambda n=name: self._answers(n))
+        self._listeners()
+
+    def _answers(self, name):
+        """The service answers a question with a token: it has asked Keystone whether that is good."""
+        path = {"placement": "/resource_providers", "nova": "/flavors", "neutron": "/v2.0/networks",
+                "glance": "/v2/images", "heat": "/stacks", "masakari": "/segments", "mistral": "/workflows"}[name]
+        return self.listening(name) and self.call(name, "GET", path, ok=False, patience=0)[0] == 200
+
+    def _listeners(self):
+        """Those behind the queues listen."""
+        queues = ["conductor", "scheduler"] + [f"compute.compute-{i}" for i in range(1, self.computes + 1)]
+        for part, names in (("heat", ["engine"]), ("masakari", ["ha_engine"]),
+                            ("mistral", ["mistral_engine", "mistral_executor"])):
+            queues += names if part in self.parts else []
+        p = subprocess.run([PYTHON, str(HERE / "shims/hale_vim_queues.py"), self.ip, str(self.port["rabbit"]),
+                            "600", *queues], env=ENV, input=self.secret.encode(), capture_output=True,
+                           check=False, timeout=900)
+        if p.returncode != 0:
+            raise Failed(p.stderr.decode(errors="replace")[-2000:])
 
     def start_compute(self, i):
         (self.state / f"nova/compute-{i}/instances").mkdir(parents=True, exist_ok=True)
@@ -391,27 +416,40 @@ class Cloud:
             self.tokens[project] = (headers["X-Subject-Token"], body["token"]["project"]["id"])
         return self.tokens[project][0]
 
-    def http(self, method, url, body=None, token=None, headers=None, raw=None):
+    def http(self, method, url, body=None, token=None, headers=None, raw=None, patience=180):
+        """(status, headers, body). What may be asked again is, for `patience` seconds: a service that cannot
+        be reached, or says 503, as all of them do while they cannot ask Keystone."""
         h = {"X-Auth-Token": self.token() if token is None else token, "Content-Type": "application/json"}
         h.update(headers or {})
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, method=method, headers=h, data=data)
-        try:
-            with OPENER.open(request, timeout=120) as r:
-                text = r.read()
-                status, got = r.status, r.headers
-        except urllib.error.HTTPError as e:
-            text, status, got = e.read(), e.code, e.headers
+        end = time.monotonic() + patience
+        while True:
+            status, got, text = self._http(method, url, data, h)
+            again = status == 503 or (status in (0, 502, 504) and method != "POST")
+            if not again or time.monotonic() > end:
+                break
+            time.sleep(0.5)
         try:
             return status, got, json.loads(text) if text else {}
         except ValueError:
             return status, got, text.decode(errors="replace")
 
+    @staticmethod
+    def _http(method, url, data, headers):
+        request = urllib.request.Request(url, method=method, headers=headers, data=data)
+        try:
+            with OPENER.open(request, timeout=300) as r:
+                return r.status, r.headers, r.read()
+        except urllib.error.HTTPError as e:
+            return e.code, e.headers, e.read()
+        except (OSError, http.client.HTTPException) as e:  # nobody there, or it hung up
+            return 0, {}, repr(e).encode()
+
     def call(self, service, method, path, body=None, project="admin", ok=True, **more):
         token = self.token(project)
         base = self.url(service).replace("$(project_id)s", self.tokens[project][1])
         status, headers, answer = self.http(method, base + path, body, token=token, **more)
-        if ok and status >= 300:
+        if ok and not 200 <= status < 300:
             raise Failed(f"{service} {method} {path}: {status} {answer}")
         return answer if ok else (status, headers, answer)
 

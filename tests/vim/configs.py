@@ -12,6 +12,7 @@ paste.filter_factory = oslo_middleware.http_proxy_to_wsgi:HTTPProxyToWSGI.factor
 paste.filter_factory = {reqid}
 """
 REQID = "oslo_middleware:RequestId.factory"
+PATIENT = {"rpc_response_timeout": 180}  # the machine may be busy with other things
 
 
 def ini(**sections):
@@ -28,11 +29,13 @@ def login(c, user, middleware=False):
             "password": c.secret, "user_domain_name": "Default", "project_name": "service",
             "project_domain_name": "Default"}
     if middleware:
-        keys.update(www_authenticate_uri=c.url("keystone"), service_token_roles_required="true")
+        # patient: a busy machine may keep Keystone waiting for long
+        keys.update(www_authenticate_uri=c.url("keystone"), service_token_roles_required="true",
+                    http_connect_timeout=120, http_request_max_retries=10)
         if user == "nova":
             keys["token_cache_time"] = -1  # a revoked token is refused at once
     else:
-        keys["region_name"] = "RegionOne"
+        keys.update(region_name="RegionOne", connect_retries=10, status_code_retries=5)
     return keys
 
 
@@ -41,7 +44,8 @@ def common(c, name, db=True):
            "oslo_messaging_notifications": {"driver": "noop"},
            "oslo_policy": {"enforce_scope": "false"}}
     if db:
-        out["database"] = {"connection": c.db(name), "max_pool_size": 10, "max_overflow": 50}
+        out["database"] = {"connection": c.db(name), "max_pool_size": 10, "max_overflow": 50,
+                           "max_retries": 60}
     if name != "keystone":
         out["keystone_authtoken"] = login(c, name, middleware=True)
     return out
@@ -99,7 +103,7 @@ def neutron(c):
                      "rpc_workers": 0, "rpc_state_report_workers": 0, "auth_strategy": "keystone",
                      "api_paste_config": c.etc / "neutron/paste.ini", "core_plugin": "ml2",
                      "service_plugins": "", "dhcp_agent_notification": "false",
-                     "transport_url": c.mq, "state_path": c.state / "neutron",
+                     "transport_url": c.mq, **PATIENT, "state_path": c.state / "neutron",
                      "notify_nova_on_port_status_changes": "true",
                      "notify_nova_on_port_data_changes": "true"},
             ml2={"type_drivers": "vxlan,local", "tenant_network_types": "vxlan",
@@ -136,7 +140,7 @@ paste.filter_factory = neutron.api.extensions:plugin_aware_extension_middleware_
 
 def nova(c):
     def conf(host, state, db):
-        main = {"my_ip": c.ip, "transport_url": c.mq, "state_path": state,
+        main = {"my_ip": c.ip, "transport_url": c.mq, **PATIENT, "state_path": state,
                 "enabled_apis": "osapi_compute", "osapi_compute_listen": c.ip,
                 "osapi_compute_listen_port": c.port["nova"], "osapi_compute_workers": 1,
                 "compute_driver": "fake.FakeDriver", "report_interval": 5, "service_down_time": 60,
@@ -151,7 +155,8 @@ def nova(c):
                    filter_scheduler={"host_subset_size": 1}, vnc={"enabled": "false"},
                    cache={"enabled": "true", "backend": "dogpile.cache.memory"},
                    quota={"instances": -1, "cores": -1, "ram": -1},
-                   glance={"api_servers": c.url("glance")}, neutron=login(c, "neutron"),
+                   glance={"api_servers": c.url("glance"), "num_retries": 10},
+                   neutron={**login(c, "neutron"), "http_retries": 10},
                    placement=login(c, "placement"), **more)
     out = {"nova/nova.conf": conf("control", c.state / "nova", True), "nova/paste.ini": """
 [composite:osapi_compute]
@@ -186,7 +191,7 @@ paste.filter_factory = nova.api.auth:NovaKeystoneContext.factory
 def heat(c):
     return {
         "heat/heat.conf": ini(
-            DEFAULT={"transport_url": c.mq, "region_name_for_services": "RegionOne",
+            DEFAULT={"transport_url": c.mq, **PATIENT, "region_name_for_services": "RegionOne",
                      "stack_user_domain_name": "heat", "stack_domain_admin": "heat_domain_admin",
                      "stack_domain_admin_password": c.secret, "deferred_auth_method": "trusts",
                      "num_engine_workers": 1,
@@ -196,7 +201,7 @@ def heat(c):
             heat_api={"bind_host": c.ip, "bind_port": c.port["heat"], "workers": 1},
             paste_deploy={"api_paste_config": c.etc / "heat/paste.ini"},
             clients_keystone={"auth_uri": c.url("keystone")},
-            trustee={k: v for k, v in login(c, "heat").items() if not k.startswith(("project", "region"))},
+            trustee={k: v for k, v in login(c, "heat").items() if not k.startswith(("project", "region", "connect", "status"))},
             **common(c, "heat")),
         "heat/paste.ini": """[pipeline:heat-api]
 pipeline = reqid fault proxy versions authurl auth context v1
@@ -219,7 +224,7 @@ paste.filter_factory = heat.common.auth_url:filter_factory
 def masakari(c):
     return {
         "masakari/masakari.conf": ini(
-            DEFAULT={"host": "control", "transport_url": c.mq, "state_path": c.state / "masakari",
+            DEFAULT={"host": "control", "transport_url": c.mq, **PATIENT, "state_path": c.state / "masakari",
                      "masakari_api_listen": c.ip, "masakari_api_listen_port": c.port["masakari"],
                      "masakari_api_workers": 1, "os_privileged_user_name": "masakari",
                      "os_privileged_user_password": c.secret, "os_privileged_user_tenant": "service",
@@ -253,7 +258,7 @@ paste.filter_factory = masakari.api.auth:MasakariKeystoneContext.factory
 
 def mistral(c):
     return {"mistral/mistral.conf": ini(
-        DEFAULT={"transport_url": c.mq, "js_implementation": "py_mini_racer"},
+        DEFAULT={"transport_url": c.mq, **PATIENT, "js_implementation": "py_mini_racer"},
         api={"host": c.ip, "port": c.port["mistral"], "api_workers": 1},
         engine={"host": "control"}, executor={"host": "control"}, pecan={"auth_enable": "true"},
         cron_trigger={"enabled": "false"}, **common(c, "mistral"))}
