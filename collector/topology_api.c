@@ -8,6 +8,7 @@
 
 #include "collector/params.h"
 #include "collector/request.h"
+#include "collector/topology_state.h"
 #include "collector/topology_view.h"
 
 #define ANSWER_MAX ((size_t)256 << 20)
@@ -187,8 +188,8 @@ static struct hale_vertex *find(const struct hale_graph *g, const char *ref,
     return NULL;
 }
 
-static void reply_one(struct hale_http_req *req, struct hale_graph *g,
-                      struct hale_vertex *v)
+static void reply_one(struct collector *c, struct hale_http_req *req,
+                      struct hale_graph *g, struct hale_vertex *v)
 {
     struct hale_buf b;
 
@@ -200,7 +201,9 @@ static void reply_one(struct hale_http_req *req, struct hale_graph *g,
     hale_graph_supports(g, v, add_neighbour, &(struct neighbours){&b, false});
     hale_buf_add_c(&b, "],\"dependents\":[");
     hale_graph_dependents(g, v, add_neighbour, &(struct neighbours){&b, false});
-    hale_buf_add_c(&b, "]}");
+    hale_buf_add_c(&b, "],");
+    collector_topology_state_add(c, collector_request_of(req)->tenant, g, v, &b);
+    hale_buf_add_char(&b, '}');
     reply(req, &b);
 }
 
@@ -217,7 +220,7 @@ void collector_topology_get_one(struct collector *c, struct hale_redis *redis,
     struct hale_graph *g = collector_topology_graph(x, req);
     struct hale_vertex *v = find(g, ref, req);
     if (v != NULL)
-        reply_one(req, g, v);
+        reply_one(c, req, g, v);
     collector_topology_leave(c);
 }
 

@@ -166,9 +166,14 @@ static void say_cause(struct work *w, const json_t *life, struct hale_buf *b)
         answer(w, "root_cause", -1, b, NULL);
     }
     if (root != NULL) {
+        const json_t *path = json_object_get(life, "path"), *ref;
+        size_t i;
         hale_buf_printf(b, "its root cause lies in %s/%s", text_of(root, "type"),
                         text_of(root, "id"));
-        answer(w, "caused_by", -1, b, NULL);
+        json_array_foreach (path, i, ref)
+            hale_buf_printf(b, "%s%s", i == 0 ? ": " : " <- ",
+                            json_string_value(ref) != NULL ? json_string_value(ref) : "");
+        answer(w, "caused_by", -1, b, json_pack("{s:O*}", "path", path));
     }
 }
 

@@ -145,6 +145,28 @@ static bool is_one_of(const char *id, struct cor_alarm *const *list, unsigned n)
     return false;
 }
 
+/* The entities by which the root makes the alarm's own unreachable: what the verdict was found by. NULL
+ * where it was not found in the graph (the same entity, or a rule). */
+static char *path_of(struct correlator_engine *e, const struct cor_alarm *a,
+                     const struct cor_alarm *root)
+{
+    struct hale_vertex *way[COR_PATH_MAX + 1];
+    const struct cor_place *from = a->about.place, *to = root->about.place;
+    struct hale_buf text;
+    if (from == NULL || to == NULL || from == to)
+        return NULL;
+    size_t n = hale_graph_path(hale_vertex_graph(from->vertex), from->vertex, to->vertex,
+                               HALE_GRAPH_DOWN, way, COR_PATH_MAX + 1);
+    if (n == 0)
+        return NULL;
+    hale_buf_init(&text, (COR_PATH_MAX + 1) * (HALE_TOPOLOGY_REF_MAX + 1));
+    for (size_t i = 0; i + 1 < n; i++)
+        hale_buf_printf(&text, "%s\n", hale_vertex_ref(way[i]));
+    char *path = cor_got(e, text.failed ? NULL : hale_buf_take(&text));
+    hale_buf_fini(&text);
+    return path;
+}
+
 static void name_causes(struct correlator_engine *e, struct cor_alarm *a,
                         struct cor_alarm *const *list, unsigned n)
 {
@@ -153,6 +175,8 @@ static void name_causes(struct correlator_engine *e, struct cor_alarm *a,
     for (unsigned i = 0; same && i < n; i++)
         same = b->links[COR_LINK_CAUSE][i].to == list[i];
     b->ended_ms = 0;
+    if (same && b->path == NULL)
+        b->path = path_of(e, a, list[0]);
     if (same)
         return;
     cor_link_clear(e, a, COR_LINK_CAUSE);
@@ -161,6 +185,8 @@ static void name_causes(struct correlator_engine *e, struct cor_alarm *a,
     b->caused_ms = cor_stream_ms(e);
     free(b->root_entity);
     b->root_entity = cor_strdup(e, list[0]->about.entity);
+    free(b->path);
+    b->path = path_of(e, a, list[0]);
     a->life.changed = true;
 }
 
@@ -291,7 +317,8 @@ static void begin_onset(struct correlator_engine *e, struct cor_alarm *a)
     cor_link_clear(e, a, COR_LINK_CAUSE);
     cor_link_orphan(e, a, COR_LINK_CAUSE);
     free(b->root_entity);
-    b->root_entity = NULL;
+    free(b->path);
+    b->root_entity = b->path = NULL;
 }
 
 void cor_cause_source(struct correlator_engine *e, struct cor_alarm *a,

@@ -11,7 +11,7 @@
  *
  * Of a live alarm (not OK, and not just born) holds between two inputs: its mutes of kind cause
  * without an end are exactly its causes by the rules. Everything else is kept in its life (keys
- * entity, onset_ms, causes, caused_ms, cause_ended_ms, root_entity) and in the mutes; the rest here is
+ * entity, onset_ms, causes, caused_ms, cause_ended_ms, root_entity, path) and in the mutes; the rest here is
  * an index of it. So loading links what rows say and decides nothing; only an input that had been
  * written in part is completed, by looking at all live alarms once at the first input after loading.
  *
@@ -81,6 +81,8 @@ struct cor_pair {
     size_t at;
 };
 
+#define COR_PATH_MAX 16 /* entities between one and its cause that are named */
+
 /* Of an alarm. */
 struct cor_about {
     struct cor_place *place; /* NULL: about no entity that is there */
@@ -95,6 +97,8 @@ struct cor_about {
     int64_t caused_ms; /* when its causes were named */
     int64_t ended_ms;  /* when the last of them ended; 0: none, or they last */
     char *root_entity; /* ref */
+    char *
+        path; /* refs between entity and root_entity, each with '\n' after it; NULL: not known */
     unsigned n_links[COR_LINK_KINDS];
     struct cor_link *links[COR_LINK_KINDS]; /* COR_CAUSES_MAX, COR_HOLDS_MAX */
     struct cor_backs backs[COR_LINK_KINDS]; /* symptoms; those that wait for this check */

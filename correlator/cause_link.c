@@ -212,12 +212,32 @@ static json_t *correlated_json(struct correlator_engine *e, const struct cor_bac
     return list;
 }
 
+/* The alarm's entity, those between, the root. */
+static json_t *path_json(struct correlator_engine *e, const struct cor_about *b)
+{
+    struct hale_str rest = hale_str_from(b->path);
+    json_t *list = cor_got(e, json_array());
+    if (json_array_append_new(list, json_string(b->entity)) != 0)
+        e->nomem = true;
+    while (rest.len > 0) {
+        struct hale_str ref = hale_str_split(&rest, '\n');
+        if (json_array_append_new(list, json_stringn(ref.p, ref.len)) != 0)
+            e->nomem = true;
+    }
+    if (json_array_append_new(list, json_string(b->root_entity)) != 0)
+        e->nomem = true;
+    return list;
+}
+
 void cor_cause_json(struct correlator_engine *e, const struct cor_alarm *a, json_t *life)
 {
     const struct cor_about *b = &a->about;
     size_t symptoms = b->backs[COR_LINK_CAUSE].n;
+    enum hale_impact impact = b->entity != NULL ? cor_impact_of(a) : HALE_IMPACT_NONE;
     if (b->entity != NULL)
         set(e, life, "entity", ref_json(b->entity));
+    if (impact != HALE_IMPACT_NONE)
+        set(e, life, "impact", json_string(hale_impact_text(impact)));
     if (b->onset_ms != 0)
         set(e, life, "onset_ms", json_integer(b->onset_ms));
     if (b->n_links[COR_LINK_CAUSE] > 0) {
@@ -231,6 +251,8 @@ void cor_cause_json(struct correlator_engine *e, const struct cor_alarm *a, json
         set(e, life, "caused_ms", json_integer(b->caused_ms));
         if (b->root_entity != NULL)
             set(e, life, "root_entity", ref_json(b->root_entity));
+        if (b->path != NULL && b->entity != NULL && b->root_entity != NULL)
+            set(e, life, "path", path_json(e, b));
     }
     if (b->ended_ms != 0)
         set(e, life, "cause_ended_ms", json_integer(b->ended_ms));
@@ -260,6 +282,23 @@ static char *ref_of(struct correlator_engine *e, const json_t *o)
     return ref;
 }
 
+/* What lies between the first and the last. */
+static char *path_of(struct correlator_engine *e, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    struct hale_buf text;
+    if (n < 2 || n > COR_PATH_MAX + 2)
+        return NULL;
+    hale_buf_init(&text, COR_RECORD_MAX);
+    for (size_t i = 1; i + 1 < n; i++) {
+        const char *ref = json_string_value(json_array_get(list, i));
+        hale_buf_printf(&text, "%s\n", ref != NULL ? ref : "");
+    }
+    char *path = cor_got(e, text.failed ? NULL : hale_buf_take(&text));
+    hale_buf_fini(&text);
+    return path;
+}
+
 static int64_t int_of(const json_t *o, const char *key)
 {
     return (int64_t)json_integer_value(json_object_get(o, key));
@@ -272,6 +311,7 @@ void cor_cause_load(struct correlator_engine *e, struct cor_alarm *a, const json
     const json_t *id;
     b->entity = ref_of(e, json_object_get(life, "entity"));
     b->root_entity = ref_of(e, json_object_get(life, "root_entity"));
+    b->path = path_of(e, json_object_get(life, "path"));
     b->onset_ms = int_of(life, "onset_ms");
     b->caused_ms = int_of(life, "caused_ms");
     b->ended_ms = int_of(life, "cause_ended_ms");

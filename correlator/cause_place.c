@@ -326,6 +326,8 @@ void cor_place_find(struct correlator_engine *e, struct cor_alarm *a)
     if (e->nomem || (v == old && !(v == NULL && a->about.entity != NULL)))
         return;
     cor_place_leave(e, a);
+    free(a->about.path); /* began at the old one */
+    a->about.path = NULL;
     if (v != NULL) {
         cor_place_enter(e, a, v);
     } else {
@@ -490,6 +492,7 @@ void cor_about_fini(struct cor_about *b)
     }
     free(b->entity);
     free(b->root_entity);
+    free(b->path);
     free(b->pairs);
 }
 

@@ -105,8 +105,9 @@ void hale_event_fini(struct hale_event *e);
  *   "flap":{"score":x,"times":[ms],"since_ms":n?,"first_ms":n?,"changes":n?}   since_ms: while
  *                                         it is flapping
  *   "entity":{"type":s,"id":s}            that it is about, in the topology
+ *   "impact":"down"|"degraded"            what its ALARM says of the entity
  *   "onset_ms":n                          when it became live last (docs/formats/causes.md)
- *   "causes":[alarm id], "caused_ms":n, "root_entity":{"type","id"}   kept after the cause has
+ *   "causes":[alarm id], "caused_ms":n, "root_entity":{"type","id"}, "path":[ref]   kept after the cause has
  *                                         cleared, until the next onset of this alarm
  *   "cause_ended_ms":n                    when it cleared, while it still mutes
  *   "root_cause":true, "symptoms":n, "correlated":[alarm id]   it explains n others: the first 1000

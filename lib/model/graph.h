@@ -96,6 +96,11 @@ unsigned hale_vertex_match(const struct hale_vertex *v, unsigned i,
 size_t hale_graph_causes(struct hale_graph *g, const struct hale_vertex *v,
                          enum hale_graph_plane plane, struct hale_vertex **out,
                          size_t max);
+/* The way by which to makes v out: what lies between v and to, nearest to v first, and to at the end;
+ * one of the shortest. Returns how many, 0: it does not, or by more than max. */
+size_t hale_graph_path(struct hale_graph *g, const struct hale_vertex *v,
+                       const struct hale_vertex *to, enum hale_graph_plane plane,
+                       struct hale_vertex **out, size_t max);
 /* fn returns false to stop. via: the vertex through which it was reached. */
 typedef bool (*hale_graph_visit_fn)(struct hale_vertex *v, struct hale_vertex *via,
                                     unsigned depth, void *arg);

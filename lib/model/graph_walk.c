@@ -114,6 +114,18 @@ bool graph_stands_on(struct hale_graph *g, struct hale_vertex *v,
     return false;
 }
 
+/* Puts those by which at is out behind the n steps. */
+static void reach_up(struct hale_graph *g, const struct hale_vertex *at,
+                     enum hale_graph_plane plane, const struct graph_step *from,
+                     size_t *n)
+{
+    for (unsigned k = 0; k < at->n_edges; k++) {
+        const struct graph_edge *edge = &at->edges[k];
+        if (edge->to->down[plane] && graph_group_bad(&at->groups[edge->group], plane))
+            (void)meet(g, n, edge->to, from);
+    }
+}
+
 size_t hale_graph_causes(struct hale_graph *g, const struct hale_vertex *v,
                          enum hale_graph_plane plane, struct hale_vertex **out,
                          size_t max)
@@ -130,11 +142,37 @@ size_t hale_graph_causes(struct hale_graph *g, const struct hale_vertex *v,
             continue; /* in a cycle */
         if (i > 0 && at->claims[plane] > 0)
             out[found++] = step.v;
-        for (unsigned k = 0; k < at->n_edges; k++) {
-            const struct graph_edge *edge = &at->edges[k];
-            if (edge->to->down[plane] && graph_group_bad(&at->groups[edge->group], plane))
-                (void)meet(g, &n, edge->to, &step);
-        }
+        reach_up(g, at, plane, &step, &n);
     }
     return found;
+}
+
+size_t hale_graph_path(struct hale_graph *g, const struct hale_vertex *v,
+                       const struct hale_vertex *to, enum hale_graph_plane plane,
+                       struct hale_vertex **out, size_t max)
+{
+    size_t n = 1, at = 0;
+    g->mark++;
+    g->steps[0] = (struct graph_step){.v = NULL};
+    for (size_t i = 0; i < n; i++) {
+        const struct graph_step step = g->steps[i];
+        if (i > 0 && step.v == to) {
+            at = i;
+            break;
+        }
+        if (i == 0 || step.v != v)
+            reach_up(g, i == 0 ? v : step.v, plane, &step, &n);
+    }
+    size_t len = g->steps[at].depth;
+    if (at == 0 || len > max)
+        return 0;
+    /* Back from there: the one before has a smaller depth and stands earlier. */
+    const struct hale_vertex *wanted = to;
+    for (size_t i = at + 1; i-- > 1 && wanted != NULL;) {
+        if (g->steps[i].v != wanted)
+            continue;
+        out[g->steps[i].depth - 1] = g->steps[i].v;
+        wanted = g->steps[i].via;
+    }
+    return len;
 }

@@ -103,6 +103,7 @@ def test_host_with_its_vms(site):
         assert [m["id"] for m in a["life"]["suppressed_by"]] == [root["id"]]
         assert a["life"]["causes"] == [root["id"]]
         assert a["life"]["root_entity"] == {"type": "host", "id": "h1"}
+        assert a["life"]["path"] == ["vm/" + a["group"]["vm_id"], "host/h1"]
     # A2: the host is back first; one VM is not.
     site.host("OK")
     site.vms("clear", range(1, VMS))

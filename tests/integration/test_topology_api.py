@@ -4,6 +4,7 @@ refused whole and with its place, and no tenant sees another's."""
 import json
 
 import pytest
+from conftest import wait_for
 
 from test_topology_rows import ENTITIES, TOPOLOGY, wait_processed
 
@@ -66,6 +67,39 @@ def test_written_and_read_back(api, redis):
     assert above["complete"] is False
     update = json.loads(redis.cmd("XRANGE", TOPOLOGY, "-", "+")[-1][1][1])
     assert update["by"] and update["source"] == "file"
+
+
+def test_what_follows_from_the_alarms(api, redis):
+    """An entity's answer says its state, because of what and by which way, and which alarms are about it."""
+    assert post(api, {"source": "file", "put": NET}).status == 200
+
+    def deduced(ref):
+        a = api.http("GET", "/v1/topology?ref=" + ref)
+        assert a.status == 200 and a.json["deduced"]["complete"] is True, a
+        return a.json["deduced"]
+
+    def event(type_, status, severity="CRITICAL", **dims):
+        body = {"type": type_, "severity": severity, "status": status, "dimensions": dims}
+        assert api.http("POST", "/v1/events", body).status in (200, 202, 204)
+    assert deduced("vm/v1") == {"state": "up", "because": [], "affected": 0, "alarms": [], "complete": True}
+    assert deduced("switch/s1")["state"] == "maintenance"
+    event("host.down", "raise", hostname="c1")
+    wait_for(lambda: deduced("host/c1")["state"] == "down", 20, "the host to be down")
+    host = deduced("host/c1")
+    assert host["affected"] == 3  # two VMs and the service
+    assert [(a["name"], a["impact"], a["suppressed"]) for a in host["alarms"]] == [("host.down", "down", False)]
+    service = deduced("service/dns/eu")
+    assert service["state"] == "unreachable"
+    assert service["because"] == [{"ref": "host/c1", "path": ["service/dns/eu", "vm/v1", "host/c1"]}]
+    event("vm.slow", "raise", severity="HIGH", hostname="v1")
+    wait_for(lambda: deduced("vm/v1")["alarms"], 20, "the symptom")
+    assert deduced("vm/v1")["alarms"][0]["suppressed"] is True
+    event("host.down", "clear", hostname="c1")
+    wait_for(lambda: deduced("service/dns/eu")["state"] == "up", 20, "all to be well again")
+    body = {"type": "fan", "severity": "LOW", "status": "raise", "dimensions": {"hostname": "c1"},
+            "details": {"impact": "degraded"}}
+    api.http("POST", "/v1/events", body)
+    wait_for(lambda: deduced("host/c1")["state"] == "degraded", 20, "the host to be degraded")
 
 
 def test_one_entity(api):

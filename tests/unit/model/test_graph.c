@@ -472,6 +472,31 @@ static void keep_told(struct hale_vertex *v, enum hale_graph_plane plane, void *
     t->out[plane][i] = hale_vertex_out(v, plane);
 }
 
+/* Each on the way stands on the next one, which is down; none comes twice; the cause is the end. */
+static void check_path(struct hale_graph *g, const struct model *m, unsigned from,
+                       const struct hale_vertex *cause)
+{
+    struct hale_vertex *way[N];
+    bool met[N] = {false};
+    size_t n = hale_graph_path(g, V(ref_of(from)), cause, HALE_GRAPH_DOWN, way, N);
+    assert_true(n > 0 && way[n - 1] == cause);
+    if (n > 1)
+        assert_int_equal(
+            hale_graph_path(g, V(ref_of(from)), cause, HALE_GRAPH_DOWN, way, n - 1), 0);
+    for (size_t k = 0, at = from; k < n; at = index_of(way[k]), k++) {
+        unsigned to = index_of(way[k]);
+        bool edge = false;
+        for (unsigned j = 0; j < m->n_all[at]; j++)
+            edge = edge || m->all[at][j] == to;
+        for (unsigned j = 0; j < m->n_any[at]; j++)
+            edge = edge || m->any[at][j] == to;
+        assert_true(edge && !met[to] && to != from);
+        assert_true(hale_vertex_out(way[k], HALE_GRAPH_DOWN) ||
+                    hale_vertex_failed(way[k], HALE_GRAPH_DOWN));
+        met[to] = true;
+    }
+}
+
 static void compare(struct hale_graph *g, const struct model *m, const struct told *told)
 {
     struct hale_vertex *list[N];
@@ -500,8 +525,10 @@ static void compare(struct hale_graph *g, const struct model *m, const struct to
         if (V(ref_of(i)) == NULL)
             continue;
         assert_int_equal(hale_graph_causes(g, V(ref_of(i)), HALE_GRAPH_DOWN, list, N), n);
-        for (unsigned k = 0; k < n; k++)
+        for (unsigned k = 0; k < n; k++) {
             assert_true(cause[index_of(list[k])]);
+            check_path(g, m, i, list[k]);
+        }
     }
 }
 
