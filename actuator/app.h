@@ -102,6 +102,11 @@ void app_doctor_set_conf(struct app *app);
 /* For a record that is read again. */
 void app_doctor_affected(const struct app *app, struct hale_log_record *rec);
 
+/* --- app_verdict.c: what people say about runs --- */
+void app_load_verdict(struct app *app, struct hale_str field, struct hale_str value);
+/* All that was said about this run. */
+void app_read_verdicts(struct app *app, const char *run_id);
+
 /* --- app_log.c: the alarm log --- */
 /* A record as those outside are told of it: an alarm that was deleted while they knew of it is OK. */
 HALE_MUST_CHECK enum hale_rc app_record_decode(struct hale_str json,

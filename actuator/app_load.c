@@ -189,8 +189,10 @@ bool app_load(struct app *app)
     /* The control position comes first: what changes meanwhile is read again. */
     if (load_position(app, &log_end) != HALE_OK || app_load_control(app) != HALE_OK)
         return false;
+    actuator_engine_set_collector(app->engine, &app->conf->collector);
     if (app->acts && (load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
-                      load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK))
+                      load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK ||
+                      load_hash(app, HALE_KEYS_VERDICTS, app_load_verdict) != HALE_OK))
         return false;
     if (app->tells) {
         app->notify = actuator_notify_new(app->conf, app->http, app->seen);

@@ -223,6 +223,8 @@ void app_control(struct app *app, struct hale_str json)
         read_again(app, &k);
     if (app->tells && k.op == HALE_CONTROL_AODH)
         app_doctor_control(app, hale_str_from(k.id));
+    if (app->acts && k.op == HALE_CONTROL_VERDICT)
+        app_read_verdicts(app, k.id);
     hale_control_fini(&k);
 }
 

@@ -263,15 +263,28 @@ static enum hale_rc add_tenant(NODE item, void *arg, struct hale_err *err)
     return HALE_OK;
 }
 
+static enum hale_rc allow_policy(struct actuator_conf *conf,
+                                 const struct actuator_policy *p)
+{
+    enum hale_rc rc = HALE_OK;
+    if (p->verify.url != NULL)
+        rc = actuator_allow_add_url(&conf->allow, p->verify.url);
+    for (unsigned i = 0; i < p->n_steps; i++) {
+        const struct actuator_step *s = &p->step[i];
+        const char *const urls[] = {s->url, s->verify.url, s->until.url};
+        for (size_t k = 0; k < sizeof(urls) / sizeof(urls[0]) && rc == HALE_OK; k++)
+            if (urls[k] != NULL)
+                rc = actuator_allow_add_url(&conf->allow, urls[k]);
+    }
+    return rc;
+}
+
 static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *err)
 {
     enum hale_rc rc = HALE_OK;
-    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++) {
-        const struct actuator_policy *p = actuator_policies_at(conf->policies, i);
-        for (unsigned k = 0; k < p->n_steps && rc == HALE_OK; k++)
-            if (p->step[k].url != NULL)
-                rc = actuator_allow_add_url(&conf->allow, p->step[k].url);
-    }
+    for (unsigned i = 0; i < actuator_policies_count(conf->policies) && rc == HALE_OK;
+         i++)
+        rc = allow_policy(conf, actuator_policies_at(conf->policies, i));
     for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
     for (unsigned i = 0; i < conf->credentials.n && rc == HALE_OK; i++)
@@ -284,6 +297,30 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
     return rc == HALE_OK
                ? rc
                : hale_err_set(err, rc, "too many different hosts are configured");
+}
+
+/* Whether anything of the policy asks about metrics. */
+static bool asks_metrics(const struct actuator_policy *p)
+{
+    for (unsigned i = 0; i < p->n_steps; i++)
+        if (p->step[i].verify.query != NULL || p->step[i].until.query != NULL)
+            return true;
+    return p->verify.query != NULL;
+}
+
+static enum hale_rc check_queries(const struct actuator_conf *conf, const char *source,
+                                  struct hale_err *err)
+{
+    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++) {
+        const struct actuator_policy *p = actuator_policies_at(conf->policies, i);
+        if (conf->collector.url == NULL && asks_metrics(p))
+            return hale_err_at(err, HALE_E_INVAL, source != NULL ? source : "policies",
+                               p->step[0].line, 0,
+                               "policy '%s' has a query: add 'collector: {url: ...}' to "
+                               "the configuration",
+                               p->name);
+    }
+    return HALE_OK;
 }
 
 /* A policy may only name clouds and credentials there are. */
@@ -350,6 +387,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = hale_yaml_error(root, err,
                              "scaling policies ask about metrics: add 'collector: {url: "
                              "http://127.0.0.1:8070, token_file: ...}'");
+    if (rc == HALE_OK)
+        rc = check_queries(conf, raw.policies, err);
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc == HALE_OK ? allow_written(conf, err) : rc;
 }

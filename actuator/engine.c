@@ -79,6 +79,13 @@ void actuator_engine_set_policies(struct actuator_engine *e,
     e->policies = policies;
 }
 
+void actuator_engine_set_collector(struct actuator_engine *e,
+                                   const struct actuator_collector *collector)
+{
+    HALE_CHECK(e, ENGINE_MAGIC);
+    e->collector = collector;
+}
+
 /* --- tables ------------------------------------------------------------------------ */
 
 struct actuator_run *engine_find(const struct actuator_engine *e, const char *run_id)
@@ -156,6 +163,7 @@ static void alarm_changed(struct actuator_engine *e, struct actuator_run *r, boo
         r->cleared_us = at_us;
     else if (state == HALE_STATE_ALARM && r->alarm_state != HALE_STATE_OK)
         r->cleared_us = 0;
+    r->withdrawn = r->withdrawn || (int)state != r->alarm_state;
     if (r->state == ACTUATOR_WAITING && (gone || (int)state != r->alarm_state) &&
         r->busy == 0) {
         engine_forget_record(e, r->id);
@@ -186,11 +194,11 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
                               rec->alarm.state, rec->seq,
                               rec->logged_us > 0 ? rec->logged_us : now_us);
     while ((r = hale_map_next(e->runs, &it, NULL)) != NULL)
-        if (r->state == ACTUATOR_VERIFYING && strcmp(r->alarm_id, rec->alarm.id) == 0 &&
-            (r->cleared_us > 0 || r->alarm_gone))
-            life_check_verify(e, r);
+        if (strcmp(r->alarm_id, rec->alarm.id) == 0)
+            life_alarm_moved(e, r);
 
-    if (!rec->announce || rec->kind == HALE_ALARM_DELETED)
+    bool symptom = actuator_policy_symptom(rec);
+    if ((!rec->announce && !symptom) || rec->kind == HALE_ALARM_DELETED)
         return; /* suppressed, or nothing that there is a plan for */
     json_t *vars = actuator_policy_vars(rec);
     struct engine_trigger t = {.tenant = rec->alarm.tenant,
@@ -211,7 +219,8 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
     }
     for (unsigned i = 0; vars != NULL && i < e->policies->n; i++) {
         t.policy = &e->policies->v[i];
-        if (actuator_policy_selects(t.policy, rec, vars))
+        if ((rec->announce || !t.policy->root_cause) &&
+            actuator_policy_selects(t.policy, rec, vars))
             engine_fire(e, &t);
     }
     json_decref(vars);
@@ -237,7 +246,7 @@ enum hale_rc actuator_engine_load_run(struct actuator_engine *e, struct hale_str
         actuator_run_free(r);
         return rc;
     }
-    if (r->state == ACTUATOR_WAITING)
+    if (r->state == ACTUATOR_WAITING || r->state == ACTUATOR_PROPOSED)
         return HALE_OK;
     turn_loaded(e, r);
     return hale_map_put(e->leases, hale_str_from(r->target), r);
@@ -280,7 +289,7 @@ void actuator_engine_start(struct actuator_engine *e, int64_t now_us)
     e->now_us = now_us;
     e->renew_us = now_us + RENEW_US;
     while ((r = hale_map_next(e->runs, &it, NULL)) != NULL) {
-        if (r->state == ACTUATOR_WAITING)
+        if (r->state == ACTUATOR_WAITING && r->verdict[ACTUATOR_VERDICT_ABORT] == NULL)
             life_arm(e, r, r->again_us);
         else
             life_arm(e, r, now_us); /* token 0: takes its lease first */

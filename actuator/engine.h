@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "actuator/metric.h"
 #include "actuator/policy.h"
 #include "actuator/run.h"
 #include "actuator/step.h"
@@ -28,7 +29,8 @@
 #define ACTUATOR_DONE_KEPT 1000
 #define ACTUATOR_LEASE_MS  30000
 
-#define ACTUATOR_EVENTS_MAX 4 /* of one commit */
+#define ACTUATOR_ROWS_MAX   32 /* of one commit */
+#define ACTUATOR_EVENTS_MAX 4  /* of one commit */
 #define ACTUATOR_GUARDS_MAX 64
 
 enum actuator_op {
@@ -37,13 +39,16 @@ enum actuator_op {
     ACTUATOR_OP_KEEP,  /* run and rows while the lease is ours; renews it */
     ACTUATOR_OP_END,   /* the same, then gives the lease back */
     ACTUATOR_OP_NOTE,  /* a run that never held a lease: run, rows, position; once */
+    ACTUATOR_OP_OPEN,  /* as BIRTH, of a run that is proposed */
+    ACTUATOR_OP_IDLE,  /* of a run that is proposed or waiting: run, rows */
     ACTUATOR_OP_ALONE  /* of no run (run_id and target are empty): rows, events, guards */
 };
 enum actuator_commit_result {
     ACTUATOR_COMMITTED,
-    ACTUATOR_EXISTS, /* BIRTH, NOTE: the run id is known already; nothing written */
-    ACTUATOR_HELD,   /* BIRTH, TAKE: another run holds the target; nothing written */
-    ACTUATOR_LOST    /* KEEP, END: the lease is another's now; nothing written */
+    ACTUATOR_EXISTS, /* BIRTH, NOTE: the run id is known already; OPEN, IDLE: the run is in another
+                        state by now; nothing written */
+    ACTUATOR_HELD, /* BIRTH, OPEN, TAKE: another run holds the target; nothing written */
+    ACTUATOR_LOST  /* KEEP, END: the lease is another's now; nothing written */
 };
 /* A field of the guards' memory. json empty: it is forgotten if it still says `was`. */
 struct actuator_memory {
@@ -61,6 +66,7 @@ struct actuator_commit {
     const struct hale_str *event; /* of the loops themselves: fault events */
     const struct hale_str *row;   /* journal rows */
     const char *forget;           /* id of an old run record to delete, or NULL */
+    unsigned settled;             /* bits of enum actuator_verdict_kind: carried out */
 };
 
 struct actuator_engine_io {
@@ -82,6 +88,10 @@ void actuator_engine_free(struct actuator_engine *e);
 /* Runs under way keep their plans. */
 void actuator_engine_set_policies(struct actuator_engine *e,
                                   const struct actuator_policies *policies);
+
+/* Whom proofs ask about metrics; borrowed until the next call. NULL: nobody. */
+void actuator_engine_set_collector(struct actuator_engine *e,
+                                   const struct actuator_collector *collector);
 
 /* --- after a start: everything stored, then _start --------------------------------- */
 /* A record of the runs hash. HALE_E_INVAL: not a run (skipped). */
@@ -109,6 +119,11 @@ void actuator_engine_committed(struct actuator_engine *e, const char *run_id,
                                const char *holder, int64_t now_us);
 void actuator_engine_answered(struct actuator_engine *e, const char *run_id,
                               const struct actuator_answer *a, int64_t now_us);
+/* Somebody's word about a run, as stored (docs/formats/run.md); also between the loading of runs and
+ * _start. Said twice, it counts once; about a run that is over, not at all. */
+void actuator_engine_verdict(struct actuator_engine *e, const char *run_id,
+                             enum actuator_verdict_kind kind, struct hale_str json,
+                             int64_t now_us);
 /* Does what is due. */
 void actuator_engine_tick(struct actuator_engine *e, int64_t now_us);
 /* When the next tick is due; INT64_MAX: never. */
@@ -116,6 +131,7 @@ int64_t actuator_engine_next_us(const struct actuator_engine *e);
 
 struct actuator_engine_stats {
     int64_t born, verified, failed, observed;
+    int64_t proposed, approved, rejected, expired, suggested, aborted;
     int64_t suppressed_cooldown, suppressed_frequency, suppressed_lease, suppressed_other;
     int64_t calls, open;
 };

@@ -6,12 +6,13 @@
  * life of one run) and lanes.c (steps on a cloud) share. Nobody else includes it.
  */
 #include "actuator/engine.h"
+#include "actuator/template.h"
 #include "base/map.h"
 #include "base/timers.h"
 #include "model/journal.h"
 
 #define ENGINE_MAGIC       0x48414354u
-#define ENGINE_ROWS_MAX    16
+#define ENGINE_ROWS_MAX    ACTUATOR_ROWS_MAX
 #define ENGINE_FORGET_MAX  4096
 #define ENGINE_TOUCHED_MAX 8
 #define ENGINE_FIELD_MAX   (ACTUATOR_TARGET_MAX + 16)
@@ -42,6 +43,7 @@ struct actuator_engine {
     char (*forget)[HALE_UUID_TEXT]; /* stack of run records to delete */
     unsigned forget_n;
     struct hale_timers *timers;
+    const struct actuator_collector *collector; /* borrowed, or NULL */
     int64_t now_us, renew_us;
     struct hale_buf row_buf[ENGINE_ROWS_MAX];
     unsigned n_rows;
@@ -72,6 +74,20 @@ void engine_release_lease(struct actuator_engine *e, struct actuator_run *r);
 bool engine_known(const struct actuator_engine *e, const char *run_id);
 
 /* --- trigger.c --- */
+struct engine_refusal {
+    const char *guard; /* NULL: none */
+    int64_t until_us;  /* 0: unknown */
+    bool passes;       /* may be another matter later */
+    char text[ACTUATOR_NAME_MAX + 200];
+};
+void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt, ...)
+    HALE_PRINTF(3, 4);
+/* What the guards say to a run that is to begin now. */
+void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
+                const struct actuator_policy *p, struct engine_refusal *f);
+/* Takes the target and makes the first call. false: no memory, nothing done. */
+bool engine_birth(struct actuator_engine *e, struct actuator_run *r,
+                  const struct actuator_policy *p, enum actuator_op op, int64_t position);
 void engine_fire(struct actuator_engine *e, const struct engine_trigger *t);
 /* A waiting run's time has come. */
 void engine_try_again(struct actuator_engine *e, struct actuator_run *r);
@@ -88,14 +104,63 @@ void life_arm(struct actuator_engine *e, struct actuator_run *r, int64_t at_us);
 void life_wake(struct actuator_engine *e, struct actuator_run *r);
 /* Verified or given up, if it is time; nothing while a commit is under way. */
 void life_check_verify(struct actuator_engine *e, struct actuator_run *r);
+/* The run's alarm is not as it was. */
+void life_alarm_moved(struct actuator_engine *e, struct actuator_run *r);
+/* how: "verified", "failed" or "aborted". detail is taken (NULL: {}). */
+void life_end(struct actuator_engine *e, struct actuator_run *r, const char *how,
+              json_t *detail, const char *text);
+/* text NULL: the alarm has cleared, or there was nothing to wait for. */
+void life_verified(struct actuator_engine *e, struct actuator_run *r, const char *text);
 void life_committed(struct actuator_engine *e, struct actuator_run *r,
                     enum actuator_commit_result result, int64_t token,
                     const char *holder);
 void life_answered(struct actuator_engine *e, struct actuator_run *r,
                    const struct actuator_answer *a);
-/* The step is over: the next one or verification; or the run's end. */
+
+/* --- flow.c --- */
+/* The step is over: what it wanted is asked for, or the run goes on. */
 void life_step_done(struct actuator_engine *e, struct actuator_run *r);
 void life_step_failed(struct actuator_engine *e, struct actuator_run *r, const char *why);
+/* The step is over in this way: another one, verification, or the run's end. why: or NULL. */
+void flow_leave(struct actuator_engine *e, struct actuator_run *r, enum actuator_way way,
+                const char *why);
+/* No step follows. */
+void flow_verify(struct actuator_engine *e, struct actuator_run *r);
+/* Why no further call may be made, or NULL. */
+const char *flow_stopped(const struct actuator_engine *e, const struct actuator_run *r);
+
+/* --- prove.c --- */
+const char *prove_what(const struct actuator_run *r);
+/* Asks, or ends it, if it is time; nothing while a commit or a question is under way. */
+void prove_wake(struct actuator_engine *e, struct actuator_run *r);
+void prove_answered(struct actuator_engine *e, struct actuator_run *r,
+                    const struct actuator_answer *a);
+
+/* --- hold.c --- */
+bool hold_is_for(const struct actuator_run *r); /* the current step waits */
+void hold_begin(struct actuator_engine *e, struct actuator_run *r, enum actuator_op op,
+                int64_t position);
+void hold_wake(struct actuator_engine *e, struct actuator_run *r);
+void hold_acknowledged(struct actuator_engine *e, struct actuator_run *r);
+
+/* --- verdict.c --- */
+const char *verdict_by(const json_t *verdict);
+const char *verdict_comment(const json_t *verdict);
+json_t *verdict_detail(const json_t *verdict); /* new, or NULL */
+/* The run's first commit: it waits for approval. detail is taken. */
+void verdict_propose(struct actuator_engine *e, struct actuator_run *r,
+                     const struct actuator_policy *p, json_t *detail, int64_t position);
+/* Something like it is proposed already. */
+bool verdict_stands(const struct actuator_engine *e, const char *policy,
+                    const char *target);
+/* A proposal's time, or reason, may be over. */
+void verdict_wake(struct actuator_engine *e, struct actuator_run *r);
+/* Carries out what was said, if it can be now. true: a commit is under way. */
+bool verdict_work(struct actuator_engine *e, struct actuator_run *r);
+/* A proposal that was approved in vain: its alarm clears, its verdicts go with the next commit. */
+void verdict_over(struct actuator_engine *e, struct actuator_run *r);
+/* The end of a run that holds its lease. */
+void verdict_aborted(struct actuator_engine *e, struct actuator_run *r);
 
 /* --- loop_alarm.c --- */
 struct loop_alarm {

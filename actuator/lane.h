@@ -43,10 +43,11 @@ struct actuator_lanes {
     unsigned n;
     struct actuator_lane *v;
     /* not stored */
-    bool asking;  /* a question is under way */
-    bool dirty;   /* something is not in the record yet */
-    bool at_work; /* a question is being sent: its answer may come at once */
-    bool failed;  /* the questions were in vain, text says why */
+    bool asking;    /* a question is under way */
+    bool dirty;     /* something is not in the record yet */
+    bool at_work;   /* a question is being sent: its answer may come at once */
+    bool failed;    /* the questions were in vain, text says why */
+    bool timed_out; /* the step's time is over */
     char text[400];
 };
 

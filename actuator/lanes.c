@@ -149,7 +149,7 @@ static void end_step(struct actuator_engine *e, struct actuator_run *r)
     if (good)
         life_step_done(e, r);
     else
-        life_step_failed(e, r, text);
+        flow_leave(e, r, l->timed_out ? ACTUATOR_ON_TIMEOUT : ACTUATOR_ON_FAIL, text);
 }
 
 static void give_up(struct actuator_engine *e, struct actuator_run *r)
@@ -159,6 +159,7 @@ static void give_up(struct actuator_engine *e, struct actuator_run *r)
     long long ms = (long long)actuator_run_step_int(r, "timeout_ms");
     e->io.cancel(e->io.arg, r->id);
     l->asking = false;
+    l->timed_out = true;
     if (!l->found) {
         l->failed = true;
         (void)snprintf(l->text, sizeof(l->text),
@@ -173,6 +174,27 @@ static void give_up(struct actuator_engine *e, struct actuator_run *r)
         lane->end = ACTUATOR_LANE_BAD;
         (void)snprintf(lane->text, sizeof(lane->text),
                        "not done within %lld ms; last: %.160s", ms, why);
+        lane->told = true;
+    }
+}
+
+/* No further call: what has not begun ends, what is under way is followed. */
+static void stop(struct actuator_engine *e, struct actuator_run *r, const char *why)
+{
+    struct actuator_lanes *l = &r->lanes;
+    if (!l->found) {
+        if (l->asking)
+            e->io.cancel(e->io.arg, r->id);
+        l->asking = false;
+        l->failed = true;
+        (void)snprintf(l->text, sizeof(l->text), "%s", why);
+    }
+    for (unsigned i = 0; i < l->n; i++) {
+        struct actuator_lane *lane = &l->v[i];
+        if (lane->end != ACTUATOR_LANE_OPEN || lane->phase != ACTUATOR_WAIT)
+            continue;
+        lane->end = ACTUATOR_LANE_BAD;
+        (void)snprintf(lane->text, sizeof(lane->text), "%s", why);
         lane->told = true;
     }
 }
@@ -256,8 +278,11 @@ void lanes_work(struct actuator_engine *e, struct actuator_run *r)
     if (r->busy > 0 || l->at_work)
         return; /* the commit's end comes here, too */
     l->at_work = true;
+    const char *why = flow_stopped(e, r);
     if (e->now_us >= deadline_us)
         give_up(e, r);
+    else if (why != NULL)
+        stop(e, r, why);
     if (!l->found && !l->failed)
         find(e, r);
     l->at_work = false;
@@ -288,6 +313,7 @@ static void found_answer(struct actuator_engine *e, struct actuator_run *r,
             l->v[i].told = l->v[i].end != ACTUATOR_LANE_OPEN;
     } else if (d.end == ACTUATOR_STEP_FAILED) {
         l->failed = true;
+        l->timed_out = d.timed_out;
         (void)snprintf(l->text, sizeof(l->text), "%s", d.text);
     } else {
         r->wake_us = e->now_us + d.delay_us;
@@ -307,6 +333,7 @@ static void lane_answer(struct actuator_engine *e, struct actuator_run *r,
     lane->status = a->status;
     lane->took_us = a->took_us;
     lane->told = d.note || call;
+    r->lanes.timed_out = r->lanes.timed_out || d.timed_out;
     if (d.end != ACTUATOR_GOES_ON) {
         lane->end = d.end == ACTUATOR_STEP_DONE ? ACTUATOR_LANE_GOOD : ACTUATOR_LANE_BAD;
         lane->told = true;

@@ -152,6 +152,8 @@ enum hale_rc actuator_lcm_request(const struct actuator_run *r,
         out->method = "POST";
         body = call_url(r, &out->url);
         break;
+    case ACTUATOR_HOLD:
+    case ACTUATOR_PROVE:
     case ACTUATOR_LANES: return HALE_E_INVAL; /* not of this step */
     case ACTUATOR_ASK: list_query(r, false, &out->url); break;
     case ACTUATOR_CONFLICT: list_query(r, true, &out->url); break;
@@ -490,6 +492,8 @@ void actuator_lcm_answer(struct actuator_run *r, const struct actuator_answer *a
     case ACTUATOR_POLL: lcm_on_poll(r, a, d); break;
     case ACTUATOR_SETTLE: lcm_on_settle(r, a, d); break;
     case ACTUATOR_QUEUE:
+    case ACTUATOR_HOLD:
+    case ACTUATOR_PROVE:
     case ACTUATOR_LANES: actuator_decide_fail(d, "an answer of another step"); break;
     }
 }

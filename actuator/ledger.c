@@ -11,16 +11,15 @@
 #include "store/redis.h"
 
 #define PENDING_MAX 16384
-#define FIXED_ARGS  22 /* EVAL, script, 8, keys, eleven arguments */
+#define FIXED_ARGS  24 /* EVAL, script, 9, keys, twelve arguments */
 #define FENCED      4 /* result of a script: the role is another's now; nothing was written */
-#define ROWS_MAX    16
-#define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ROWS_MAX)
+#define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ACTUATOR_ROWS_MAX)
 
 /* One commit, all or nothing. Returns {result, new token, holder}: enum
  * actuator_commit_result.
- * KEYS: lease fence runs journal meta guards events roles. ARGV: op id px token run guards events
- * position journal-max forget role-fence, then so many times field json was, so many events,
- * row... */
+ * KEYS: lease fence runs journal meta guards events roles verdicts. ARGV: op id px token run guards
+ * events position journal-max forget role-fence settled, then so many times field json was, so many
+ * events, row... */
 static const char SCRIPT[] =
     "local op,id,px,token=ARGV[1],ARGV[2],ARGV[3],ARGV[4]\n"
     "local new=0\n"
@@ -28,14 +27,21 @@ static const char SCRIPT[] =
     "if op=='birth' or op=='note' then\n"
     " if redis.call('HEXISTS',KEYS[3],id)==1 then return {1,0,''} end\n"
     "end\n"
+    "local function is(a,b)\n"
+    " local run=redis.call('HGET',KEYS[3],id)\n"
+    " local state=run and cjson.decode(run).state or ''\n"
+    " return state==a or state==b\n"
+    "end\n"
+    "if op=='open' and not is('proposed') then return {1,0,''} end\n"
+    "if op=='idle' and not is('proposed','waiting') then return {1,0,''} end\n"
     "local function take()\n"
     " new=redis.call('INCR',KEYS[2])\n"
     " redis.call('SET',KEYS[1],string.format('%.0f',new)..':'..id,'PX',px)\n"
     "end\n"
-    "if op~='note' and op~='alone' then\n"
+    "if op~='note' and op~='idle' and op~='alone' then\n"
     " local holder=redis.call('GET',KEYS[1])\n"
     " local mine=token..':'..id\n"
-    " if op=='birth' or op=='take' then\n"
+    " if op=='birth' or op=='open' or op=='take' then\n"
     "  if holder and string.sub(holder,-36)~=id then return {2,0,holder} end\n"
     "  take()\n"
     " elseif holder and holder~=mine then return {3,0,holder}\n"
@@ -44,7 +50,7 @@ static const char SCRIPT[] =
     " else take() end\n"
     "end\n"
     "if ARGV[5]~='' then redis.call('HSET',KEYS[3],id,ARGV[5]) end\n"
-    "local at=12\n"
+    "local at=13\n"
     "for i=1,ARGV[6] do\n"
     " local field,json,was=ARGV[at],ARGV[at+1],ARGV[at+2]\n"
     " if json~='' then redis.call('HSET',KEYS[6],field,json)\n"
@@ -56,6 +62,8 @@ static const char SCRIPT[] =
     "for i=1,ARGV[7] do redis.call('XADD',KEYS[7],'*','j',ARGV[at]) at=at+1 end\n"
     "if ARGV[8]~='0' then redis.call('HSET',KEYS[5],'alarmlog',ARGV[8]) end\n"
     "if ARGV[10]~='' then redis.call('HDEL',KEYS[3],ARGV[10]) end\n"
+    "for word in string.gmatch(ARGV[12],'%a+') do "
+    "redis.call('HDEL',KEYS[9],id..':'..word) end\n"
     "for i=at,#ARGV do\n"
     " redis.call('XADD',KEYS[4],'MAXLEN','~',ARGV[9],'*','j',ARGV[i])\n"
     "end\n"
@@ -134,20 +142,30 @@ static enum hale_rc queue(struct actuator_ledger *l, unsigned n,
     return HALE_OK;
 }
 
+static struct hale_str settled_fields(unsigned bits, char dst[32])
+{
+    (void)snprintf(dst, 32, "%s%s%s",
+                   (bits & 1u << ACTUATOR_VERDICT_PROPOSAL) != 0 ? "proposal " : "",
+                   (bits & 1u << ACTUATOR_VERDICT_ACK) != 0 ? "ack " : "",
+                   (bits & 1u << ACTUATOR_VERDICT_ABORT) != 0 ? "abort " : "");
+    return hale_str_from(dst);
+}
+
 enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
                                     const struct actuator_commit *c)
 {
-    static const char *const ops[] = {"birth", "take", "keep", "end", "note", "alone"};
+    static const char *const ops[] = {"birth", "take", "keep", "end",
+                                      "note",  "open", "idle", "alone"};
     char lease[HALE_KEY_MAX], px[24], token[24], position[24], max[24];
-    char guards[24], events[24];
+    char guards[24], events[24], settled[32];
     struct hale_str args[FIXED_ARGS + MORE_ARGS];
     unsigned n = 0;
-    if (c->n_rows > ROWS_MAX || c->n_guards > ACTUATOR_GUARDS_MAX ||
+    if (c->n_rows > ACTUATOR_ROWS_MAX || c->n_guards > ACTUATOR_GUARDS_MAX ||
         c->n_events > ACTUATOR_EVENTS_MAX)
         return HALE_E_LIMIT;
     args[n++] = HALE_STR("EVAL");
     args[n++] = HALE_STR(SCRIPT);
-    args[n++] = HALE_STR("8");
+    args[n++] = HALE_STR("9");
     args[n++] = hale_str_from(hale_keys_lease(c->target, lease));
     args[n++] = HALE_STR(HALE_KEYS_FENCE);
     args[n++] = HALE_STR(HALE_KEYS_RUNS);
@@ -156,6 +174,7 @@ enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
     args[n++] = HALE_STR(HALE_KEYS_GUARDS);
     args[n++] = HALE_STR(HALE_KEYS_EVENTS);
     args[n++] = HALE_STR(HALE_KEYS_ROLES);
+    args[n++] = HALE_STR(HALE_KEYS_VERDICTS);
     args[n++] = hale_str_from(ops[c->op]);
     args[n++] = hale_str_from(c->run_id);
     args[n++] = number(ACTUATOR_LEASE_MS, px);
@@ -167,6 +186,7 @@ enum hale_rc actuator_ledger_commit(struct actuator_ledger *l,
     args[n++] = number(HALE_KEYS_LOG_MAX, max);
     args[n++] = hale_str_from(c->forget);
     args[n++] = hale_str_from(l->fence[ACTUATOR_ROLE_ACT]);
+    args[n++] = settled_fields(c->settled, settled);
     for (unsigned i = 0; i < c->n_guards; i++) {
         args[n++] = hale_str_from(c->guard[i].field);
         args[n++] = c->guard[i].json;

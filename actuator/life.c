@@ -36,7 +36,7 @@ void life_row(struct actuator_engine *e, const struct actuator_run *r, const cha
         .kind = word(kind),
         .run_id = word(r->id),
         .policy = r->policy,
-        .mode = word(r->mode == ACTUATOR_AUTO ? "auto" : "observe"),
+        .mode = word(actuator_mode_text(r->mode)),
         .tenant = r->tenant,
         .alarm_id = r->alarm_id,
         .alarm_name = r->alarm_name,
@@ -90,7 +90,9 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
         .n_rows = e->n_rows,
         .row = rows,
         .forget = forget[0] != '\0' ? forget : NULL,
+        .settled = op == ACTUATOR_OP_END ? ACTUATOR_VERDICTS_ALL : r->settled_verdicts,
     };
+    r->settled_verdicts = 0;
     r->busy++;
     r->after = (int)after;
     e->n_rows = 0;
@@ -111,38 +113,48 @@ static bool may_repeat(const struct actuator_engine *e, const struct actuator_ru
     return p != NULL && p->repeat == 1 && r->cleared_us == 0 && !r->alarm_gone;
 }
 
-static void end_run(struct actuator_engine *e, struct actuator_run *r, bool good,
-                    const char *text)
+static int64_t *counter_of(struct actuator_engine *e, const char *how)
+{
+    return strcmp(how, "verified") == 0 ? &e->stats.verified
+           : strcmp(how, "failed") == 0 ? &e->stats.failed
+                                        : &e->stats.aborted;
+}
+
+void life_end(struct actuator_engine *e, struct actuator_run *r, const char *how,
+              json_t *detail, const char *text)
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
-    bool again = !good && may_repeat(e, r);
+    bool again = strcmp(how, "failed") == 0 && may_repeat(e, r);
     json_t *memory = memory_make(e, r->target);
     if (memory != NULL && actuator_guard_ended(memory, e->now_us / 1000) != HALE_OK)
         hale_error("event=out_of_memory run=%s", r->id);
-    life_row(e, r, good ? "verified" : "failed", false, NULL, "%s", text);
-    (void)snprintf(r->outcome, sizeof(r->outcome), "%s", good ? "verified" : "failed");
-    *(good ? &e->stats.verified : &e->stats.failed) += 1;
+    life_row(e, r, how, false, detail, "%s", text);
+    (void)snprintf(r->outcome, sizeof(r->outcome), "%s", how);
+    (*counter_of(e, how))++;
     json_decref(r->plan);
     r->plan = NULL;
     r->state = again ? ACTUATOR_WAITING : ACTUATOR_DONE;
     r->again_us = again ? e->now_us + p->guards.cooldown_ms * 1000 : 0;
     r->wake_us = r->again_us;
+    turn_over(e, r);
     engine_release_lease(e, r);
     hale_timers_disarm(e->timers, &r->timer);
     life_commit(e, r, ACTUATOR_OP_END, again ? AFTER_ARM : AFTER_FORGET, 0);
 }
 
-static void end_verified(struct actuator_engine *e, struct actuator_run *r)
+void life_verified(struct actuator_engine *e, struct actuator_run *r, const char *why)
 {
-    char text[128];
+    char text[ACTUATOR_TEXT_MAX];
     int64_t since = r->accepted_us > 0 ? r->accepted_us : r->logged_us;
     int64_t took_ms = (r->cleared_us - since + 500) / 1000;
-    if (r->alarm_state == HALE_STATE_OK)
+    if (why != NULL)
+        (void)snprintf(text, sizeof(text), "%s", why);
+    else if (r->alarm_state == HALE_STATE_OK)
         (void)snprintf(text, sizeof(text), "all steps done");
     else
         (void)snprintf(text, sizeof(text), "healed in %lld ms: the alarm has cleared",
                        (long long)(took_ms > 0 ? took_ms : 0));
-    end_run(e, r, true, text);
+    life_end(e, r, "verified", NULL, text);
 }
 
 void life_check_verify(struct actuator_engine *e, struct actuator_run *r)
@@ -151,17 +163,32 @@ void life_check_verify(struct actuator_engine *e, struct actuator_run *r)
     int64_t until = r->verify_us + r->verify_within_ms * 1000;
     if (r->state != ACTUATOR_VERIFYING || r->busy > 0)
         return;
-    if (r->cleared_us > 0) {
-        end_verified(e, r);
+    if (r->verify != NULL) {
+        prove_wake(e, r);
+    } else if (r->cleared_us > 0) {
+        life_verified(e, r, NULL);
     } else if (r->alarm_gone) {
-        end_run(e, r, false, "the alarm was deleted before it cleared");
+        life_end(e, r, "failed", NULL, "the alarm was deleted before it cleared");
     } else if (e->now_us >= until) {
         (void)snprintf(text, sizeof(text), "the alarm has not cleared within %lld ms",
                        (long long)r->verify_within_ms);
-        end_run(e, r, false, text);
+        life_end(e, r, "failed", NULL, text);
     } else {
         life_arm(e, r, until);
     }
+}
+
+void life_alarm_moved(struct actuator_engine *e, struct actuator_run *r)
+{
+    if (r->busy > 0)
+        return;
+    if (r->state == ACTUATOR_PROPOSED)
+        verdict_wake(e, r);
+    else if (r->state == ACTUATOR_OPEN && r->phase == ACTUATOR_PROVE && r->token > 0)
+        prove_wake(e, r);
+    else if (r->state == ACTUATOR_VERIFYING && r->token > 0 &&
+             (r->cleared_us > 0 || r->alarm_gone))
+        life_check_verify(e, r);
 }
 
 /* --- calls ------------------------------------------------------------------------- */
@@ -196,6 +223,10 @@ void life_begin_call(struct actuator_engine *e, struct actuator_run *r,
         lanes_begin(e, r, op, position);
         return;
     }
+    if (hold_is_for(r)) {
+        hold_begin(e, r, op, position);
+        return;
+    }
     if (turn_waits(e, r, op, position))
         return;
     r->phase = ACTUATOR_CALL;
@@ -228,7 +259,7 @@ static void send_request(struct actuator_engine *e, struct actuator_run *r)
         return;
     }
     actuator_request_fini(&q);
-    end_run(e, r, false, "the request is too large");
+    life_end(e, r, "failed", NULL, "the request is too large");
 }
 
 static void settle(struct actuator_engine *e, struct actuator_run *r)
@@ -240,10 +271,19 @@ static void settle(struct actuator_engine *e, struct actuator_run *r)
 
 static void act(struct actuator_engine *e, struct actuator_run *r)
 {
+    const char *stop;
     switch (r->phase) {
     case ACTUATOR_WAIT:
     case ACTUATOR_QUEUE:
-    case ACTUATOR_CALL: life_begin_call(e, r, ACTUATOR_OP_KEEP, 0); break;
+    case ACTUATOR_CALL:
+        stop = flow_stopped(e, r);
+        if (stop != NULL)
+            life_end(e, r, "failed", NULL, stop);
+        else
+            life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
+        break;
+    case ACTUATOR_HOLD: hold_wake(e, r); break;
+    case ACTUATOR_PROVE: prove_wake(e, r); break;
     case ACTUATOR_SETTLE: settle(e, r); break;
     case ACTUATOR_ASK:
     case ACTUATOR_CONFLICT:
@@ -254,9 +294,13 @@ static void act(struct actuator_engine *e, struct actuator_run *r)
 
 void life_wake(struct actuator_engine *e, struct actuator_run *r)
 {
-    if (r->busy > 0 || r->calling)
-        return; /* the commit's end or the answer looks at wake_us itself */
-    if (r->state == ACTUATOR_WAITING) {
+    if (r->busy > 0)
+        return; /* the commit's end looks at wake_us itself */
+    if (verdict_work(e, r) || r->calling)
+        return; /* an answer looks at wake_us, too */
+    if (r->state == ACTUATOR_PROPOSED) {
+        verdict_wake(e, r);
+    } else if (r->state == ACTUATOR_WAITING) {
         engine_try_again(e, r);
     } else if (r->token == 0) {
         life_commit(e, r, ACTUATOR_OP_TAKE, AFTER_RESUME, 0);
@@ -268,39 +312,6 @@ void life_wake(struct actuator_engine *e, struct actuator_run *r)
         else
             act(e, r);
     }
-}
-
-void life_step_failed(struct actuator_engine *e, struct actuator_run *r, const char *why)
-{
-    char text[ACTUATOR_TEXT_MAX + 64];
-    (void)snprintf(text, sizeof(text), "step %lld: %s", (long long)r->step, why);
-    end_run(e, r, false, text);
-}
-
-void life_step_done(struct actuator_engine *e, struct actuator_run *r)
-{
-    turn_over(e, r);
-    r->step++;
-    if ((size_t)r->step == json_array_size(r->plan)) {
-        r->state = ACTUATOR_VERIFYING;
-        r->verify_us = e->now_us;
-        r->wake_us = 0;
-        if (r->cleared_us > 0) { /* the alarm was faster than the VNFM's answer */
-            end_verified(e, r);
-            return;
-        }
-        life_row(e, r, "verifying", false, NULL,
-                 "waiting up to %lld ms for the alarm to clear",
-                 (long long)r->verify_within_ms);
-        life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_ARM, 0);
-        return;
-    }
-    r->attempt = r->failures = r->queries = 0;
-    r->step_us = r->call_us = 0;
-    r->op_occ[0] = r->settle[0] = r->settle_seen[0] = '\0';
-    r->settled = r->looked = false;
-    actuator_lanes_fini(&r->lanes);
-    life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
 }
 
 static json_t *answer_detail(const struct actuator_run *r,
@@ -325,6 +336,10 @@ void life_answered(struct actuator_engine *e, struct actuator_run *r,
         lanes_answered(e, r, a);
         return;
     }
+    if (r->phase == ACTUATOR_PROVE) {
+        prove_answered(e, r, a);
+        return;
+    }
     if (!r->calling || r->state != ACTUATOR_OPEN)
         return;
     r->calling = false;
@@ -336,7 +351,7 @@ void life_answered(struct actuator_engine *e, struct actuator_run *r,
         return;
     }
     if (d.end == ACTUATOR_STEP_FAILED) {
-        life_step_failed(e, r, d.text);
+        flow_leave(e, r, d.timed_out ? ACTUATOR_ON_TIMEOUT : ACTUATOR_ON_FAIL, d.text);
         return;
     }
     r->failures += d.counts ? 1 : 0;
@@ -385,7 +400,10 @@ static void held(struct actuator_engine *e, struct actuator_run *r, const char *
     life_row(e, r, "suppressed", false,
              json_pack("{s:s,s:s}", "guard", "lease", "holder", holder),
              "another run holds the target");
-    life_commit(e, r, ACTUATOR_OP_NOTE, AFTER_FORGET, 0);
+    bool proposed = r->expires_us > 0;
+    if (proposed)
+        verdict_over(e, r);
+    life_commit(e, r, proposed ? ACTUATOR_OP_IDLE : ACTUATOR_OP_NOTE, AFTER_FORGET, 0);
 }
 
 void life_committed(struct actuator_engine *e, struct actuator_run *r,
@@ -412,7 +430,11 @@ void life_committed(struct actuator_engine *e, struct actuator_run *r,
     switch ((enum after)r->after) {
     case AFTER_NOTHING:
     case AFTER_ARM:
-        if (r->state == ACTUATOR_VERIFYING)
+        if (verdict_work(e, r))
+            break;
+        if (r->state == ACTUATOR_PROPOSED)
+            verdict_wake(e, r);
+        else if (r->state == ACTUATOR_VERIFYING)
             life_check_verify(e, r);
         else if (!r->calling)
             life_arm(e, r, r->wake_us > e->now_us ? r->wake_us : e->now_us);

@@ -84,6 +84,12 @@ static void count(struct app *app)
         {ACTUATOR_STAT_VERIFIED, s.verified, old->verified},
         {ACTUATOR_STAT_FAILED, s.failed, old->failed},
         {ACTUATOR_STAT_OBSERVED, s.observed, old->observed},
+        {ACTUATOR_STAT_REJECTED, s.rejected, old->rejected},
+        {ACTUATOR_STAT_EXPIRED, s.expired, old->expired},
+        {ACTUATOR_STAT_SUGGESTED, s.suggested, old->suggested},
+        {ACTUATOR_STAT_ABORTED, s.aborted, old->aborted},
+        {ACTUATOR_STAT_PROPOSED, s.proposed, old->proposed},
+        {ACTUATOR_STAT_APPROVED, s.approved, old->approved},
         {ACTUATOR_STAT_SUPPRESSED_COOLDOWN, s.suppressed_cooldown,
          old->suppressed_cooldown},
         {ACTUATOR_STAT_SUPPRESSED_FREQUENCY, s.suppressed_frequency,
@@ -119,6 +125,7 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     hale_log_set_level((enum hale_log_level)conf->log_level);
     if (app->loaded)
         actuator_engine_set_policies(app->engine, app_policies(app));
+    actuator_engine_set_collector(app->engine, &conf->collector);
     if (app->loaded && app->tells) {
         struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
         actuator_courier_set_conf(app->courier, conf);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/policy_flow.h"
 #include "actuator/policy_lcm.h"
 #include "actuator/scaling.h"
 #include "actuator/template.h"
@@ -22,15 +23,26 @@ void actuator_policy_step_fini(struct actuator_step *s)
     json_decref(s->way);
     free(s->cloud);
     free(s->method);
+    free(s->name);
+    actuator_proof_fini(&s->verify);
+    actuator_proof_fini(&s->until);
     json_decref(s->headers);
     json_decref(s->body);
     memset(s, 0, sizeof(*s));
+}
+
+const char *actuator_mode_text(int mode)
+{
+    static const char *const words[] = {"observe", "suggest", "approve", "auto"};
+    return mode >= 0 && mode <= ACTUATOR_AUTO ? words[mode] : "observe";
 }
 
 void actuator_policy_fini(struct actuator_policy *p)
 {
     free(p->name);
     free(p->target);
+    free(p->version);
+    actuator_proof_fini(&p->verify);
     json_decref(p->dimensions);
     for (unsigned i = 0; i < p->definition.n; i++)
         free(p->definition.v[i]);
@@ -132,6 +144,23 @@ json_t *actuator_policy_vars(const struct hale_log_record *rec)
         return vars;
     json_decref(vars);
     return NULL;
+}
+
+bool actuator_policy_symptom(const struct hale_log_record *rec)
+{
+    const json_t *mutes = json_object_get(rec->alarm.life, "suppressed_by");
+    const json_t *mute;
+    size_t i;
+    if (rec->announce || (rec->kind != HALE_ALARM_TRANSITION &&
+                          (rec->kind != HALE_ALARM_UPDATED || rec->op == NULL ||
+                           strcmp(rec->op, "cause") != 0)))
+        return false;
+    json_array_foreach (mutes, i, mute) {
+        const char *kind = json_string_value(json_object_get(mute, "kind"));
+        if (kind == NULL || strcmp(kind, "cause") != 0)
+            return false;
+    }
+    return json_array_size(mutes) > 0;
 }
 
 bool actuator_policy_selects(const struct actuator_policy *p,
@@ -237,6 +266,8 @@ static enum hale_rc plan_step(const struct actuator_step *s, const json_t *vars,
                               json_t **out, char *missing)
 {
     struct texts t = {NULL, NULL, NULL, NULL, NULL};
+    if (s->type == ACTUATOR_STEP_WAIT)
+        return actuator_flow_plan_wait(s, vars, out, missing);
     enum hale_rc rc = fill_texts(s, vars, &t, missing);
     if (rc == HALE_OK) {
         *out = pack_step(s, &t);
@@ -259,6 +290,8 @@ enum hale_rc actuator_policy_plan(const struct actuator_policy *p, const json_t 
     for (unsigned i = 0; i < p->n_steps && rc == HALE_OK; i++) {
         json_t *step = NULL;
         rc = plan_step(&p->step[i], vars, &step, missing);
+        if (rc == HALE_OK)
+            rc = actuator_flow_plan(p, i, vars, step, missing);
         if (rc == HALE_OK && json_array_append(plan, step) != 0)
             rc = HALE_E_NOMEM;
         json_decref(step);

@@ -15,7 +15,8 @@
  *             {"type":"webhook","url","method","headers":{},"body":any,"auth",
  *              "token_file","timeout_ms","retries"},
  *             {"type":"nova"|"heat"|...,"cloud","action","args":{},"timeout_ms","poll_ms",
- *              "retries","parallel"}]
+ *              "retries","parallel"},
+ *             {"type":"wait",...}] and what every step may have: policy_flow.h
  * Ownership: a set owns all it points to. Threads: immutable after loading.
  */
 #include <jansson.h>
@@ -23,6 +24,7 @@
 #include <stdint.h>
 
 #include "actuator/guard.h"
+#include "actuator/policy_proof.h"
 #include "base/rc.h"
 #include "model/alarm.h"
 #include "model/yaml.h"
@@ -31,9 +33,33 @@
 #define ACTUATOR_STEPS_MAX       16
 #define ACTUATOR_TARGET_MAX      200 /* bytes of an expanded target, with NUL */
 #define ACTUATOR_POLICY_NAME_MAX 64  /* bytes */
+#define ACTUATOR_VERSION_MAX     64  /* bytes, with NUL */
 
-enum actuator_mode { ACTUATOR_OBSERVE, ACTUATOR_AUTO };
-enum actuator_step_type { ACTUATOR_LCM, ACTUATOR_WEBHOOK, ACTUATOR_VIM };
+enum actuator_mode {
+    ACTUATOR_OBSERVE, /* writes down what would be called */
+    ACTUATOR_SUGGEST, /* the same, and somebody may approve it */
+    ACTUATOR_APPROVE, /* asks somebody to */
+    ACTUATOR_AUTO
+};
+const char *actuator_mode_text(int mode);
+enum actuator_step_type {
+    ACTUATOR_LCM,
+    ACTUATOR_WEBHOOK,
+    ACTUATOR_VIM,
+    ACTUATOR_STEP_WAIT
+};
+
+/* How a step ends, and where the run goes on then. */
+enum actuator_way {
+    ACTUATOR_ON_OK,
+    ACTUATOR_ON_FAIL,
+    ACTUATOR_ON_TIMEOUT,
+    ACTUATOR_ON_GUARD,
+    ACTUATOR_WAYS
+};
+extern const char *const actuator_way_keys[ACTUATOR_WAYS]; /* "on_ok", ... */
+#define ACTUATOR_TO_DONE (-1) /* no further step: verification */
+#define ACTUATOR_TO_FAIL (-2) /* the run has failed */
 
 struct actuator_step {
     enum actuator_step_type type;
@@ -41,10 +67,16 @@ struct actuator_step {
     char *url, *token_file; /* NULL = none */
     int auth;               /* 0 bearer, 1 x-auth-token */
     int64_t timeout_ms, retries;
-    char *credentials;  /* name in the configuration, or NULL */
-    const char *kind;   /* "nova", "vnflcm", ...: static; webhook: NULL */
-    const char *action; /* what it does there: static */
-    char *cloud;        /* name in the configuration, or NULL */
+    char *credentials;     /* name in the configuration, or NULL */
+    const char *kind;      /* "nova", "vnflcm", ...: static; webhook: NULL */
+    const char *action;    /* what it does there: static */
+    char *cloud;           /* name in the configuration, or NULL */
+    char *name;            /* NULL: its number */
+    int to[ACTUATOR_WAYS]; /* number of a later step, ACTUATOR_TO_DONE or _FAIL */
+    struct actuator_proof verify;
+    /* wait */
+    const char *acknowledgement; /* "optional", "required" (static) or NULL */
+    struct actuator_proof until;
     int64_t poll_ms;
     /* on a life cycle: body is an object */
     char *instance;       /* id of the VNF or NS */
@@ -72,7 +104,10 @@ struct actuator_policy {
     char *target;
     struct actuator_guard_rules guards;
     int repeat; /* 0 once, 1 while_alarm */
-    int64_t verify_within_ms;
+    struct actuator_proof verify;
+    bool root_cause;     /* alarms that others explain do not trigger */
+    int64_t approval_ms; /* how long a proposal stands */
+    char *version;       /* "": none */
     unsigned n_steps;
     struct actuator_step step[ACTUATOR_STEPS_MAX];
 };
@@ -108,6 +143,8 @@ void actuator_policy_step_fini(struct actuator_step *s);
  * alarm.reason, alarm.seq, alarm.time, tenant. The caller adds policy, target, run.id.
  * NULL on memory failure. */
 json_t *actuator_policy_vars(const struct hale_log_record *rec);
+/* Nobody is told of the alarm because others explain it, and for no other reason. */
+bool actuator_policy_symptom(const struct hale_log_record *rec);
 bool actuator_policy_selects(const struct actuator_policy *p,
                              const struct hale_log_record *rec, const json_t *vars);
 /* A new JSON array. HALE_E_NOTFOUND with the variable's name in missing

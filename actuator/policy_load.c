@@ -18,20 +18,21 @@
 #define N(fields) (sizeof(fields) / sizeof((fields)[0]))
 #define NODE      const struct hale_yaml_node *
 
-static const char *const MODES[] = {"observe", "auto", NULL};
+static const char *const MODES[] = {"observe", "suggest", "approve", "auto", NULL};
 static const char *const REPEATS[] = {"once", "while_alarm", NULL};
 static const char *const SOURCES[] = {"any", "metric", "event", NULL};
 static const char *const SEVERITIES[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL};
 static const char *const STATES[] = {"OK", "UNDETERMINED", "ALARM", NULL};
 
 struct policy_raw {
-    char *name, *target;
+    char *name, *target, *version;
     int mode, repeat;
     int64_t cooldown;
     NODE alarm;
     NODE frequency;
     NODE steps;
     NODE verify;
+    NODE approval;
 };
 static const struct hale_conf_field POLICY_FIELDS[] = {
     {"name", HALE_CONF_STRING, offsetof(struct policy_raw, name), true, NULL, 0, 0, NULL,
@@ -50,6 +51,10 @@ static const struct hale_conf_field POLICY_FIELDS[] = {
      REPEATS, "again when refused or in vain"},
     {"steps", HALE_CONF_NODE, offsetof(struct policy_raw, steps), true, NULL, 0, 0, NULL,
      "what to call, in order"},
+    {"version", HALE_CONF_STRING, offsetof(struct policy_raw, version), false, "", 0, 0,
+     NULL, "shown in the journal"},
+    {"approval", HALE_CONF_NODE, offsetof(struct policy_raw, approval), false, NULL, 0, 0,
+     NULL, "{expires}: of proposals"},
     {"verify", HALE_CONF_NODE, offsetof(struct policy_raw, verify), false, NULL, 0, 0,
      NULL, "how success shows"},
 };
@@ -60,6 +65,7 @@ struct alarm_raw {
     NODE dimensions;
     NODE state;
     int source;
+    bool root_cause;
 };
 static const struct hale_conf_field ALARM_FIELDS[] = {
     {"definition", HALE_CONF_NODE, offsetof(struct alarm_raw, definition), false, NULL, 0,
@@ -72,6 +78,8 @@ static const struct hale_conf_field ALARM_FIELDS[] = {
      "one or a list"},
     {"source", HALE_CONF_ENUM, offsetof(struct alarm_raw, source), false, "any", 0, 0,
      SOURCES, "metric or event alarms"},
+    {"root_cause", HALE_CONF_BOOL, offsetof(struct alarm_raw, root_cause), false, "true",
+     0, 0, NULL, "not those that others explain"},
 };
 
 struct frequency_raw {
@@ -84,16 +92,12 @@ static const struct hale_conf_field FREQUENCY_FIELDS[] = {
      30 * DAY_MS, NULL, "window"},
 };
 
-struct verify_raw {
-    int alarm;
-    int64_t within;
+struct approval_raw {
+    int64_t expires;
 };
-static const char *const VERIFIES[] = {"cleared", NULL};
-static const struct hale_conf_field VERIFY_FIELDS[] = {
-    {"alarm", HALE_CONF_ENUM, offsetof(struct verify_raw, alarm), false, "cleared", 0, 0,
-     VERIFIES, "what must come true"},
-    {"within", HALE_CONF_DURATION, offsetof(struct verify_raw, within), false, "60s", 100,
-     DAY_MS, NULL, "time for it after the last step"},
+static const struct hale_conf_field APPROVAL_FIELDS[] = {
+    {"expires", HALE_CONF_DURATION, offsetof(struct approval_raw, expires), false, "15m",
+     1000, 7 * DAY_MS, NULL, "how long a proposal stands"},
 };
 
 static enum hale_rc nomem(struct hale_err *err)
@@ -132,6 +136,7 @@ static enum hale_rc read_alarm(NODE map, struct actuator_policy *p, struct hale_
     if (rc != HALE_OK)
         return rc;
     p->source = raw.source;
+    p->root_cause = raw.root_cause;
     if (hale_yaml_kind(raw.definition) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.definition, "definition", err, add_name,
                                 &p->definition);
@@ -173,16 +178,19 @@ static enum hale_rc read_guards(const struct policy_raw *raw, struct actuator_po
                                 struct hale_err *err)
 {
     struct frequency_raw frequency = {0};
-    struct verify_raw verify = {0};
+    struct approval_raw approval = {0};
     enum hale_rc rc = HALE_OK;
     if (hale_yaml_kind(raw->frequency) != HALE_YAML_NULL)
         rc = hale_conf_read(raw->frequency, FREQUENCY_FIELDS, N(FREQUENCY_FIELDS),
                             &frequency, err);
     if (rc == HALE_OK)
-        rc = hale_conf_read(raw->verify, VERIFY_FIELDS, N(VERIFY_FIELDS), &verify, err);
+        rc = hale_conf_read(raw->approval, APPROVAL_FIELDS, N(APPROVAL_FIELDS), &approval,
+                            err);
+    if (rc == HALE_OK)
+        rc = actuator_proof_read(raw->verify, &p->verify, err);
     p->guards =
         (struct actuator_guard_rules){raw->cooldown, frequency.max, frequency.per};
-    p->verify_within_ms = verify.within;
+    p->approval_ms = approval.expires;
     return rc;
 }
 
@@ -191,9 +199,13 @@ static enum hale_rc fill(NODE map, struct policy_raw *raw, struct actuator_polic
 {
     p->name = move(&raw->name);
     p->target = move(&raw->target);
+    p->version = move(&raw->version);
     p->mode = raw->mode;
     p->repeat = raw->repeat;
     enum hale_rc rc = check_name(map, set, p, err);
+    if (rc == HALE_OK && strlen(p->version) >= ACTUATOR_VERSION_MAX)
+        rc = hale_yaml_error(hale_yaml_get(map, "version"), err,
+                             "version has at most %d bytes", ACTUATOR_VERSION_MAX - 1);
     if (rc == HALE_OK)
         rc = actuator_policy_check_text(map, "target", p->target, false, err);
     if (rc == HALE_OK)

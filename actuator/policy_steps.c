@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/policy_flow.h"
 #include "actuator/policy_lcm.h"
 #include "actuator/policy_vim.h"
 #include "actuator/read.h"
@@ -18,6 +19,9 @@ static const char *const AUTHS[] = {"bearer", "x-auth-token", NULL};
 static const char *const METHODS[] = {"POST", "PUT", "PATCH", "DELETE", "GET", NULL};
 
 struct step_raw {
+    NODE wait;
+    NODE verify;
+    NODE common; /* read by policy_flow.c */
     NODE lcm[2]; /* vnflcm, nslcm */
     NODE webhook;
     NODE vim[6]; /* as in VIM_TYPES */
@@ -26,6 +30,20 @@ static const char *const VIM_TYPES[] = {"nova",    "heat",    "masakari",
                                         "mistral", "neutron", "senlin"};
 #define N_VIM N(VIM_TYPES)
 static const struct hale_conf_field STEP_FIELDS[] = {
+    {"wait", HALE_CONF_NODE, offsetof(struct step_raw, wait), false, NULL, 0, 0, NULL,
+     "for an acknowledgement, a time, or until something is true"},
+    {"verify", HALE_CONF_NODE, offsetof(struct step_raw, verify), false, NULL, 0, 0, NULL,
+     "what must come true after the step"},
+    {"name", HALE_CONF_NODE, offsetof(struct step_raw, common), false, NULL, 0, 0, NULL,
+     "for the others to go on to"},
+    {"on_ok", HALE_CONF_NODE, offsetof(struct step_raw, common), false, NULL, 0, 0, NULL,
+     "next, done, fail or a later step"},
+    {"on_fail", HALE_CONF_NODE, offsetof(struct step_raw, common), false, NULL, 0, 0,
+     NULL, "the same"},
+    {"on_timeout", HALE_CONF_NODE, offsetof(struct step_raw, common), false, NULL, 0, 0,
+     NULL, "the same"},
+    {"on_guard", HALE_CONF_NODE, offsetof(struct step_raw, common), false, NULL, 0, 0,
+     NULL, "the same"},
     {"vnflcm", HALE_CONF_NODE, offsetof(struct step_raw, lcm[0]), false, NULL, 0, 0, NULL,
      "SOL003 VNF lifecycle management"},
     {"nslcm", HALE_CONF_NODE, offsetof(struct step_raw, lcm[1]), false, NULL, 0, 0, NULL,
@@ -158,7 +176,7 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
                               struct actuator_step *s, struct hale_err *err)
 {
     unsigned given = (raw->lcm[0] != NULL ? 1u : 0u) + (raw->lcm[1] != NULL ? 1u : 0u) +
-                     (raw->webhook != NULL ? 1u : 0u);
+                     (raw->webhook != NULL ? 1u : 0u) + (raw->wait != NULL ? 1u : 0u);
     size_t vim = N_VIM;
     for (size_t i = 0; i < N_VIM; i++)
         if (raw->vim[i] != NULL) {
@@ -169,7 +187,18 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
         return hale_yaml_error(
             item, err,
             "a step is exactly one of: vnflcm, nslcm, webhook, nova, heat, "
-            "masakari, mistral, neutron, senlin");
+            "masakari, mistral, neutron, senlin, wait");
+    enum hale_rc rc = actuator_proof_read(raw->verify, &s->verify, err);
+    if (rc != HALE_OK)
+        return rc;
+    s->line = hale_yaml_line(item);
+    if (raw->wait != NULL && s->verify.given)
+        return hale_yaml_error(
+            raw->verify, err,
+            "a wait has nothing to verify; it may wait until something "
+            "is true: wait: {until: {...}}");
+    if (raw->wait != NULL)
+        return actuator_flow_read_wait(raw->wait, s, err);
     if (raw->lcm[0] != NULL)
         return actuator_policy_read_lcm(raw->lcm[0], "vnflcm", s, err);
     if (raw->lcm[1] != NULL)
@@ -197,5 +226,5 @@ enum hale_rc actuator_policy_read_steps(NODE list, struct actuator_policy *p,
         if (rc != HALE_OK)
             return rc;
     }
-    return HALE_OK;
+    return actuator_flow_read(list, p, err);
 }

@@ -7,9 +7,11 @@
 
 #define ID_MAX_BYTES 4096
 
-static const char *const STATES[] = {"open", "verifying", "waiting", "done", NULL};
-static const char *const PHASES[] = {"wait",   "call",  "ask",   "conflict", "poll",
-                                     "settle", "lanes", "queue", NULL};
+static const char *const STATES[] = {"open",     "verifying", "waiting",
+                                     "proposed", "done",      NULL};
+static const char *const PHASES[] = {"wait",  "call",   "ask",   "conflict",
+                                     "poll",  "settle", "lanes", "hold",
+                                     "prove", "queue",  NULL};
 
 struct text_field {
     const char *key;
@@ -63,6 +65,9 @@ void actuator_run_free(struct actuator_run *r)
         free(*(char **)(void *)((char *)r + TEXTS[i].offset));
     json_decref(r->vars);
     json_decref(r->plan);
+    json_decref(r->verify);
+    for (int i = 0; i < ACTUATOR_VERDICTS; i++)
+        json_decref(r->verdict[i]);
     actuator_lanes_fini(&r->lanes);
     free(r);
 }
@@ -75,19 +80,19 @@ static bool put(json_t *object, const char *key, json_t *value)
 enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *out)
 {
     json_t *o = json_object();
-    bool ok =
-        o != NULL && put(o, "v", json_integer(1)) && put(o, "id", json_string(r->id)) &&
-        put(o, "mode", json_string(r->mode == ACTUATOR_AUTO ? "auto" : "observe")) &&
-        put(o, "alarm_state",
-            json_string(hale_state_text((enum hale_state)r->alarm_state))) &&
-        put(o, "state", json_string(STATES[r->state])) &&
-        put(o, "phase", json_string(PHASES[r->phase])) &&
-        put(o, "outcome", json_string(r->outcome)) &&
-        put(o, "op_occ", json_string(r->op_occ)) &&
-        put(o, "settle", json_string(r->settle)) &&
-        put(o, "settle_seen", json_string(r->settle_seen)) &&
-        put(o, "looked", json_boolean(r->looked)) &&
-        put(o, "settled", json_boolean(r->settled));
+    bool ok = o != NULL && put(o, "v", json_integer(1)) &&
+              put(o, "id", json_string(r->id)) &&
+              put(o, "mode", json_string(actuator_mode_text(r->mode))) &&
+              put(o, "alarm_state",
+                  json_string(hale_state_text((enum hale_state)r->alarm_state))) &&
+              put(o, "state", json_string(STATES[r->state])) &&
+              put(o, "phase", json_string(PHASES[r->phase])) &&
+              put(o, "outcome", json_string(r->outcome)) &&
+              put(o, "op_occ", json_string(r->op_occ)) &&
+              put(o, "settle", json_string(r->settle)) &&
+              put(o, "settle_seen", json_string(r->settle_seen)) &&
+              put(o, "looked", json_boolean(r->looked)) &&
+              put(o, "settled", json_boolean(r->settled));
     for (size_t i = 0; i < COUNT(TEXTS) && ok; i++) {
         const char *text =
             *(char *const *)(const void *)((const char *)r + TEXTS[i].offset);
@@ -100,6 +105,16 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
     }
     if (ok && r->state != ACTUATOR_DONE)
         ok = json_object_set(o, "vars", r->vars) == 0;
+    if (ok && r->verify != NULL)
+        ok = json_object_set(o, "verify", r->verify) == 0;
+    if (ok && r->version[0] != '\0')
+        ok = put(o, "version", json_string(r->version));
+    if (ok && r->refused[0] != '\0')
+        ok = put(o, "guard", json_string(r->refused));
+    if (ok && r->expires_us != 0)
+        ok = put(o, "expires_us", json_integer(r->expires_us));
+    if (ok && actuator_run_held(r))
+        ok = put(o, "held", json_true());
     if (ok && r->plan != NULL)
         ok = json_object_set(o, "plan", r->plan) == 0;
     if (ok && r->plan != NULL && r->phase == ACTUATOR_LANES)
@@ -133,7 +148,7 @@ static bool copy_text(const json_t *o, const char *key, char *dst, size_t size)
 
 static bool decode(json_t *o, struct actuator_run *r)
 {
-    static const char *const modes[] = {"observe", "auto", NULL};
+    static const char *const modes[] = {"observe", "suggest", "approve", "auto", NULL};
     static const char *const alarm_states[] = {"OK", "UNDETERMINED", "ALARM", NULL};
     int state = choice(o, "state", STATES), phase = choice(o, "phase", PHASES);
     r->mode = choice(o, "mode", modes);
@@ -167,6 +182,15 @@ static bool decode(json_t *o, struct actuator_run *r)
     const json_t *lanes = json_object_get(o, "lanes");
     if (lanes != NULL && actuator_lanes_decode(lanes, &r->lanes) != HALE_OK)
         return false;
+    if ((json_object_get(o, "version") != NULL &&
+         !copy_text(o, "version", r->version, sizeof(r->version))) ||
+        (json_object_get(o, "guard") != NULL &&
+         !copy_text(o, "guard", r->refused, sizeof(r->refused))))
+        return false;
+    r->expires_us = (int64_t)json_integer_value(json_object_get(o, "expires_us"));
+    r->verify = json_incref(json_object_get(o, "verify"));
+    if (r->verify != NULL && !json_is_object(r->verify))
+        return false;
     r->vars = json_incref(json_object_get(o, "vars"));
     r->plan = json_incref(json_object_get(o, "plan"));
     if (r->state == ACTUATOR_DONE)
@@ -197,6 +221,12 @@ enum hale_rc actuator_run_decode(struct hale_str json, struct actuator_run **out
     }
     *out = r;
     return HALE_OK;
+}
+
+bool actuator_run_held(const struct actuator_run *r)
+{
+    return r->state == ACTUATOR_OPEN && r->phase == ACTUATOR_HOLD &&
+           actuator_run_step_text(r, "acknowledgement")[0] != '\0';
 }
 
 json_t *actuator_run_step(const struct actuator_run *r)

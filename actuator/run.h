@@ -18,6 +18,8 @@
  *   SETTLE    op_occ is FAILED_TEMP; the word `settle` is being sent
  *   QUEUE     another run is at work on the instance: waits for its turn (turn.c)
  *   LANES     the step acts on a cloud: each of its lanes has a phase of its own (lane.h)
+ *   HOLD      a step that waits: for wake_us, or for an acknowledgement until then
+ *   PROVE     what the step wanted is asked for (verify, until) until verify_us + its time
  * Units:     _us and _ms are wall time.
  * Ownership: a run owns its strings and JSON.
  */
@@ -35,6 +37,7 @@ enum actuator_state {
     ACTUATOR_OPEN,
     ACTUATOR_VERIFYING,
     ACTUATOR_WAITING, /* ended, but to be tried again at again_us while the alarm lasts */
+    ACTUATOR_PROPOSED, /* may be approved until expires_us, while the alarm lasts */
     ACTUATOR_DONE
 };
 enum actuator_phase {
@@ -45,9 +48,20 @@ enum actuator_phase {
     ACTUATOR_POLL,
     ACTUATOR_SETTLE,
     ACTUATOR_LANES,
+    ACTUATOR_HOLD,
+    ACTUATOR_PROVE,
     ACTUATOR_QUEUE
 };
-#define ACTUATOR_OP_ID_MAX 129
+/* What people say about a run: fields of hash hale:{m}:verdicts (docs/formats/run.md). */
+enum actuator_verdict_kind {
+    ACTUATOR_VERDICT_PROPOSAL,
+    ACTUATOR_VERDICT_ACK,
+    ACTUATOR_VERDICT_ABORT,
+    ACTUATOR_VERDICTS
+};
+#define ACTUATOR_VERDICTS_ALL   ((1u << ACTUATOR_VERDICTS) - 1)
+#define ACTUATOR_GUARD_NAME_MAX 24
+#define ACTUATOR_OP_ID_MAX      129
 
 struct actuator_run {
     char id[HALE_UUID_TEXT];
@@ -58,10 +72,15 @@ struct actuator_run {
     int64_t n;       /* repeat */
     json_t *vars;    /* object */
     json_t *plan;    /* array; NULL once ended */
+    json_t *verify;  /* policy_proof.h; NULL: the alarm has cleared */
     int64_t verify_within_ms;
+    char version[ACTUATOR_VERSION_MAX];
     int64_t accepted_us, logged_us, born_us;
     enum actuator_state state;
-    char outcome[12]; /* "" while open; verified, failed, suppressed, observed */
+    char outcome
+        [12]; /* "" while open; verified, failed, suppressed, observed, suggested, rejected,
+                         expired, aborted */
+    char refused[ACTUATOR_GUARD_NAME_MAX]; /* the guard, when suppressed */
     int64_t step;
     enum actuator_phase phase;
     int64_t attempt;  /* calls written down for this step */
@@ -80,15 +99,20 @@ struct actuator_run {
     int64_t
         cleared_us; /* the alarm went to OK since the trigger; 0 = not (or again not) */
     int64_t again_us;
+    int64_t expires_us;          /* of a proposal */
     struct actuator_lanes lanes; /* in phase LANES */
     /* not stored */
     bool alarm_gone; /* the alarm was deleted */
+    bool withdrawn;  /* the alarm is not as it was when this was proposed */
+    json_t *verdict[ACTUATOR_VERDICTS]; /* given, not carried out yet; or NULL */
+    unsigned settled_verdicts;          /* bits: their fields go with the next commit */
     unsigned busy;   /* commits under way; `after` belongs to the newest */
     bool calling;    /* a request is under way */
     int after;       /* what follows the commit, engine's own */
     int64_t token;   /* fencing token of the lease; 0 = none yet */
     char url[512];   /* of the request, for the journal */
     uint64_t turn;   /* the instance it is at work on or waits for; 0 = none */
+    char asked[200]; /* what the last answer in phase PROVE said */
     struct hale_timer timer;
 };
 
@@ -100,6 +124,8 @@ HALE_MUST_CHECK enum hale_rc actuator_run_encode(const struct actuator_run *r,
 HALE_MUST_CHECK enum hale_rc actuator_run_decode(struct hale_str json,
                                                  struct actuator_run **out);
 void actuator_run_free(struct actuator_run *r); /* NULL allowed */
+/* It waits for an acknowledgement. */
+bool actuator_run_held(const struct actuator_run *r);
 /* The plan of the current step (borrowed), or NULL. */
 json_t *actuator_run_step(const struct actuator_run *r);
 /* "vnflcm", "webhook", "nova", ... or "" */

@@ -14,6 +14,16 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_VERIFIED] = HALE_COUNTER_INIT(RUNS, "outcome=\"verified\"", RUNS_HELP),
     [ACTUATOR_STAT_FAILED] = HALE_COUNTER_INIT(RUNS, "outcome=\"failed\"", RUNS_HELP),
     [ACTUATOR_STAT_OBSERVED] = HALE_COUNTER_INIT(RUNS, "outcome=\"observed\"", RUNS_HELP),
+    [ACTUATOR_STAT_REJECTED] = HALE_COUNTER_INIT(RUNS, "outcome=\"rejected\"", RUNS_HELP),
+    [ACTUATOR_STAT_EXPIRED] = HALE_COUNTER_INIT(RUNS, "outcome=\"expired\"", RUNS_HELP),
+    [ACTUATOR_STAT_SUGGESTED] =
+        HALE_COUNTER_INIT(RUNS, "outcome=\"suggested\"", RUNS_HELP),
+    [ACTUATOR_STAT_ABORTED] = HALE_COUNTER_INIT(RUNS, "outcome=\"aborted\"", RUNS_HELP),
+    [ACTUATOR_STAT_PROPOSED] =
+        HALE_COUNTER_INIT("hale_actuator_proposals_total", NULL,
+                          "runs that waited for approval (modes suggest, approve)"),
+    [ACTUATOR_STAT_APPROVED] = HALE_COUNTER_INIT("hale_actuator_approvals_total", NULL,
+                                                 "proposals that were approved and ran"),
     [ACTUATOR_STAT_SUPPRESSED_COOLDOWN] =
         HALE_COUNTER_INIT(GUARD, "guard=\"cooldown\"", GUARD_HELP),
     [ACTUATOR_STAT_SUPPRESSED_FREQUENCY] =

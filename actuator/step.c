@@ -223,7 +223,9 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
     if (out->counts && r->failures + 1 > actuator_run_step_int(r, "retries"))
         actuator_decide_fail(out, "given up after %" PRId64 " tries, the last one %.300s",
                              r->failures + 1, why);
-    else if (now_us + out->delay_us > actuator_step_deadline_us(r))
+    else if (now_us + out->delay_us > actuator_step_deadline_us(r)) {
         actuator_decide_fail(out, "not done within %lld ms; last: %.300s",
                              (long long)actuator_run_step_int(r, "timeout_ms"), why);
+        out->timed_out = true;
+    }
 }

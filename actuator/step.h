@@ -53,6 +53,7 @@ struct actuator_decision {
     int64_t delay_us;          /* before the phase's request */
     bool counts;               /* one of the step's retries is used up */
     bool note;                 /* worth a journal row of kind answer */
+    bool timed_out;            /* STEP_FAILED: its time is over */
     char text[ACTUATOR_TEXT_MAX];
 };
 

@@ -32,7 +32,8 @@ static struct actuator_run *new_run(const struct engine_trigger *t)
     r->n = t->n;
     r->accepted_us = t->accepted_us;
     r->logged_us = t->logged_us;
-    r->verify_within_ms = t->policy->verify_within_ms;
+    r->verify_within_ms = t->policy->verify.within_ms;
+    (void)snprintf(r->version, sizeof(r->version), "%s", t->policy->version);
     r->timer.owner = r;
     if (r->policy == NULL || r->tenant == NULL || r->alarm_id == NULL ||
         r->alarm_name == NULL || r->target == NULL || r->vars == NULL ||
@@ -44,16 +45,7 @@ static struct actuator_run *new_run(const struct engine_trigger *t)
     return r;
 }
 
-struct refusal {
-    const char *guard; /* NULL: none */
-    int64_t until_us;  /* 0: unknown */
-    bool passes;       /* may be another matter later */
-    char text[ACTUATOR_NAME_MAX + 200];
-};
-
-static void refuse(struct refusal *f, const char *guard, const char *fmt, ...)
-    HALE_PRINTF(3, 4);
-static void refuse(struct refusal *f, const char *guard, const char *fmt, ...)
+void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -64,7 +56,7 @@ static void refuse(struct refusal *f, const char *guard, const char *fmt, ...)
 
 /* Target and plan of the run, or why they cannot be made. */
 static void prepare(struct actuator_run *r, const struct engine_trigger *t,
-                    struct refusal *f)
+                    struct engine_refusal *f)
 {
     char missing[ACTUATOR_NAME_MAX];
     struct hale_buf target;
@@ -84,23 +76,27 @@ static void prepare(struct actuator_run *r, const struct engine_trigger *t,
         r->target = strdup("");
     if (rc == HALE_OK)
         rc = actuator_policy_plan(t->policy, r->vars, &r->plan, missing);
+    if (rc == HALE_OK &&
+        (t->policy->verify.query != NULL || t->policy->verify.url != NULL))
+        rc = actuator_proof_plan(&t->policy->verify, r->vars, &r->verify, missing);
     if (rc == HALE_E_NOTFOUND)
-        refuse(f, "variable", "the alarm has no (single) value for ${%s}", missing);
+        engine_refuse(f, "variable", "the alarm has no (single) value for ${%s}",
+                      missing);
     else if (rc == HALE_E_LIMIT)
-        refuse(f, "limit", "the target or a step becomes too long");
+        engine_refuse(f, "limit", "the target or a step becomes too long");
     else if (rc != HALE_OK)
-        refuse(f, "limit", "the plan could not be made (%s)", hale_rc_text(rc));
+        engine_refuse(f, "limit", "the plan could not be made (%s)", hale_rc_text(rc));
 }
 
-static void ask_guards(struct actuator_engine *e, const struct actuator_run *r,
-                       const struct actuator_policy *p, struct refusal *f)
+void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
+                const struct actuator_policy *p, struct engine_refusal *f)
 {
     const struct actuator_run *holder = hale_map_get(e->leases, hale_str_from(r->target));
     if (holder != NULL) {
         f->passes = true;
         f->until_us = e->now_us + LEASE_RETRY_US;
-        refuse(f, "lease", "run %s of policy %s is at work on the target", holder->id,
-               holder->policy);
+        engine_refuse(f, "lease", "run %s of policy %s is at work on the target",
+                      holder->id, holder->policy);
         return;
     }
     const json_t *memory = hale_map_get(e->guards, hale_str_from(r->target));
@@ -110,17 +106,18 @@ static void ask_guards(struct actuator_engine *e, const struct actuator_run *r,
         return;
     f->passes = true;
     f->until_us = v.until_ms * 1000;
-    refuse(f, v.guard, "%s: not before %lld ms from now",
-           strcmp(v.guard, "cooldown") == 0
-               ? "the target rests after a run"
-               : "the policy has run often enough on the target",
-           (long long)(v.until_ms - e->now_us / 1000));
+    engine_refuse(f, v.guard, "%s: not before %lld ms from now",
+                  strcmp(v.guard, "cooldown") == 0
+                      ? "the target rests after a run"
+                      : "the policy has run often enough on the target",
+                  (long long)(v.until_ms - e->now_us / 1000));
 }
 
 static void suppress(struct actuator_engine *e, struct actuator_run *r,
-                     const struct engine_trigger *t, const struct refusal *f)
+                     const struct engine_trigger *t, const struct engine_refusal *f)
 {
-    bool wait = f->passes && t->policy->repeat == 1 && t->policy->mode == ACTUATOR_AUTO;
+    bool wait =
+        f->passes && t->policy->repeat == 1 && t->policy->mode != ACTUATOR_OBSERVE;
     json_t *detail = json_pack("{s:s}", "guard", f->guard);
     if (f->until_us > 0 && strcmp(f->guard, "lease") != 0 && detail != NULL &&
         json_object_set_new(detail, "until_ms", json_integer(f->until_us / 1000)) != 0)
@@ -132,6 +129,7 @@ static void suppress(struct actuator_engine *e, struct actuator_run *r,
                                                         : &e->stats.suppressed_other;
     (*counter)++;
     (void)snprintf(r->outcome, sizeof(r->outcome), "suppressed");
+    (void)snprintf(r->refused, sizeof(r->refused), "%s", f->guard);
     json_decref(r->plan);
     r->plan = NULL;
     r->state = wait ? ACTUATOR_WAITING : ACTUATOR_DONE;
@@ -140,12 +138,9 @@ static void suppress(struct actuator_engine *e, struct actuator_run *r,
     life_commit(e, r, ACTUATOR_OP_NOTE, wait ? AFTER_ARM : AFTER_FORGET, t->position);
 }
 
-static void observe(struct actuator_engine *e, struct actuator_run *r,
-                    const struct engine_trigger *t, const struct refusal *f)
+/* The plan, for the journal. */
+static json_t *would_call(const struct actuator_run *r)
 {
-    const json_t *first = json_array_get(r->plan, 0);
-    const char *operation = json_string_value(json_object_get(first, "operation"));
-    const char *url = json_string_value(json_object_get(first, "url"));
     json_t *calls = json_array();
     for (size_t i = 0; calls != NULL && i < json_array_size(r->plan); i++) {
         json_t *step = json_copy(json_array_get(r->plan, i));
@@ -154,7 +149,16 @@ static void observe(struct actuator_engine *e, struct actuator_run *r,
         if (json_array_append_new(calls, step) != 0)
             break;
     }
-    json_t *detail = json_pack("{s:o,s:s}", "would_call", calls, "guard",
+    return calls;
+}
+
+static void observe(struct actuator_engine *e, struct actuator_run *r,
+                    const struct engine_trigger *t, const struct engine_refusal *f)
+{
+    const json_t *first = json_array_get(r->plan, 0);
+    const char *operation = json_string_value(json_object_get(first, "operation"));
+    const char *url = json_string_value(json_object_get(first, "url"));
+    json_t *detail = json_pack("{s:o,s:s}", "would_call", would_call(r), "guard",
                                f->guard != NULL ? f->guard : "");
     life_row(e, r, "observed", false, detail, "would call %s%s%.300s%s%.150s",
              operation != NULL ? operation : "", operation != NULL ? " at " : "",
@@ -168,33 +172,31 @@ static void observe(struct actuator_engine *e, struct actuator_run *r,
     life_commit(e, r, ACTUATOR_OP_NOTE, AFTER_FORGET, t->position);
 }
 
-static void birth(struct actuator_engine *e, struct actuator_run *r,
-                  const struct engine_trigger *t)
+bool engine_birth(struct actuator_engine *e, struct actuator_run *r,
+                  const struct actuator_policy *p, enum actuator_op op, int64_t position)
 {
-    const struct actuator_policy *p = t->policy;
     int64_t keep = p->guards.frequency_max > 0 ? p->guards.frequency_max : 1;
     json_t *memory = memory_make(e, r->target);
     if (memory == NULL ||
         actuator_guard_began(memory, p->name, e->now_us / 1000, keep) != HALE_OK ||
-        hale_map_put(e->leases, hale_str_from(r->target), r) != HALE_OK) {
-        struct refusal f = {0};
-        refuse(&f, "limit", "no memory left for guards");
-        suppress(e, r, t, &f);
-        return;
-    }
+        hale_map_put(e->leases, hale_str_from(r->target), r) != HALE_OK)
+        return false;
     e->stats.born++;
     r->born_us = e->now_us;
     if (r->alarm_state == HALE_STATE_OK)
         r->cleared_us = e->now_us;
-    life_row(e, r, "triggered", false, NULL, "%s is %s: %.300s", r->alarm_name,
+    life_row(e, r, "triggered", false,
+             r->version[0] != '\0' ? json_pack("{s:s}", "version", r->version) : NULL,
+             "%s is %s: %.300s", r->alarm_name,
              hale_state_text((enum hale_state)r->alarm_state),
              json_string_value(json_object_get(r->vars, "alarm.reason")));
-    life_begin_call(e, r, ACTUATOR_OP_BIRTH, t->position);
+    life_begin_call(e, r, op, position);
+    return true;
 }
 
 void engine_fire(struct actuator_engine *e, const struct engine_trigger *t)
 {
-    struct refusal f = {0};
+    struct engine_refusal f = {0};
     struct actuator_run *r = new_run(t);
     if (r == NULL) {
         hale_error("event=out_of_memory policy=%s alarm=%s", t->policy->name,
@@ -215,29 +217,41 @@ void engine_fire(struct actuator_engine *e, const struct engine_trigger *t)
     }
     prepare(r, t, &f);
     if (t->refused != NULL)
-        refuse(&f, t->refused, "%s", t->why);
+        engine_refuse(&f, t->refused, "%s", t->why);
     if (f.guard == NULL)
-        ask_guards(e, r, t->policy, &f);
+        engine_ask(e, r, t->policy, &f);
+    if (f.guard == NULL && r->mode != ACTUATOR_AUTO &&
+        verdict_stands(e, r->policy, r->target)) {
+        f.passes = true;
+        f.until_us = e->now_us + LEASE_RETRY_US;
+        engine_refuse(&f, "proposal", "a proposal for the target waits for approval");
+    }
     if (t->policy->mode == ACTUATOR_OBSERVE && r->plan != NULL)
         observe(e, r, t, &f);
     else if (f.guard != NULL)
         suppress(e, r, t, &f);
-    else
-        birth(e, r, t);
+    else if (r->mode != ACTUATOR_AUTO)
+        verdict_propose(e, r, t->policy, json_pack("{s:o}", "would_call", would_call(r)),
+                        t->position);
+    else if (!engine_birth(e, r, t->policy, ACTUATOR_OP_BIRTH, t->position)) {
+        engine_refuse(&f, "limit", "no memory left for guards");
+        suppress(e, r, t, &f);
+    }
 }
 
 void engine_try_again(struct actuator_engine *e, struct actuator_run *r)
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
-    struct refusal f = {0};
-    if (p == NULL || p->repeat != 1 || p->mode != ACTUATOR_AUTO) {
+    struct engine_refusal f = {0};
+    if (p == NULL || p->repeat != 1 || p->mode == ACTUATOR_OBSERVE) {
         engine_forget_record(e, r->id);
         engine_forget_run(e, r);
         return;
     }
-    ask_guards(e, r, p, &f);
-    if (f.guard != NULL) {
-        life_arm(e, r, f.until_us);
+    engine_ask(e, r, p, &f);
+    if (f.guard != NULL &&
+        (strcmp(f.guard, "lease") == 0 || strcmp(f.guard, r->refused) == 0)) {
+        life_arm(e, r, f.until_us); /* it is in the journal, or soon over */
         return;
     }
     json_t *vars = json_incref(r->vars);

@@ -84,7 +84,7 @@ static bool still_waits(struct actuator_engine *e, struct actuator_run *r,
                        actuator_run_step_int(r, "timeout_ms"),
                        holder != NULL ? "at work there is run " : "others came before",
                        holder != NULL ? holder->id : "");
-        life_step_failed(e, r, text);
+        flow_leave(e, r, ACTUATOR_ON_TIMEOUT, text);
         return true;
     }
     if (holder == NULL && line == 0)
@@ -107,8 +107,8 @@ static bool not_wanted(struct actuator_engine *e, struct actuator_run *r)
         return false;
     life_row(e, r, "answer", true, NULL,
              "the alarm cleared before it was our turn: nothing is called");
-    r->step = (int64_t)json_array_size(r->plan) - 1;
-    life_step_done(e, r);
+    turn_over(e, r);
+    flow_verify(e, r);
     return true;
 }
 

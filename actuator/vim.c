@@ -270,9 +270,11 @@ static void check_limits(const struct actuator_run *r, const struct actuator_lan
     if (d->counts && failures + 1 > actuator_run_step_int(r, "retries"))
         actuator_decide_fail(d, "given up after %lld tries, the last one %.300s",
                              (long long)failures + 1, why);
-    else if (now_us + d->delay_us > actuator_step_deadline_us(r))
+    else if (now_us + d->delay_us > actuator_step_deadline_us(r)) {
         actuator_decide_fail(d, "not done within %lld ms; last: %.300s",
                              (long long)actuator_run_step_int(r, "timeout_ms"), why);
+        d->timed_out = true;
+    }
 }
 
 void actuator_vim_answer(struct actuator_run *r, struct actuator_lane *lane,

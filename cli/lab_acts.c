@@ -8,6 +8,10 @@
 #include "cli/lab_inner.h"
 
 static const struct actuator_policies no_policies;
+/* Whom proofs ask: answered by a scenario's `answers`, as all others. */
+static char collector_url[] = "http://collector", no_file[] = "";
+static const struct actuator_collector collector = {
+    .url = collector_url, .token_file = no_file, .timeout_ms = 5000};
 
 /* --- jobs -------------------------------------------------------------------------- */
 
@@ -73,6 +77,16 @@ static void remember(struct lab_acts *a, const struct actuator_memory *m)
         (void)json_object_del(a->guards, m->field);
 }
 
+static bool is_in(const struct lab_acts *a, const char *run_id, const char *state)
+{
+    const char *text = json_string_value(json_object_get(a->runs, run_id));
+    json_t *run = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const char *is = json_string_value(json_object_get(run, "state"));
+    bool same = is != NULL && strcmp(is, state) == 0;
+    json_decref(run);
+    return same;
+}
+
 static void store(struct lab_acts *a, const struct actuator_commit *c)
 {
     const struct cli_lab_sink *sink = &a->lab->conf->sink;
@@ -83,7 +97,7 @@ static void store(struct lab_acts *a, const struct actuator_commit *c)
         (void)lab_push(a->lab, &a->faults, c->event[i]);
     if (c->forget != NULL)
         (void)json_object_del(a->runs, c->forget);
-    if (c->op == ACTUATOR_OP_BIRTH)
+    if (c->op == ACTUATOR_OP_BIRTH || is_in(a, c->run_id, "proposed"))
         tell_plan(a, c);
     for (unsigned i = 0; i < c->n_rows; i++) {
         struct hale_journal_row row;
@@ -120,8 +134,15 @@ decide(struct lab_acts *a, const struct actuator_commit *c, struct lab_job *job)
     case ACTUATOR_OP_NOTE:
         return json_object_get(a->runs, c->run_id) != NULL ? ACTUATOR_EXISTS
                                                            : ACTUATOR_COMMITTED;
+    case ACTUATOR_OP_IDLE:
+        return is_in(a, c->run_id, "proposed") || is_in(a, c->run_id, "waiting")
+                   ? ACTUATOR_COMMITTED
+                   : ACTUATOR_EXISTS;
     case ACTUATOR_OP_BIRTH:
+    case ACTUATOR_OP_OPEN:
     case ACTUATOR_OP_TAKE:
+        if (c->op == ACTUATOR_OP_OPEN && !is_in(a, c->run_id, "proposed"))
+            return ACTUATOR_EXISTS;
         if (c->op == ACTUATOR_OP_BIRTH && json_object_get(a->runs, c->run_id) != NULL)
             return ACTUATOR_EXISTS;
         if (lease != NULL && !ours) {
@@ -258,6 +279,8 @@ static enum hale_rc engine_make(struct lab_acts *a)
         .arg = a, .commit = on_commit, .call = on_call, .cancel = on_cancel};
     const struct actuator_policies *policies = a->lab->conf->policies;
     a->engine = actuator_engine_new(&io, policies != NULL ? policies : &no_policies);
+    if (a->engine != NULL)
+        actuator_engine_set_collector(a->engine, &collector);
     return a->engine != NULL ? HALE_OK : HALE_E_NOMEM;
 }
 

@@ -218,7 +218,7 @@ def test_heals_exactly_once_and_verifies(stack, lab, log):
     log.write(state="OK")
     row = log.await_row("verified")[0]
     assert row["text"].startswith("healed in ") and row["alarm_seq"] == raised["seq"]
-    assert [r["kind"] for r in log.rows()] == ["triggered", "call", "answer", "answer", "verifying",
+    assert [r["kind"] for r in log.rows()] == ["triggered", "call", "answer", "answer", "step", "verifying",
                                                "verified"]
     assert len({r["run_id"] for r in log.rows()}) == 1
     assert len(lab.heals()) == 1 and lab.starts() == 2

@@ -44,7 +44,7 @@ struct event {
     char *target, *run_json, *forget;
     int64_t token, position;
     unsigned n_rows, n_guards, n_events;
-    char *row[8], *field[8], *memory[8], *fault[ACTUATOR_EVENTS_MAX];
+    char *row[16], *field[8], *memory[8], *fault[ACTUATOR_EVENTS_MAX];
     /* COMMIT_REPLY */
     enum actuator_commit_result result;
     char holder[80];
@@ -167,7 +167,8 @@ static enum actuator_commit_result apply_lease(struct world *w, const struct eve
     char mine[80];
     bool held = w->lease[0] != '\0' && strcmp(w->lease_target, ev->target) == 0;
     (void)snprintf(mine, sizeof(mine), "%lld:%s", (long long)ev->token, ev->run_id);
-    if (ev->op == ACTUATOR_OP_BIRTH || ev->op == ACTUATOR_OP_TAKE) {
+    if (ev->op == ACTUATOR_OP_BIRTH || ev->op == ACTUATOR_OP_OPEN ||
+        ev->op == ACTUATOR_OP_TAKE) {
         if (held && strcmp(w->lease + strlen(w->lease) - 36, ev->run_id) != 0)
             return ACTUATOR_HELD;
         *token = ++w->fence;
@@ -182,14 +183,30 @@ static enum actuator_commit_result apply_lease(struct world *w, const struct eve
     return ACTUATOR_COMMITTED;
 }
 
+static bool state_is(const struct world *w, const char *run_id, const char *state)
+{
+    const char *text = json_string_value(json_object_get(w->runs, run_id));
+    json_t *run = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const char *is = json_string_value(json_object_get(run, "state"));
+    bool same = is != NULL && strcmp(is, state) == 0;
+    json_decref(run);
+    return same;
+}
+
 static void apply(struct world *w, const struct event *ev, bool reply)
 {
     int64_t token = 0;
     enum actuator_commit_result result = ACTUATOR_COMMITTED;
     bool once = ev->op == ACTUATOR_OP_BIRTH || ev->op == ACTUATOR_OP_NOTE;
+    bool proposed = state_is(w, ev->run_id, "proposed");
     if (once && json_object_get(w->runs, ev->run_id) != NULL)
         result = ACTUATOR_EXISTS;
-    else if (ev->op != ACTUATOR_OP_NOTE)
+    else if (ev->op == ACTUATOR_OP_OPEN && !proposed)
+        result = ACTUATOR_EXISTS;
+    else if (ev->op == ACTUATOR_OP_IDLE && !proposed &&
+             !state_is(w, ev->run_id, "waiting"))
+        result = ACTUATOR_EXISTS;
+    else if (ev->op != ACTUATOR_OP_NOTE && ev->op != ACTUATOR_OP_IDLE)
         result = apply_lease(w, ev, &token);
     if (result == ACTUATOR_COMMITTED) {
         if (ev->run_json != NULL)

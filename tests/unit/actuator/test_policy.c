@@ -26,7 +26,7 @@ static const struct {
     {HEAD, 2, "steps"},
     {HEAD "  stepz: []\n" STEP, 5, "did you mean 'steps'"},
     {HEAD "  mode: autoo\n" STEP, 5, "did you mean 'auto'"},
-    {HEAD "  mode: suggest\n" STEP, 5, "one of: observe, auto"},
+    {HEAD "  mode: sugest\n" STEP, 5, "did you mean 'suggest'"},
     {HEAD "  cooldown: 30\n" STEP, 5, "needs a unit"},
     {HEAD "  frequency: {max: 0, per: 1h}\n" STEP, 5, "between"},
     {HEAD "  frequency: {max: 3}\n" STEP, 5, "per"},
@@ -83,6 +83,45 @@ static const struct {
      "state cannot be"},
     {"policies:\n- name: p\n  alarm:\n    dimensions: [a]\n  target: t\n" STEP, 4, "map"},
     {"policies:\n- name: p\n  alarm: {}\n  target: ${a\n" STEP, 4, "bad variable"},
+    {HEAD "  steps:\n  - {webhook: {url: \"http://h/\"}, on_fail: nxt}\n", 6,
+     "no step is called 'nxt'"},
+    {HEAD "  steps:\n  - {name: a, webhook: {url: \"http://h/\"}}\n"
+          "  - {name: b, webhook: {url: \"http://h/\"}, on_fail: a}\n",
+     7, "may only go forward, and step 'a' stands before 'b'"},
+    {HEAD "  steps:\n  - {name: a, webhook: {url: \"http://h/\"}, on_ok: a}\n", 6,
+     "step 'a' is 'a'"},
+    {HEAD "  steps:\n  - {webhook: {url: \"http://h/\"}}\n"
+          "  - {webhook: {url: \"http://h/\"}, on_fail: \"0\"}\n",
+     7, "step '0' stands before '1'"},
+    {HEAD "  steps:\n  - {webhook: {url: \"http://h/\"}, on_ok: done}\n"
+          "  - {name: b, webhook: {url: \"http://h/\"}}\n",
+     7, "step 'b' is never reached"},
+    {HEAD "  steps:\n  - {webhook: {url: \"http://h/\"}, on_ok: c, on_timeout: c}\n"
+          "  - {name: b, webhook: {url: \"http://h/\"}}\n"
+          "  - {name: c, webhook: {url: \"http://h/\"}}\n",
+     7, "add on_fail: b to one"},
+    {HEAD "  steps:\n  - {webhook: {url: \"http://h/\"}, on_guard: done}\n", 6,
+     "on_guard belongs to later steps"},
+    {HEAD "  steps:\n  - {name: done, webhook: {url: \"http://h/\"}}\n", 6,
+     "cannot be a step's name"},
+    {HEAD "  steps:\n  - {name: 7up, webhook: {url: \"http://h/\"}}\n", 6, "a letter"},
+    {HEAD "  steps:\n  - {name: a, webhook: {url: \"http://h/\"}}\n"
+          "  - {name: a, webhook: {url: \"http://h/\"}}\n",
+     7, "two steps are called 'a'"},
+    {HEAD "  steps:\n  - wait: {}\n", 6, "exactly one of: acknowledgement, for, until"},
+    {HEAD "  steps:\n  - wait: {for: 1s, acknowledgement: optional}\n", 6, "exactly one"},
+    {HEAD "  steps:\n  - wait: {for: 1s, within: 1s}\n", 6, "belongs to acknowledgement"},
+    {HEAD "  steps:\n  - wait: {acknowledgement: optionl}\n", 6,
+     "did you mean 'optional'"},
+    {HEAD "  steps:\n  - wait:\n      until:\n", 7, "until must be a map"},
+    {HEAD "  steps:\n  - {wait: {for: 1s}, verify: {url: \"http://h/\"}}\n", 6,
+     "nothing to verify"},
+    {HEAD "  verify: {query: \"up ==\"}\n" STEP, 5, "query: line 1"},
+    {HEAD "  verify: {query: up, url: \"http://h/\"}\n" STEP, 5, "at most one of"},
+    {HEAD "  verify: {url: \"ftp://h/\"}\n" STEP, 5, "http:// or https://"},
+    {HEAD "  verify: {every: 2s}\n" STEP, 5, "every belongs to query and url"},
+    {HEAD "  approval: {expires: 100ms}\n" STEP, 5, "between"},
+    {HEAD "  approval: {expire: 1m}\n" STEP, 5, "did you mean 'expires'"},
     {"policies:\n- name: p q\n  alarm: {}\n  target: t\n" STEP, 2, "name must be"},
     {"policies:\n- name: p\n  alarm: {}\n  target: t\n" STEP "- name: p\n  alarm: {}\n"
      "  target: t\n" STEP,
@@ -162,7 +201,7 @@ static void test_good(void **state)
     assert_non_null(heal);
     assert_int_equal(heal->guards.cooldown_ms, 5000);
     assert_int_equal(heal->guards.frequency_per_ms, 600000);
-    assert_int_equal(heal->verify_within_ms, 2000);
+    assert_int_equal(heal->verify.within_ms, 2000);
     assert_int_equal(heal->repeat, 1);
     assert_int_equal(heal->states, 1u << HALE_STATE_ALARM);
     assert_int_equal(heal->n_steps, 2);
@@ -212,6 +251,92 @@ static void test_good(void **state)
     actuator_policies_free(p);
 }
 
+static const char FLOW[] =
+    "policies:\n"
+    "- name: heal\n"
+    "  version: \"3\"\n"
+    "  mode: approve\n"
+    "  approval: {expires: 5m}\n"
+    "  alarm: {root_cause: false}\n"
+    "  target: t\n"
+    "  steps:\n"
+    "  - name: restart\n"
+    "    webhook: {url: \"http://h/\"}\n"
+    "    verify: {query: \"up{vnf=\\\"${vnf}\\\"} == 1\", within: 30s, every: 2s}\n"
+    "    on_ok: done\n"
+    "    on_fail: notice\n"
+    "    on_timeout: fail\n"
+    "  - name: notice\n"
+    "    wait: {acknowledgement: required, within: 10s}\n"
+    "    on_fail: next\n"
+    "  - wait: {until: {url: \"http://h/${vnf}\", within: 3s}}\n"
+    "    on_guard: done\n"
+    "  verify: {url: \"http://h/up/${vnf}\", within: 2s}\n";
+
+static void test_flow(void **state)
+{
+    struct actuator_policies *p = NULL;
+    struct hale_err err = {0};
+    char missing[ACTUATOR_NAME_MAX];
+    json_t *plan = NULL, *vars = json_pack("{s:s}", "vnf", "a\"b");
+    (void)state;
+    if (actuator_policies_load(HALE_STR(FLOW), "f", &p, &err) != HALE_OK)
+        fail_msg("%d: %s", err.line, err.text);
+    const struct actuator_policy *heal = &p->v[0];
+    assert_int_equal(heal->mode, ACTUATOR_APPROVE);
+    assert_int_equal(heal->approval_ms, 300000);
+    assert_false(heal->root_cause);
+    assert_string_equal(heal->version, "3");
+    assert_string_equal(heal->verify.url, "http://h/up/${vnf}");
+    assert_int_equal(heal->step[0].to[ACTUATOR_ON_OK], ACTUATOR_TO_DONE);
+    assert_int_equal(heal->step[0].to[ACTUATOR_ON_FAIL], 1);
+    assert_int_equal(heal->step[0].to[ACTUATOR_ON_TIMEOUT], ACTUATOR_TO_FAIL);
+    assert_int_equal(heal->step[0].to[ACTUATOR_ON_GUARD], 1);
+    assert_int_equal(heal->step[1].to[ACTUATOR_ON_TIMEOUT], 2);
+    assert_int_equal(actuator_policy_plan(heal, vars, &plan, missing), HALE_OK);
+    json_t *step = json_array_get(plan, 0);
+    (void)json_object_del(step, "url");
+    char *text = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(
+        text, "[{\"auth\":\"bearer\",\"headers\":{},\"method\":\"POST\",\"name\":"
+              "\"restart\",\"on_fail\":1,\"on_ok\":-1,\"on_timeout\":-2,\"retries\":2,"
+              "\"timeout_ms\":5000,\"type\":\"webhook\",\"verify\":{\"every_ms\":2000,"
+              "\"query\":\"up{vnf=\\\"a\\\\x22b\\\"} == 1\",\"within_ms\":30000}},"
+              "{\"acknowledgement\":\"required\",\"name\":\"notice\",\"on_fail\":2,"
+              "\"timeout_ms\":10000,\"type\":\"wait\"},{\"on_guard\":-1,"
+              "\"timeout_ms\":3000,\"type\":\"wait\",\"until\":{\"every_ms\":1000,"
+              "\"url\":\"http://h/a%22b\",\"within_ms\":3000}}]");
+    free(text);
+    json_decref(plan);
+    json_object_del(vars, "vnf");
+    assert_int_equal(actuator_policy_plan(heal, vars, &plan, missing), HALE_E_NOTFOUND);
+    assert_string_equal(missing, "vnf");
+    json_decref(vars);
+    actuator_policies_free(p);
+}
+
+static void symptom(const char *life, bool announced, bool expected)
+{
+    struct hale_log_record rec;
+    fill(&rec, "{}", "[]");
+    rec.announce = announced;
+    rec.alarm.life = json_loads(life, 0, NULL);
+    if (actuator_policy_symptom(&rec) != expected)
+        fail_msg("%s", life);
+    hale_alarm_fini(&rec.alarm);
+}
+
+static void test_symptoms(void **state)
+{
+    (void)state;
+    symptom("{\"suppressed_by\":[{\"kind\":\"cause\"}]}", false, true);
+    symptom("{\"suppressed_by\":[{\"kind\":\"cause\"}]}", true, false);
+    symptom("{\"suppressed_by\":[{\"kind\":\"cause\"},{\"kind\":\"silence\"}]}", false,
+            false);
+    symptom("{\"suppressed_by\":[]}", false, false);
+    symptom("{}", false, false);
+}
+
 static void test_shipped_files(void **state)
 {
     static const char *const files[] = {HALE_TEST_DIR
@@ -232,6 +357,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mistakes_have_a_line_and_words),
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_symptoms),
         cmocka_unit_test(test_shipped_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
