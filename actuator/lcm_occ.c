@@ -50,16 +50,17 @@ static void tell(struct actuator_run *r, const char *word, int64_t delay_us,
 /* The operation is where it was when it was told r->settle. */
 static void still_failed(struct actuator_run *r, struct actuator_decision *d)
 {
-    int64_t pause = actuator_step_backoff_us(r, ++r->queries);
-    if (r->settled && r->queries < DEAF_MAX) { /* it takes its time */
-        actuator_decide(d, ACTUATOR_POLL, pause,
+    if (r->settled && r->queries + 1 < DEAF_MAX) { /* it takes its time */
+        actuator_decide(d, ACTUATOR_POLL, actuator_step_backoff_us(r, ++r->queries),
                         "operation %s is still FAILED_TEMP after %s", r->op_occ,
                         r->settle);
         return;
     }
-    if (!r->settled && r->queries < LCM_GARBAGE_MAX) { /* the word has not arrived */
-        actuator_decide(d, ACTUATOR_SETTLE, pause, "operation %s does not know of our %s",
-                        r->op_occ, r->settle);
+    if (!r->settled && r->queries < DEAF_MAX) {
+        /* the word has not arrived; that it was not answered was counted then */
+        actuator_decide(d, ACTUATOR_SETTLE,
+                        r->queries > 0 ? actuator_step_backoff_us(r, r->queries) : 0,
+                        "operation %s does not know of our %s", r->op_occ, r->settle);
         d->note = true;
         return;
     }

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An actuator killed at any time leaves one effect at a VNFM or NFVO."""
+import pytest
+from conftest import wait_for
+from lcm_kit import HEAL, NS_HEAL, log, policy, start, story  # noqa: F401 (fixtures)
+from sol_server import Sol
+
+STEPS = [("vnflcm", {"operation": "scale", "vnf_instance_id": "${vnf_id}", "aspect_id": "dns"}, 0),
+         ("vnflcm", {"operation": "scale_to_level", "vnf_instance_id": "${vnf_id}", "scale_info": {"dns": 3}}, 0),
+         ("vnflcm", {"operation": "operate", "vnf_instance_id": "${vnf_id}", "change_state_to": "STOPPED"}, 0),
+         ("vnflcm", {**HEAL, "on_failed_temp": "retry", "retries": 5}, 1),
+         ("vnflcm", {"operation": "scale", "vnf_instance_id": "${vnf_id}", "aspect_id": "dns", "via": "alert",
+                     "appear": "1s"}, 0),
+         ("nslcm", NS_HEAL, 0),
+         ("nslcm", {"operation": "scale", "ns_instance_id": "ns-1", "on_failed_temp": "retry", "retries": 5,
+                    "scale_ns": {"aspect_id": "web"}}, 1)]
+
+
+@pytest.mark.parametrize("api,step,failures", STEPS)
+def test_kill9_at_any_time_leaves_one_effect(stack, log, api, step, failures):
+    """Killed after each thing that is written or heard, until the run is through."""
+    with Sol(api) as sol:
+        sol.failures, sol.lag = failures, 1
+        start(stack, policy(sol, {"timeout": "10m", **step}, verify={"within": "10m"}))
+        log.write()
+        seen = -1
+        for _ in range(12):
+            def moved():
+                return len(log.rows()) + len(sol.calls) + len(sol.ops) + len(sol.said) > seen
+            wait_for(lambda: moved() or log.rows("verifying", "failed"), 30, "news", 0.001)
+            if log.rows("verifying", "failed"):
+                break
+            stack.kill9("actuator")
+            seen = len(log.rows()) + len(sol.calls) + len(sol.ops) + len(sol.said)
+            stack.restart("actuator", wait=False)
+        log.await_row("verifying", seconds=60)
+        assert len(sol.done()) == 1 and len(sol.ops) == 1, story(log)
+        assert sol.ops[0]["runs"] == 1 + failures and sol.said == ["retry"] * failures, story(log)
+        assert len({r["run_id"] for r in log.rows()}) == 1
