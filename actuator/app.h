@@ -50,6 +50,7 @@ struct app {
     struct actuator_courier *courier;
     struct app_doctor *doctor;
     struct actuator_engine_stats counted;
+    struct app_scalings *scalings; /* app_scale.c's */
     struct actuator_roles *roles;
     bool acts, tells;    /* the roles this load is for; what belongs to another is not
                                       there: notify, courier and contacts are NULL, the engine has
@@ -80,6 +81,16 @@ const struct actuator_policies *app_policies(const struct app *app);
 /* The alarm as it is now. false: not known (Redis failed). */
 bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
                    bool *gone);
+
+/* --- app_scale.c: looks at the scaling policies --- */
+#define APP_SCALE_KEY "scale:" /* of its calls, where runs have their id */
+/* Also for a new configuration; what was seen is kept. false: no memory. */
+bool app_scale_load(struct app *app);
+void app_scale_unload(struct app *app);
+void app_scale_tick(struct app *app, int64_t now_us);
+int64_t app_scale_next_us(const struct app *app);
+void app_scale_answered(struct app *app, const char *key,
+                        const struct actuator_answer *a);
 
 /* --- app_methods.c: control records, notification methods --- */
 /* Where the control stream ends now. */

@@ -15,7 +15,9 @@
 
 static void answer(struct app *app, const char *run_id, const struct actuator_answer *a)
 {
-    if (app->engine != NULL)
+    if (strncmp(run_id, APP_SCALE_KEY, strlen(APP_SCALE_KEY)) == 0)
+        app_scale_answered(app, run_id, a);
+    else if (app->engine != NULL)
         actuator_engine_answered(app->engine, run_id, a, hale_clock_wall_us());
 }
 
@@ -24,7 +26,8 @@ static void over(struct call *call, struct actuator_answer *a)
 {
     struct app *app = call->app;
     char run_id[HALE_UUID_TEXT];
-    (void)snprintf(run_id, sizeof(run_id), "%.*s", HALE_UUID_TEXT - 1, call->key);
+    (void)snprintf(run_id, sizeof(run_id), "%.*s", (int)strcspn(call->key, "/"),
+                   call->key);
     a->lane = call->lane;
     hale_map_del(app->calls, hale_str_from(call->key));
     answer(app, run_id, a);

@@ -149,6 +149,7 @@ void app_unload(struct app *app)
 {
     app_call_cancel_all(app);
     app_doctor_unload(app);
+    app_scale_unload(app);
     actuator_courier_free(app->courier);
     actuator_contacts_free(app->contacts);
     actuator_notify_free(app->notify);
@@ -202,6 +203,8 @@ bool app_load(struct app *app)
     }
     actuator_engine_each_alarm(app->engine, load_alarm, app);
     actuator_engine_start(app->engine, hale_clock_wall_us());
+    if (!app_scale_load(app))
+        return false;
     hale_counter_add(actuator_stat(ACTUATOR_STAT_RELOADS), 1);
     hale_info("event=loaded acts=%d tells=%d position=%lld runs=%lld", app->acts,
               app->tells, (long long)app->seen,

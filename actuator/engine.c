@@ -273,7 +273,8 @@ void actuator_engine_each_alarm(struct actuator_engine *e,
     char **ids = calloc(hale_map_count(e->runs) + 1, sizeof(*ids));
     size_t it = 0, n = 0;
     while (ids != NULL && (r = hale_map_next(e->runs, &it, NULL)) != NULL)
-        ids[n++] = strdup(r->alarm_id); /* each may change the table */
+        if (!scaling_is(r))                 /* there is no such alarm, and never was */
+            ids[n++] = strdup(r->alarm_id); /* each may change the table */
     for (size_t i = 0; i < n; i++) {
         if (ids[i] != NULL)
             each(ids[i], arg);

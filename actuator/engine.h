@@ -23,6 +23,7 @@
 #include "actuator/metric.h"
 #include "actuator/policy.h"
 #include "actuator/run.h"
+#include "actuator/scaler.h"
 #include "actuator/step.h"
 
 #define ACTUATOR_RUNS_MAX  4096
@@ -128,6 +129,25 @@ void actuator_engine_verdict(struct actuator_engine *e, const char *run_id,
 void actuator_engine_tick(struct actuator_engine *e, int64_t now_us);
 /* When the next tick is due; INT64_MAX: never. */
 int64_t actuator_engine_next_us(const struct actuator_engine *e);
+
+/* --- scaling ----------------------------------------------------------------------- */
+struct actuator_scaling;
+struct actuator_scaling_watch { /* of one scaling policy, since the start */
+    struct actuator_scaler_window window;
+    int64_t told_from, told_to;       /* written down and not done; -1: nothing */
+    int64_t proposed_ms;              /* 0: nothing */
+    int64_t quiet_ms[2], pause_ms[2]; /* by direction: nothing before, how long */
+};
+void actuator_scaling_watch_init(struct actuator_scaling_watch *w, int64_t now_ms);
+/* One look: a decision is a run with an identity of its own (policy and number of the decision,
+ * which is kept with the run's first commit). out says what was decided, or why nothing was. */
+void actuator_engine_scale(struct actuator_engine *e, const struct actuator_scaling *s,
+                           struct actuator_scaling_watch *w,
+                           const struct actuator_look *look,
+                           struct actuator_scaling_decision *out);
+/* When its last change was over: what was measured before says nothing any more. 0: never. */
+int64_t actuator_engine_scaled_ms(const struct actuator_engine *e,
+                                  const struct actuator_scaling *s, int64_t now_ms);
 
 struct actuator_engine_stats {
     int64_t born, verified, failed, observed;

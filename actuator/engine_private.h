@@ -92,6 +92,13 @@ void engine_fire(struct actuator_engine *e, const struct engine_trigger *t);
 /* A waiting run's time has come. */
 void engine_try_again(struct actuator_engine *e, struct actuator_run *r);
 
+/* --- scaling_run.c --- */
+bool scaling_is(const struct actuator_run *r); /* of a scaling policy, not of an alarm */
+void scaling_began(struct actuator_engine *e, const struct actuator_run *r);
+/* A commit is about to be made: what it says goes into the memory, too. */
+void scaling_commit(struct actuator_engine *e, const struct actuator_run *r,
+                    enum actuator_op op);
+
 /* --- life.c --- */
 /* detail is taken (NULL: {}). */
 void life_row(struct actuator_engine *e, const struct actuator_run *r, const char *kind,

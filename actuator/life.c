@@ -72,6 +72,7 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
         hale_error("event=run_record_lost run=%s", r->id);
     if (op == ACTUATOR_OP_BIRTH || op == ACTUATOR_OP_END)
         memory_touch(e, r->target);
+    scaling_commit(e, r, op);
     if (e->forget_n > 0 && after != AFTER_NOTHING)
         memcpy(forget, e->forget[--e->forget_n], sizeof(forget));
 

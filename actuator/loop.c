@@ -123,9 +123,11 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     actuator_sessions_set_conf(app->sessions, conf);
     actuator_access_set_conf(app->access, conf);
     hale_log_set_level((enum hale_log_level)conf->log_level);
-    if (app->loaded)
+    if (app->loaded) {
         actuator_engine_set_policies(app->engine, app_policies(app));
-    actuator_engine_set_collector(app->engine, &conf->collector);
+        actuator_engine_set_collector(app->engine, &conf->collector);
+        app->failed = app->failed || !app_scale_load(app);
+    }
     if (app->loaded && app->tells) {
         struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
         actuator_courier_set_conf(app->courier, conf);
@@ -156,6 +158,7 @@ static int wait_ms(const struct app *app, int64_t now_us)
     if (app->loaded) {
         next = earlier(next, app->health_us);
         next = earlier(next, actuator_engine_next_us(app->engine));
+        next = earlier(next, app_scale_next_us(app));
     } else if (app->acts || app->tells) {
         next = earlier(next, now_us + RECOVER_US);
     }
@@ -230,6 +233,8 @@ static void turn(struct app *app)
     app_read_log(app, now_us);
     if (!app->failed)
         actuator_engine_tick(app->engine, hale_clock_wall_us());
+    if (!app->failed)
+        app_scale_tick(app, hale_clock_wall_us());
     if (app->tells)
         tell(app);
     if (!app->failed && actuator_ledger_drain(app->ledger, on_committed, app) != HALE_OK)

@@ -361,8 +361,8 @@ void actuator_scaler_decide(const struct actuator_scaler_rules *rules,
 
 const char *actuator_hold_text(enum actuator_hold hold)
 {
-    static const char *const words[] = {"acts",           "fine",    "size_unknown",
-                                        "metric_unknown", "warm_up", "stabilise",
-                                        "rate",           "busy"};
+    static const char *const words[] = {
+        "acts",      "fine", "size_unknown", "metric_unknown", "warm_up",
+        "stabilise", "rate", "busy",         "guard",          "told"};
     return words[hold];
 }

@@ -98,7 +98,9 @@ enum actuator_hold {
     ACTUATOR_HOLD_WARM_UP, /* of the last scale-out */
     ACTUATOR_HOLD_WINDOW,  /* a recommendation in the window is more cautious */
     ACTUATOR_HOLD_RATE,    /* as much was done in the period as may be */
-    ACTUATOR_HOLD_BUSY     /* a change is under way, or too many are remembered */
+    ACTUATOR_HOLD_BUSY,    /* a change is under way, or too many are remembered */
+    ACTUATOR_HOLD_GUARD,   /* refused not long ago (the engine's) */
+    ACTUATOR_HOLD_TOLD /* written down already, nothing else is to be done (the engine's) */
 };
 struct actuator_scaling_decision {
     enum actuator_hold hold;

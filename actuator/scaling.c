@@ -16,7 +16,7 @@
 
 struct scaling_raw {
     char *tenant;
-    int64_t every, min, max, warm_up;
+    int64_t every, fresh, min, max, warm_up;
     NODE track;
     NODE steps;
     NODE size;
@@ -28,8 +28,10 @@ struct scaling_raw {
 static const struct hale_conf_field FIELDS[] = {
     {"tenant", HALE_CONF_STRING, S(tenant), false, "default", 0, 0, NULL,
      "whose runs they are"},
-    {"every", HALE_CONF_DURATION, S(every), false, "15s", 1000, HOUR_MS, NULL,
+    {"every", HALE_CONF_DURATION, S(every), false, "15s", 100, HOUR_MS, NULL,
      "how often it is looked at"},
+    {"fresh", HALE_CONF_DURATION, S(fresh), false, "60s", 1000, HOUR_MS, NULL,
+     "older samples are no data"},
     {"track", HALE_CONF_NODE, S(track), false, NULL, 0, 0, NULL,
      "{query, value, of, tolerance}: keep a metric near a value"},
     {"steps", HALE_CONF_NODE, S(steps), false, NULL, 0, 0, NULL,
@@ -358,6 +360,7 @@ static enum hale_rc read_own(NODE map, struct scaling_raw *raw,
     enum hale_rc rc = HALE_OK;
     s->tenant = move(&raw->tenant);
     s->every_ms = raw->every;
+    s->fresh_ms = raw->fresh;
     if (s->tenant[0] == '\0' || strlen(s->tenant) > 64)
         rc = hale_yaml_error(hale_yaml_get(map, "tenant"), err,
                              "tenant has 1 to 64 characters");

@@ -17,9 +17,9 @@
     "scaling:" /* of its runs' alarm_id, and of its memory's field */
 
 struct actuator_scaling {
-    char *tenant; /* whose runs they are */
-    int64_t every_ms;
-    char *query, *size_query; /* with ${...} */
+    char *tenant;               /* whose runs they are */
+    int64_t every_ms, fresh_ms; /* samples older than fresh_ms are no data */
+    char *query, *size_query;   /* with ${...} */
     struct actuator_scaler_rules rules;
     struct actuator_policy
         by[2]; /* by enum actuator_direction; n_steps 0: never that way */

@@ -115,6 +115,14 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_RELOADS] = HALE_COUNTER_INIT(
         "hale_actuator_recoveries_total", NULL,
         "times the state was loaded from Redis (start, lost connection)"),
+    [ACTUATOR_STAT_SCALING_LOOKS] = HALE_COUNTER_INIT("hale_actuator_scaling_looks_total",
+                                                      NULL, "looks at scaling policies"),
+    [ACTUATOR_STAT_SCALING_BLIND] =
+        HALE_COUNTER_INIT("hale_actuator_scaling_blind_total", NULL,
+                          "looks without the size or the metric"),
+    [ACTUATOR_STAT_SCALING_DECISIONS] =
+        HALE_COUNTER_INIT("hale_actuator_scaling_decisions_total", NULL,
+                          "looks that led to a run, whatever became of it"),
     [ACTUATOR_STAT_NOTIFY_SECONDS] =
         HALE_HISTOGRAM_INIT("hale_actuator_notify_latency_seconds", NULL,
                             "sample or event accepted until a subscriber has answered"),

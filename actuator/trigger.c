@@ -133,7 +133,8 @@ static void suppress(struct actuator_engine *e, struct actuator_run *r,
     json_decref(r->plan);
     r->plan = NULL;
     r->state = wait ? ACTUATOR_WAITING : ACTUATOR_DONE;
-    r->again_us = r->wake_us = wait ? f->until_us : 0;
+    r->again_us = f->until_us;
+    r->wake_us = wait ? f->until_us : 0;
     life_row(e, r, "suppressed", false, detail, "%s", f->text);
     life_commit(e, r, ACTUATOR_OP_NOTE, wait ? AFTER_ARM : AFTER_FORGET, t->position);
 }
@@ -185,10 +186,11 @@ bool engine_birth(struct actuator_engine *e, struct actuator_run *r,
     r->born_us = e->now_us;
     if (r->alarm_state == HALE_STATE_OK)
         r->cleared_us = e->now_us;
+    scaling_began(e, r);
     life_row(e, r, "triggered", false,
              r->version[0] != '\0' ? json_pack("{s:s}", "version", r->version) : NULL,
-             "%s is %s: %.300s", r->alarm_name,
-             hale_state_text((enum hale_state)r->alarm_state),
+             "%s%s%s: %.300s", r->alarm_name, scaling_is(r) ? "" : " is ",
+             scaling_is(r) ? "" : hale_state_text((enum hale_state)r->alarm_state),
              json_string_value(json_object_get(r->vars, "alarm.reason")));
     life_begin_call(e, r, op, position);
     return true;

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scaling policies of the actuator, with a real collector, and a farm whose instances share a load."""
+import http.server
+import json
+import subprocess
+import threading
+import time
+
+import pytest
+from conftest import binary, http_call, wait_for
+
+
+class Farm:
+    """Takes POST /scale {"to": n} and does it once for each Idempotency-Key. Reports its size and the load of
+    each instance to the collector until it is stopped. hold: answers wait until it is set."""
+
+    def __init__(self, stack, size=2, load=100.0):
+        self.stack, self.size, self.load = stack, size, load
+        self.done, self.calls, self.hold, self.status = {}, [], None, 200
+        self.tells_size = self.tells_load = True
+        self.ended = threading.Event()
+        farm = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                farm.take(self.headers["Idempotency-Key"], body)
+                if farm.hold:
+                    farm.hold.wait(30)
+                self.send_response(farm.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *args):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.threads = [threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}),
+                        threading.Thread(target=self.report)]
+        self.report_once()
+        for t in self.threads:
+            t.start()
+
+    def take(self, key, body):
+        self.calls.append((time.time_ns() // 1000, key, body))
+        if self.status == 200 and key not in self.done:
+            self.done[key] = (self.size, int(body["to"]))
+            self.size = int(body["to"])
+
+    def report_once(self):
+        now, size, load = time.time_ns() // 1000000, self.size, self.load
+        out = []
+        if self.tells_size:
+            out.append({"name": "farm.size", "dimensions": {"farm": "web"}, "timestamp": now, "value": size})
+        if self.tells_load:
+            out.append({"name": "farm.load", "dimensions": {"farm": "web"}, "timestamp": now,
+                        "value": load / max(size, 1)})
+        if out:
+            reply = self.stack.http("POST", "/v2.0/metrics", out)
+            assert reply.status == 204, reply
+
+    def report(self):
+        while not self.ended.wait(0.1):
+            try:
+                self.report_once()
+            except OSError:
+                pass
+
+    def changes(self):
+        return list(self.done.values())
+
+    def stop(self):
+        if self.hold:
+            self.hold.set()
+        self.ended.set()
+        self.server.shutdown()
+        for t in self.threads:
+            t.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def farm(stack):
+    stack.start("collector")
+    farm = Farm(stack)
+    yield farm
+    farm.stop()
+
+
+def policies(farm, **changes):
+    def call(way):
+        return [{"webhook": {"url": f"{farm.url}/scale", "timeout": "10s", "retries": 10,
+                             "body": json.dumps({"way": way, "to": "${scale.to}", "from": "${scale.from}",
+                                                 "by": "${scale.by}"})}}]
+    policy = {"name": "web", "mode": "auto", "target": "farm/web", "every": "100ms", "fresh": "5s",
+              "track": {"query": 'avg(farm.load{farm="web"})', "value": 60},
+              "size": {"query": 'farm.size{farm="web"}'}, "min": 1, "max": 10, "warm_up": "0s",
+              "cooldown": "0s", "stabilise": {"up": "0s", "down": "1s"},
+              "scale_out": call("out"), "scale_in": call("in")}
+    policy.update(changes)
+    return json.dumps({"scaling": [{k: v for k, v in policy.items() if v is not None}]})
+
+
+def start(stack, text):
+    (stack.dir / "policies.yaml").write_text(text)
+    (stack.dir / "actuator.token").write_text(stack.token("read-only"))
+    return stack.start("actuator", {"policies": str(stack.dir / "policies.yaml"),
+                                    "collector": {"url": stack.url,
+                                                  "token_file": str(stack.dir / "actuator.token")}})
+
+
+def rows(stack, *kinds):
+    out = [json.loads(f[1]) for _, f in stack.redis.cmd("XRANGE", "hale:{m}:journal", "-", "+")]
+    return [r for r in out if not kinds or r["kind"] in kinds]
+
+
+def memory(stack):
+    text = stack.redis.cmd("HGET", "hale:{m}:guards", "scaling:web")
+    return json.loads(text) if text else {"decision": 0, "changes": []}
+
+
+def await_rows(stack, kind, n=1, seconds=20):
+    return wait_for(lambda: len(rows(stack, kind)) >= n and rows(stack, kind), seconds,
+                    f"{n} journal rows {kind}; rows: {[(r['kind'], r['text']) for r in rows(stack)]}")
+
+
+def looks(stack):
+    host, port = stack.daemons["actuator"].listen.rsplit(":", 1)
+    text = http_call(host, int(port), "GET", "/metrics").body.decode()
+    return {line.split()[0].removeprefix("hale_actuator_scaling_"): float(line.split()[-1])
+            for line in text.splitlines() if line.startswith("hale_actuator_scaling_")}
+
+
+def test_follows_the_load_out_and_in(stack, farm):
+    farm.load = 100.0  # 50 for each of two: 17 % under 60, and ceil(1.67) is two
+    start(stack, policies(farm))
+    wait_for(lambda: looks(stack)["looks_total"] >= 3, 20, "some looks")
+    assert farm.calls == [] and rows(stack) == []
+    farm.load = 200.0
+    wait_for(lambda: farm.size == 4, 20, "four instances")
+    row = await_rows(stack, "verified")[0]
+    assert row["policy"] == "web" and row["alarm_id"] == "scaling:web" and row["target"] == "farm/web"
+    born = rows(stack, "triggered")[0]
+    assert born["text"].startswith("web: scale out from 2 to 4: metric ") and born["alarm_seq"] == 1
+    assert farm.calls[0][2] == {"way": "out", "to": "4", "from": "2", "by": "2"}
+    farm.load = 50.0
+    wait_for(lambda: farm.size == 1, 20, "one instance")
+    assert [r["kind"] for r in rows(stack) if r["run_id"] == row["run_id"]] == ["triggered", "call", "answer",
+                                                                               "step", "verified"]
+    await_rows(stack, "verified", len(farm.changes()))
+    kept = memory(stack)
+    assert kept["decision"] == len(farm.changes()) and all(c["good"] for c in kept["changes"])
+    farm.load = 5000.0
+    wait_for(lambda: farm.size == 10, 20, "max instances, no more")
+
+
+def test_without_data_nothing_goes_in(stack, farm):
+    farm.size, farm.load, farm.tells_load = 3, 30.0, False
+    start(stack, policies(farm, min=2, fresh="1s", stabilise={"down": "200ms"}))
+    wait_for(lambda: looks(stack)["blind_total"] >= 5, 30, "looks without a metric")
+    assert farm.calls == []
+    farm.size = 1  # below min: that needs no metric
+    wait_for(lambda: farm.size == 2, 20, "min instances")
+    await_rows(stack, "verified")
+    farm.tells_size = False
+    before = looks(stack)["blind_total"]
+    wait_for(lambda: looks(stack)["blind_total"] >= before + 12, 30, "looks without a size")
+    farm.load = 600.0  # nobody says how many there are
+    farm.tells_load = True
+    before = looks(stack)["blind_total"]
+    wait_for(lambda: looks(stack)["blind_total"] >= before + 5, 30, "further looks without a size")
+    assert len(farm.changes()) == 1
+    assert 'detail="no data"' in stack.daemons["actuator"].log()
+
+
+def test_two_series_are_no_answer(stack, farm):
+    farm.load = 500.0
+    start(stack, policies(farm, track={"query": '{__name__=~"farm.*"}', "value": 1}))
+    wait_for(lambda: looks(stack)["blind_total"] >= 3, 20, "looks")
+    assert farm.calls == [] and "aggregate" in stack.daemons["actuator"].log()
+
+
+def test_observe_says_it_once(stack, farm):
+    farm.load = 200.0
+    start(stack, policies(farm, mode="observe"))
+    row = await_rows(stack, "observed")[0]
+    assert row["detail"]["would_call"][0]["body"]["to"] == "4"
+    before = looks(stack)["looks_total"]
+    wait_for(lambda: looks(stack)["looks_total"] >= before + 5, 20, "further looks")
+    assert len(rows(stack, "observed")) == 1 and farm.calls == []
+    farm.load = 300.0
+    assert await_rows(stack, "observed", 2)[1]["detail"]["would_call"][0]["body"]["to"] == "5"
+
+
+def test_steps_rates_and_cooldown(stack, farm):
+    farm.load = 190.0
+    start(stack, policies(farm, track=None, steps={"query": "avg(farm.load)",
+                                                   "rules": [{"above": 80, "add": "100%"},
+                                                             {"below": 20, "remove": 1}]},
+                          rate={"up": {"max": 1, "per": "1h"}}))
+    wait_for(lambda: farm.size == 3, 20, "one more, as the rate says")
+    farm.load = 600.0
+    wait_for(lambda: "result=rate" in stack.daemons["actuator"].log(), 20, "the rate's refusal")
+    assert farm.changes() == [(2, 3)]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_kill9_between_decision_and_end_scales_once(stack, farm, answers):
+    """Killed again and again, at another moment each time, until the run is through: one effect."""
+    start(stack, policies(farm, stabilise={"up": "0s", "down": "1h"}))
+    wait_for(lambda: looks(stack)["looks_total"] >= 1, 20, "a look")
+    if not answers:  # it does what it is told, and nobody hears of it
+        farm.hold = threading.Event()
+    farm.load = 230.0
+    wait_for(lambda: memory(stack)["decision"] == 1, 20, "the decision", every=0.001)
+    pause = 0.0
+    for _ in range(6):
+        stack.kill9("actuator")
+        stack.restart("actuator", wait=False)
+        wait_for(lambda: "event=loaded" in stack.daemons["actuator"].log() or rows(stack, "verified"), 20,
+                 "the start")
+        end = time.monotonic() + pause
+        wait_for(lambda: time.monotonic() > end, 5, "another moment", every=0.001)
+        pause += 0.01
+    if farm.hold:
+        farm.hold.set()
+        farm.hold = None
+    await_rows(stack, "verified", seconds=30)
+    assert farm.changes() == [(2, 4)], "one effect at the farm"
+    assert {r["run_id"] for r in rows(stack)} == {rows(stack)[0]["run_id"]}
+    assert memory(stack)["decision"] == 1 and memory(stack)["changes"][-1]["good"]
+    wait_for(lambda: looks(stack)["looks_total"] >= 3, 30, "looks after the start")
+    assert farm.size == 4
+
+
+def test_size_told_late_is_not_scaled_twice(stack, farm):
+    """The farm grows, but what it reports stays behind: nothing is ordered twice while the warm-up lasts."""
+    farm.tells_size = farm.tells_load = False
+
+    def told():
+        now = time.time_ns() // 1000000
+        stack.http("POST", "/v2.0/metrics", [
+            {"name": n, "dimensions": {"farm": "web"}, "timestamp": now, "value": v}
+            for n, v in (("farm.size", 2), ("farm.load", 120))])
+    told()
+    start(stack, policies(farm, warm_up="1h", fresh="60s"))
+    await_rows(stack, "verified")
+    told()
+    before = looks(stack)["looks_total"]
+    wait_for(lambda: looks(stack)["looks_total"] >= before + 8, 20, "further looks")
+    assert farm.changes() == [(2, 4)]
+    stack.kill9("actuator")
+    stack.restart("actuator")
+    wait_for(lambda: looks(stack)["looks_total"] >= 5, 20, "looks after a restart")
+    assert farm.changes() == [(2, 4)], "what is on its way is remembered"
+
+
+def test_load_that_follows_capacity_comes_to_rest(stack, farm):
+    """More instances draw more load (shed before), fewer less: no oscillation."""
+    start(stack, policies(farm, warm_up="500ms", stabilise={"up": "0s", "down": "2s"}))
+
+    def follow():
+        farm.load = min(420.0, 75.0 * farm.size)  # each is full until all have found a place
+        return farm.size >= 7
+    wait_for(follow, 30, "seven instances")
+    before = looks(stack)["looks_total"]
+    wait_for(lambda: follow() and looks(stack)["looks_total"] >= before + 15, 30, "looks at rest")
+    ways = [to > was for was, to in farm.changes()]
+    assert all(ways), f"it never went back: {farm.changes()}"
+    assert farm.size == 7
+
+
+def test_reload_takes_and_refuses(stack, farm):
+    d = start(stack, policies(farm, max=3))
+    farm.load = 600.0
+    wait_for(lambda: farm.size == 3, 20, "three instances")
+    path = stack.dir / "policies.yaml"
+    path.write_text(policies(farm, max=0))
+    d.process.send_signal(1)
+    wait_for(lambda: "reload_refused" in d.log() or "max" in d.log().split("event=loaded")[-1], 20, "the refusal")
+    assert farm.size == 3
+    path.write_text(policies(farm, max=5))
+    d.process.send_signal(1)
+    wait_for(lambda: farm.size == 5, 20, "five instances")
+
+
+def test_scaling_needs_a_collector(stack, farm):
+    (stack.dir / "policies.yaml").write_text(policies(farm))
+    (stack.dir / "a.yaml").write_text(json.dumps({"redis": f"unix:{stack.dir}/redis.sock",
+                                                  "policies": str(stack.dir / "policies.yaml")}))
+    ran = subprocess.run([str(binary("actuator")), "--config", str(stack.dir / "a.yaml"), "--check-config"],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    assert ran.returncode == 2 and "add 'collector:" in ran.stderr
