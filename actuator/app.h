@@ -15,9 +15,11 @@
 #include "actuator/conf.h"
 #include "actuator/contacts.h"
 #include "actuator/courier.h"
+#include "actuator/deadletters.h"
 #include "actuator/engine.h"
 #include "actuator/ledger.h"
 #include "actuator/notify.h"
+#include "actuator/raised.h"
 #include "actuator/roles.h"
 #include "actuator/session.h"
 #include "base/map.h"
@@ -45,6 +47,8 @@ struct app {
     struct hale_redis *read, *ask;
     struct actuator_ledger *ledger;
     struct actuator_engine *engine;
+    struct actuator_deadletters *dead;
+    struct actuator_raised *raised;
     struct actuator_notify *notify;
     struct actuator_contacts *contacts;
     struct actuator_courier *courier;
@@ -91,6 +95,10 @@ void app_scale_tick(struct app *app, int64_t now_us);
 int64_t app_scale_next_us(const struct app *app);
 void app_scale_answered(struct app *app, const char *key,
                         const struct actuator_answer *a);
+/* --- app_deadletters.c --- */
+bool app_load_dead(struct app *app);    /* before notify and courier */
+bool app_load_replays(struct app *app); /* after them, and when there are new ones */
+void app_unload_dead(struct app *app);
 
 /* --- app_methods.c: control records, notification methods --- */
 /* Where the control stream ends now. */

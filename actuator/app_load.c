@@ -130,7 +130,7 @@ static enum hale_rc load_position(struct app *app, int64_t *last_out)
 }
 
 /* Cursors from Redis; a subscriber without one begins at the current position. */
-static enum hale_rc load_cursors(struct app *app)
+static enum hale_rc load_cursors(struct app *app, int64_t log_end)
 {
     char key[HALE_KEY_MAX];
     enum hale_rc rc = HALE_OK;
@@ -139,7 +139,7 @@ static enum hale_rc load_cursors(struct app *app)
         (void)hale_keys_cursor(app->conf->subscriber[i].name, key);
         rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("GET"), hale_str_from(key));
         if (rc == HALE_OK && !hale_reply_is_nil(reply))
-            actuator_notify_set_cursor(app->notify, i, hale_reply_int(reply));
+            actuator_notify_set_cursor(app->notify, i, hale_reply_int(reply), log_end);
         hale_reply_free(reply);
     }
     return rc;
@@ -153,6 +153,7 @@ void app_unload(struct app *app)
     actuator_courier_free(app->courier);
     actuator_contacts_free(app->contacts);
     actuator_notify_free(app->notify);
+    app_unload_dead(app);
     actuator_engine_free(app->engine);
     actuator_ledger_free(app->ledger);
     hale_redis_free(app->read);
@@ -196,9 +197,14 @@ bool app_load(struct app *app)
                       load_hash(app, HALE_KEYS_VERDICTS, app_load_verdict) != HALE_OK))
         return false;
     if (app->tells) {
-        app->notify = actuator_notify_new(app->conf, app->http, app->seen);
-        if (app->notify == NULL || load_cursors(app) != HALE_OK ||
-            !app_load_methods(app, log_end) || !app_doctor_load(app))
+        if (!app_load_dead(app))
+            return false;
+        app->notify = actuator_notify_new(
+            &(struct actuator_notify_parts){app->conf, app->http, app->dead, app->raised},
+            app->seen);
+        if (app->notify == NULL || load_cursors(app, log_end) != HALE_OK ||
+            !app_load_methods(app, log_end) || !app_load_replays(app) ||
+            !app_doctor_load(app))
             return false;
     }
     actuator_engine_each_alarm(app->engine, load_alarm, app);

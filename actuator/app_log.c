@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/record.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,12 +22,7 @@ enum { CONTROL, LOG };
 
 enum hale_rc app_record_decode(struct hale_str json, struct hale_log_record *out)
 {
-    enum hale_rc rc = hale_log_record_decode(json, out);
-    if (rc == HALE_OK && out->kind == HALE_ALARM_DELETED && out->announce) {
-        out->old_state = out->alarm.state;
-        out->alarm.state = HALE_STATE_OK;
-    }
-    return rc;
+    return actuator_record_decode(json, out);
 }
 
 static bool superseded(struct app *app, const struct hale_log_record *rec, int64_t now_us)

@@ -174,12 +174,17 @@ static enum hale_rc load_repeats(struct app *app)
 
 bool app_load_methods(struct app *app, int64_t log_end)
 {
-    const struct actuator_courier_io io = {app, io_mark, io_record, io_alarm};
     app->contacts = actuator_contacts_new();
     if (app->contacts == NULL)
         return false;
-    app->courier = actuator_courier_new(&io, app->conf, app->contacts, app->http,
-                                        app->seen, log_end);
+    const struct actuator_courier_parts parts = {
+        .io = {app, io_mark, io_record, io_alarm},
+        .conf = app->conf,
+        .contacts = app->contacts,
+        .http = app->http,
+        .dead = app->dead,
+        .raised = app->raised};
+    app->courier = actuator_courier_new(&parts, app->seen, log_end);
     return app->courier != NULL &&
            each_field(app, HALE_KEYS_DEFINITIONS, set_definition, NULL) == HALE_OK &&
            each_field(app, HALE_KEYS_METHODS, load_method, NULL) == HALE_OK &&
@@ -225,6 +230,8 @@ void app_control(struct app *app, struct hale_str json)
         app_doctor_control(app, hale_str_from(k.id));
     if (app->acts && k.op == HALE_CONTROL_VERDICT)
         app_read_verdicts(app, k.id);
+    else if (app->tells && k.op == HALE_CONTROL_DEAD_LETTER)
+        (void)app_load_replays(app); /* app->failed says the same */
     hale_control_fini(&k);
 }
 

@@ -10,6 +10,8 @@
  *              "p<seq>"  all up to seq is done and something after it is waiting,
  *            written before the position in the log moves past what waits. A failed try is repeated
  *            after 0.5 s doubling to 60 s, with jitter, until the transition is too old.
+ * Given up:  what is too old, refused or not allowed goes to the dead letters before the mark moves
+ *            past it; letters that are to be sent again go when nothing else waits.
  * Memory:    sequence numbers only, ACTUATOR_COURIER_QUEUE a method; records are read again for a
  *            repeated try. Beyond that a method is behind and reads the log itself (_wanting).
  * Repeats:   a method with a period is told again each period_s while the alarm stays in the state
@@ -21,6 +23,8 @@
 
 #include "actuator/conf.h"
 #include "actuator/contacts.h"
+#include "actuator/deadletters.h"
+#include "actuator/raised.h"
 #include "base/rc.h"
 #include "model/alarm.h"
 #include "model/method.h"
@@ -39,12 +43,19 @@ struct actuator_courier_io {
     enum hale_rc (*alarm)(void *arg, const char *id, struct hale_alarm *out);
 };
 
-/* All borrowed. seen: the log position read so far; log_end: the last record there is. */
-struct actuator_courier *actuator_courier_new(const struct actuator_courier_io *io,
-                                              const struct actuator_conf *conf,
-                                              const struct actuator_contacts *contacts,
-                                              struct hale_http_client *http, int64_t seen,
-                                              int64_t log_end);
+struct actuator_courier_parts { /* all borrowed */
+    struct actuator_courier_io io;
+    const struct actuator_conf *conf;
+    const struct actuator_contacts *contacts;
+    struct hale_http_client *http;
+    struct actuator_deadletters *dead;
+    struct actuator_raised *raised;
+};
+/* seen: the log position read so far; log_end: the last record there is. */
+struct actuator_courier *actuator_courier_new(const struct actuator_courier_parts *parts,
+                                              int64_t seen, int64_t log_end);
+/* Is "method/<id>" one of these? */
+bool actuator_courier_has(const struct actuator_courier *c, const char *recipient);
 void actuator_courier_free(struct actuator_courier *c); /* cancels what is under way */
 void actuator_courier_set_conf(struct actuator_courier *c,
                                const struct actuator_conf *conf);

@@ -88,10 +88,9 @@ enum hale_rc actuator_dispatch(const struct actuator_send *send,
     return rc;
 }
 
-bool actuator_dispatch_taken(const struct hale_method *method,
-                             const struct hale_http_result *r)
+enum actuator_receipt actuator_dispatch_receipt(const struct hale_method *method,
+                                                const struct hale_http_result *r)
 {
-    if (r->rc != HALE_OK)
-        return false;
-    return method->type == HALE_METHOD_EMAIL || (r->status >= 200 && r->status < 300);
+    return method->type == HALE_METHOD_EMAIL ? actuator_receipt_mail(r)
+                                             : actuator_receipt_http(r);
 }

@@ -7,6 +7,7 @@
  */
 #include "actuator/conf_methods.h"
 #include "actuator/message.h"
+#include "actuator/receipt.h"
 #include "model/method.h"
 
 struct actuator_send { /* all borrowed */
@@ -21,7 +22,6 @@ struct actuator_send { /* all borrowed */
 HALE_MUST_CHECK enum hale_rc actuator_dispatch(const struct actuator_send *s,
                                                struct actuator_message *m,
                                                uint64_t *call_out, const char **why_out);
-/* True when the answer says that the method has taken it. */
-bool actuator_dispatch_taken(const struct hale_method *method,
-                             const struct hale_http_result *r);
+enum actuator_receipt actuator_dispatch_receipt(const struct hale_method *method,
+                                                const struct hale_http_result *r);
 #endif

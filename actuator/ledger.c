@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/stats.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/keys.h"
 #include "store/redis.h"
 
 #define PENDING_MAX 16384
-#define FIXED_ARGS  24 /* EVAL, script, 9, keys, twelve arguments */
+#define SCRIPT_ARGS 32
+#define COUNTED     "counted" /* instead of a run's id */
+#define FIXED_ARGS  24        /* EVAL, script, 9, keys, twelve arguments */
 #define FENCED      4 /* result of a script: the role is another's now; nothing was written */
 #define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ACTUATOR_ROWS_MAX)
 
@@ -74,6 +77,11 @@ static const char MARK[] =
     "if redis.call('HGET',KEYS[2],ARGV[1])~=ARGV[2] then return {4,0,''} end\n"
     "redis.call(ARGV[3],KEYS[1],unpack(ARGV,4))\n"
     "return {0,0,''}\n";
+
+/* In front of a script of role tell. */
+static const char OURS[] =
+    "if redis.call('HGET',KEYS[#KEYS],ARGV[#ARGV-1])~=ARGV[#ARGV] then return {4,0,''} "
+    "end\n";
 
 struct pending {
     char run_id[HALE_UUID_TEXT]; /* "" = no commit: only the error matters */
@@ -241,6 +249,32 @@ enum hale_rc actuator_ledger_hset(struct actuator_ledger *l, const char *key,
                 hale_str_from(field), value);
 }
 
+enum hale_rc actuator_ledger_script(struct actuator_ledger *l, const char *script,
+                                    unsigned n_keys, const struct hale_str *keys,
+                                    unsigned n_args, const struct hale_str *args)
+{
+    struct hale_str all[SCRIPT_ARGS];
+    char *text = NULL, count[24];
+    unsigned n = 0;
+    if (n_keys + n_args + 6 > SCRIPT_ARGS)
+        return HALE_E_LIMIT;
+    if (asprintf(&text, "%s%s", OURS, script) < 0)
+        return HALE_E_NOMEM;
+    all[n++] = HALE_STR("EVAL");
+    all[n++] = hale_str_from(text);
+    all[n++] = number((int64_t)n_keys + 1, count);
+    for (unsigned i = 0; i < n_keys; i++)
+        all[n++] = keys[i];
+    all[n++] = HALE_STR(HALE_KEYS_ROLES);
+    for (unsigned i = 0; i < n_args; i++)
+        all[n++] = args[i];
+    all[n++] = hale_str_from(actuator_role_text(ACTUATOR_ROLE_TELL));
+    all[n++] = hale_str_from(l->fence[ACTUATOR_ROLE_TELL]);
+    enum hale_rc rc = queue(l, n, all, COUNTED);
+    free(text);
+    return rc;
+}
+
 enum hale_rc actuator_ledger_position(struct actuator_ledger *l, enum actuator_role role,
                                       int64_t seq)
 {
@@ -281,7 +315,10 @@ enum hale_rc actuator_ledger_drain(struct actuator_ledger *l,
         }
         l->head = (l->head + 1) % PENDING_MAX;
         l->n--;
-        if (p.run_id[0] != '\0') {
+        if (strcmp(p.run_id, COUNTED) == 0) {
+            hale_counter_add(actuator_stat(ACTUATOR_STAT_DEAD_DROPPED),
+                             hale_reply_int(hale_reply_at(reply, 1)));
+        } else if (p.run_id[0] != '\0') {
             struct hale_str who = hale_reply_str(hale_reply_at(reply, 2));
             (void)snprintf(holder, sizeof(holder), "%.*s",
                            (int)(who.len < 120 ? who.len : 120),

@@ -40,6 +40,13 @@ HALE_MUST_CHECK enum hale_rc actuator_ledger_cursor(struct actuator_ledger *l,
 HALE_MUST_CHECK enum hale_rc actuator_ledger_hset(struct actuator_ledger *l,
                                                   const char *key, const char *field,
                                                   struct hale_str value);
+/* A Lua script of role tell, all or nothing; it returns {0,n,''}. n: dead letters that went for want of
+ * room. The last key and the last two arguments are added here. */
+HALE_MUST_CHECK enum hale_rc actuator_ledger_script(struct actuator_ledger *l,
+                                                    const char *script, unsigned n_keys,
+                                                    const struct hale_str *keys,
+                                                    unsigned n_args,
+                                                    const struct hale_str *args);
 /* In this role the alarm log has been handled up to seq. Comes after all writes before it. */
 HALE_MUST_CHECK enum hale_rc
 actuator_ledger_position(struct actuator_ledger *l, enum actuator_role role, int64_t seq);

@@ -129,14 +129,16 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
         app->failed = app->failed || !app_scale_load(app);
     }
     if (app->loaded && app->tells) {
-        struct actuator_notify *fresh = actuator_notify_new(conf, app->http, app->seen);
+        struct actuator_notify *fresh = actuator_notify_new(
+            &(struct actuator_notify_parts){conf, app->http, app->dead, app->raised},
+            app->seen);
         actuator_courier_set_conf(app->courier, conf);
         app_doctor_set_conf(app);
         for (unsigned i = 0; fresh != NULL && i < conf->n_subscribers; i++)
             for (unsigned k = 0; k < old->n_subscribers; k++)
                 if (strcmp(conf->subscriber[i].name, old->subscriber[k].name) == 0)
-                    actuator_notify_set_cursor(fresh, i,
-                                               actuator_notify_cursor(app->notify, k));
+                    actuator_notify_set_cursor(
+                        fresh, i, actuator_notify_cursor(app->notify, k), INT64_MAX);
         actuator_notify_free(app->notify);
         app->notify = fresh;
         app->failed = app->failed || fresh == NULL;

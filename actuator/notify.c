@@ -7,31 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/note.h"
 #include "actuator/profile.h"
+#include "actuator/receipt.h"
+#include "actuator/record.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
-#include "base/id.h"
 #include "base/log.h"
 
-#define BODY_MAX_BYTES   (1u << 20)
 #define BACKOFF_FIRST_US 500000
 #define BACKOFF_MAX_US   60000000
 #define HEADERS_MAX      40
+#define ALL_SEVERITIES   15u
 
-struct note { /* one record as text, shared by subscribers */
-    unsigned refs;
-    int64_t seq, accepted_us, logged_us;
-    size_t len;
-    char body[];
-};
 struct target {
     const struct actuator_subscriber *conf;
     struct actuator_notify *owner;
-    struct note *queue[ACTUATOR_NOTIFY_QUEUE]; /* ring */
+    char recipient[ACTUATOR_RECIPIENT_MAX];
+    struct actuator_note *queue[ACTUATOR_NOTIFY_QUEUE]; /* ring */
     unsigned head, n;
-    int64_t cursor;  /* all up to here is done */
-    int64_t read_to; /* all up to here is in the queue or done */
-    bool behind;     /* there is more in the log after read_to */
+    struct actuator_note *replay; /* a dead letter that is sent again, or NULL */
+    char replay_id[HALE_UUID_TEXT];
+    int64_t replay_ms; /* when that was asked for */
+    int64_t cursor;    /* all up to here is done */
+    int64_t read_to;   /* all up to here is in the queue or done */
+    bool behind;       /* there is more in the log after read_to */
     bool moved;
     bool failing;  /* the last try failed: one log line per change */
     uint64_t call; /* under way, or 0 */
@@ -39,45 +39,48 @@ struct target {
     int64_t retry_us; /* next try, 0 = at once */
 };
 struct actuator_notify {
-    const struct actuator_conf *conf;
-    struct hale_http_client *http;
+    struct actuator_notify_parts p;
     int64_t seen;
     unsigned n;
     struct target *target;
 };
 
-static void note_put(struct note *note)
-{
-    if (note != NULL && --note->refs == 0)
-        free(note);
-}
-
-struct actuator_notify *actuator_notify_new(const struct actuator_conf *conf,
-                                            struct hale_http_client *http, int64_t seen)
+struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *parts,
+                                            int64_t seen)
 {
     struct actuator_notify *n = calloc(1, sizeof(*n));
     if (n == NULL)
         return NULL;
-    n->conf = conf;
-    n->http = http;
+    n->p = *parts;
     n->seen = seen;
-    n->n = conf->n_subscribers;
+    n->n = parts->conf->n_subscribers;
     n->target = calloc(n->n > 0 ? n->n : 1, sizeof(*n->target));
     if (n->target == NULL) {
         free(n);
         return NULL;
     }
     for (unsigned i = 0; i < n->n; i++) {
-        n->target[i].conf = &conf->subscriber[i];
-        n->target[i].owner = n;
-        n->target[i].cursor = n->target[i].read_to = seen;
+        struct target *t = &n->target[i];
+        t->conf = &parts->conf->subscriber[i];
+        t->owner = n;
+        t->cursor = t->read_to = seen;
+        (void)snprintf(t->recipient, sizeof(t->recipient), "subscriber/%s",
+                       t->conf->name);
     }
     return n;
 }
 
+bool actuator_notify_has(const struct actuator_notify *n, const char *recipient)
+{
+    for (unsigned i = 0; i < n->n; i++)
+        if (strcmp(n->target[i].recipient, recipient) == 0)
+            return true;
+    return false;
+}
+
 static void drop_first(struct target *t)
 {
-    note_put(t->queue[t->head]);
+    actuator_note_put(t->queue[t->head]);
     t->head = (t->head + 1) % ACTUATOR_NOTIFY_QUEUE;
     t->n--;
     hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_QUEUED), -1);
@@ -89,7 +92,8 @@ void actuator_notify_free(struct actuator_notify *n)
         return;
     for (unsigned i = 0; i < n->n; i++) {
         struct target *t = &n->target[i];
-        hale_http_client_cancel(n->http, t->call);
+        hale_http_client_cancel(n->p.http, t->call);
+        actuator_note_put(t->replay);
         while (t->n > 0)
             drop_first(t);
     }
@@ -97,10 +101,11 @@ void actuator_notify_free(struct actuator_notify *n)
     free(n);
 }
 
-void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t cursor)
+void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t cursor,
+                                int64_t log_end)
 {
     struct target *t = &n->target[i];
-    t->cursor = t->read_to = cursor < n->seen ? cursor : n->seen;
+    t->cursor = t->read_to = cursor <= log_end ? cursor : n->seen;
     t->behind = t->cursor < n->seen;
 }
 
@@ -155,44 +160,118 @@ static void finished(struct target *t, int64_t seq)
         t->cursor = t->read_to; /* what followed did not concern it */
 }
 
+/* The letter keeps what is known of the note; the record comes from the log. */
+static void bury(struct target *t, const struct actuator_note *note,
+                 enum actuator_dead_reason reason, const char *detail, int64_t now_us)
+{
+    struct actuator_raised *raised = t->owner->p.raised;
+    char id[HALE_UUID_TEXT];
+    actuator_note_id(t->conf->name, note->seq, id);
+    const struct actuator_letter letter = {.id = id,
+                                           .recipient = t->recipient,
+                                           .name = t->conf->name,
+                                           .tenant = note->tenant,
+                                           .alarm_id = note->alarm_id,
+                                           .alarm_name = note->name,
+                                           .state = note->state,
+                                           .severity = note->severity,
+                                           .seq = note->seq,
+                                           .logged_ms = note->logged_us / 1000,
+                                           .reason = reason,
+                                           .detail = detail,
+                                           .tries = t->tries};
+    actuator_deadletters_bury(t->owner->p.dead, &letter, now_us / 1000);
+    hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_EXPIRED), 1);
+    if (note->state == HALE_STATE_ALARM)
+        actuator_raised_died(raised, t->recipient, note->alarm_id, note->fresh,
+                             note->created_ms);
+    else if (reason == ACTUATOR_DEAD_UNRAISED)
+        actuator_raised_unraised(raised, t->recipient, note->alarm_id, id);
+}
+
+/* The recipient knows it now; of a begin that is sent late, the end follows. */
+static void known(struct target *t, const struct actuator_note *note, int64_t now_us)
+{
+    struct actuator_raised *raised = t->owner->p.raised;
+    char end_id[HALE_UUID_TEXT];
+    if (note->state == HALE_STATE_ALARM) {
+        if (t->replay != NULL &&
+            actuator_raised_letter(raised, t->recipient, note->alarm_id, end_id))
+            actuator_deadletters_follow(t->owner->p.dead, t->recipient, end_id, note->seq,
+                                        now_us / 1000);
+        actuator_raised_told(raised, t->recipient, note->alarm_id,
+                             t->conf->severities != ALL_SEVERITIES);
+    } else if (note->state == HALE_STATE_OK) {
+        actuator_raised_ended(raised, t->recipient, note->alarm_id);
+    }
+}
+
+static void end_replay(struct target *t, bool was_taken)
+{
+    actuator_deadletters_settle(t->owner->p.dead, t->recipient, t->replay_id, was_taken);
+    actuator_note_put(t->replay);
+    t->replay = NULL;
+    t->tries = 0;
+    t->retry_us = 0;
+}
+
+static void taken(struct target *t, const struct actuator_note *note, int64_t now_us)
+{
+    if (note->accepted_us > 0 && t->replay == NULL)
+        hale_counter_observe_us(actuator_stat(ACTUATOR_STAT_NOTIFY_SECONDS),
+                                now_us - note->accepted_us);
+    hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFIED), 1);
+    if (t->failing)
+        hale_info("event=subscriber_back subscriber=%s", t->conf->name);
+    t->failing = false;
+    known(t, note, now_us);
+    if (t->replay != NULL)
+        end_replay(t, true);
+    else
+        finished(t, note->seq);
+}
+
+static void complain(struct target *t, const struct hale_http_result *r, const char *text)
+{
+    char why[256];
+    hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_ERRORS), 1);
+    if (!t->failing)
+        hale_warn("event=subscriber_failing subscriber=%s status=%u detail=%s",
+                  t->conf->name, r->status, hale_log_quote(text, why, sizeof(why)));
+    t->failing = true;
+}
+
 static void on_done(const struct hale_http_result *r, void *arg)
 {
     struct target *t = arg;
+    char text[256];
     int64_t now_us = hale_clock_wall_us();
-    const struct note *note = t->queue[t->head];
+    const struct actuator_note *note = t->replay != NULL ? t->replay : t->queue[t->head];
+    enum actuator_receipt receipt = actuator_receipt_http(r);
     t->call = 0;
-    if (r->rc == HALE_OK && r->status >= 200 && r->status < 300) {
-        if (note->accepted_us > 0)
-            hale_counter_observe_us(actuator_stat(ACTUATOR_STAT_NOTIFY_SECONDS),
-                                    now_us - note->accepted_us);
-        hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFIED), 1);
-        if (t->failing)
-            hale_info("event=subscriber_back subscriber=%s", t->conf->name);
-        t->failing = false;
-        finished(t, note->seq);
-    } else {
-        char why[128];
-        t->tries++;
+    t->tries++;
+    if (receipt == ACTUATOR_TAKEN) {
+        taken(t, note, now_us);
+        send_next(t, now_us);
+        return;
+    }
+    complain(t, r, actuator_receipt_text(r, text, sizeof(text)));
+    if (receipt == ACTUATOR_AGAIN) {
         t->retry_us = now_us + backoff_us(t);
-        hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_ERRORS), 1);
-        if (!t->failing)
-            hale_warn("event=subscriber_failing subscriber=%s status=%u detail=%s",
-                      t->conf->name, r->status,
-                      hale_log_quote(r->error, why, sizeof(why)));
-        t->failing = true;
+        actuator_note_put(t->replay); /* what came meanwhile goes first */
+        t->replay = NULL;
+    } else if (t->replay != NULL) {
+        end_replay(t, false);
+    } else {
+        bury(t, note,
+             receipt == ACTUATOR_REFUSED ? ACTUATOR_DEAD_REFUSED : ACTUATOR_DEAD_DENIED,
+             text, now_us);
+        finished(t, note->seq);
     }
     send_next(t, now_us);
 }
 
-/* The same for every try of one record to one subscriber, also after a restart. */
-static void notification_id(const struct target *t, int64_t seq, char *id)
-{
-    char key[128];
-    int len = snprintf(key, sizeof(key), "%s\n%lld", t->conf->name, (long long)seq);
-    hale_id_uuid_from(key, (size_t)len, id);
-}
-
-static enum hale_rc start_call(struct target *t, const struct note *note)
+static enum hale_rc start_call(struct target *t, const struct actuator_note *note)
 {
     char id[HALE_UUID_TEXT], line_id[HALE_UUID_TEXT + 32], signature[96] = "";
     char sign_line[128], type[64];
@@ -201,7 +280,7 @@ static enum hale_rc start_call(struct target *t, const struct note *note)
     unsigned n = 0, n_custom = 0;
     (void)snprintf(type, sizeof(type), "Content-Type: %s",
                    actuator_profile_content_type(t->conf->profile));
-    notification_id(t, note->seq, id);
+    actuator_note_id(t->conf->name, note->seq, id);
     (void)snprintf(line_id, sizeof(line_id), "X-Hale-Notification: %s", id);
     lines[n++] = type;
     lines[n++] = line_id;
@@ -226,74 +305,136 @@ static enum hale_rc start_call(struct target *t, const struct note *note)
                                         .body = {note->body, note->len},
                                         .timeout_ms = t->conf->timeout_ms,
                                         .max_response_bytes = 65536};
-    enum hale_rc rc = hale_http_client_start(t->owner->http, &call, on_done, t, &t->call);
+    enum hale_rc rc =
+        hale_http_client_start(t->owner->p.http, &call, on_done, t, &t->call);
     for (unsigned i = 0; i < n_custom; i++)
         free(custom[i]);
     return rc;
 }
 
-static void send_next(struct target *t, int64_t now_us)
+/* True when it is under way; false: t->retry_us says when to try again. */
+static bool try_now(struct target *t, const struct actuator_note *note, int64_t now_us)
 {
-    int64_t max_age_us = t->owner->conf->notify_max_age_ms * 1000;
-    while (t->n > 0 && t->call == 0) {
-        const struct note *note = t->queue[t->head];
-        if (now_us - note->logged_us > max_age_us) {
-            hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_EXPIRED), 1);
-            hale_warn("event=notification_expired subscriber=%s seq=%lld", t->conf->name,
-                      (long long)note->seq);
-            finished(t, note->seq);
-            continue;
-        }
-        if (t->retry_us > now_us)
+    if (start_call(t, note) == HALE_OK)
+        return true;
+    t->call = 0;
+    t->tries++;
+    t->retry_us = now_us + backoff_us(t);
+    return false;
+}
+
+static bool is_old(const struct target *t, int64_t since_us, int64_t now_us)
+{
+    return now_us - since_us > t->owner->p.conf->notify_max_age_ms * 1000;
+}
+
+/* The next letter that somebody wants sent again. false: none is to be had now. */
+static bool take_replay(struct target *t)
+{
+    struct actuator_replay letter;
+    struct hale_log_record rec;
+    if (actuator_deadletters_first(t->owner->p.dead, t->recipient, &letter) != HALE_OK)
+        return false;
+    memset(&rec, 0, sizeof(rec));
+    memcpy(t->replay_id, letter.id, sizeof(t->replay_id));
+    t->replay_ms = letter.at_ms;
+    if (!letter.group &&
+        actuator_record_decode(hale_buf_str(&letter.text), &rec) == HALE_OK) {
+        t->replay = actuator_note_new(t->conf, &rec);
+        hale_log_record_fini(&rec);
+    }
+    hale_buf_fini(&letter.text);
+    if (t->replay == NULL) {
+        hale_error("event=replay_unusable recipient=%s id=%s", t->recipient,
+                   t->replay_id);
+        end_replay(t, false);
+    }
+    return true;
+}
+
+static void send_replay(struct target *t, int64_t now_us)
+{
+    while (t->call == 0 && t->retry_us <= now_us &&
+           actuator_deadletters_waiting(t->owner->p.dead, t->recipient)) {
+        if (!take_replay(t))
             return;
-        if (start_call(t, note) != HALE_OK) {
-            t->call = 0;
-            t->tries++;
-            t->retry_us = now_us + backoff_us(t);
+        if (t->replay == NULL)
+            continue;
+        if (is_old(t, t->replay_ms * 1000, now_us)) {
+            end_replay(t, false);
+        } else if (!try_now(t, t->replay, now_us)) {
+            actuator_note_put(t->replay);
+            t->replay = NULL;
             return;
         }
     }
+}
+
+/* What is given up without another try. */
+static bool given_up(struct target *t, const struct actuator_note *note, int64_t now_us)
+{
+    if (is_old(t, note->logged_us, now_us))
+        bury(t, note, ACTUATOR_DEAD_EXPIRED, "older than notify_max_age", now_us);
+    else if (note->state == HALE_STATE_OK &&
+             actuator_raised_get(t->owner->p.raised, t->recipient, note->alarm_id) ==
+                 ACTUATOR_RAISED_DEAD)
+        bury(t, note, ACTUATOR_DEAD_UNRAISED, "its begin was not told", now_us);
+    else
+        return false;
+    finished(t, note->seq);
+    return true;
+}
+
+static void send_next(struct target *t, int64_t now_us)
+{
+    while (t->n > 0 && t->call == 0) {
+        const struct actuator_note *note = t->queue[t->head];
+        if (given_up(t, note, now_us))
+            continue;
+        if (t->retry_us > now_us || !try_now(t, note, now_us))
+            return;
+    }
+    if (t->n == 0)
+        send_replay(t, now_us);
 }
 
 /* --- records ----------------------------------------------------------------------- */
 
+/* Whoever is told that it began is told of its end, whatever its severity is then. */
 static bool concerns(const struct target *t, const struct hale_log_record *rec)
 {
     const struct hale_alarm *a = &rec->alarm;
-    return rec->announce && a->actions_enabled &&
-           actuator_profile_tells(t->conf->profile, a->state) &&
-           (t->conf->states & 1u << a->state) != 0 &&
-           (t->conf->severities & 1u << a->severity) != 0;
+    if (!rec->announce || !a->actions_enabled ||
+        !actuator_profile_tells(t->conf->profile, a->state) ||
+        (t->conf->states & 1u << a->state) == 0)
+        return false;
+    if (t->conf->severities == ALL_SEVERITIES)
+        return true;
+    if ((t->conf->severities & 1u << a->severity) != 0) {
+        if (a->state == HALE_STATE_ALARM)
+            actuator_raised_queued(t->owner->p.raised, t->recipient, a->id);
+        return true;
+    }
+    return a->state == HALE_STATE_OK &&
+           actuator_raised_get(t->owner->p.raised, t->recipient, a->id) !=
+               ACTUATOR_RAISED_UNKNOWN;
 }
 
-static struct note *make_note(const struct target *t, const struct hale_log_record *rec)
+/* NULL: it cannot be written, and will not be told. */
+static struct actuator_note *make_note(struct target *t,
+                                       const struct hale_log_record *rec)
 {
-    char id[HALE_UUID_TEXT];
-    struct hale_buf body;
-    struct note *note = NULL;
-    const struct actuator_profile_note what = {
-        .rec = rec, .id = id, .subscriber = t->conf->name, .key = t->conf->secret};
-    notification_id(t, rec->seq, id);
-    hale_buf_init(&body, BODY_MAX_BYTES);
-    if (actuator_profile_body(t->conf->profile, &what, &body) == HALE_OK)
-        note = malloc(sizeof(*note) + body.len + 1);
-    if (note != NULL) {
-        *note = (struct note){.refs = 1,
-                              .seq = rec->seq,
-                              .accepted_us = rec->accepted_us,
-                              .logged_us = rec->logged_us > 0 ? rec->logged_us
-                                                              : rec->time_ms * 1000,
-                              .len = body.len};
-        memcpy(note->body, body.p, body.len + 1);
-    } else {
-        hale_error("event=notification_lost seq=%lld", (long long)rec->seq);
+    struct actuator_note *note = actuator_note_new(t->conf, rec);
+    if (note == NULL) {
+        hale_error("event=notification_lost subscriber=%s seq=%lld", t->conf->name,
+                   (long long)rec->seq);
+        hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_EXPIRED), 1);
     }
-    hale_buf_fini(&body);
     return note;
 }
 
 /* Takes one reference. */
-static void push(struct target *t, struct note *note)
+static void push(struct target *t, struct actuator_note *note)
 {
     note->refs++;
     t->queue[(t->head + t->n++) % ACTUATOR_NOTIFY_QUEUE] = note;
@@ -311,7 +452,7 @@ static void settle_cursor(struct target *t)
 void actuator_notify_record(struct actuator_notify *n, const struct hale_log_record *rec,
                             int64_t now_us)
 {
-    struct note *shared[ACTUATOR_PROFILES] = {NULL};
+    struct actuator_note *shared[ACTUATOR_PROFILES] = {NULL};
     n->seen = rec->seq > n->seen ? rec->seq : n->seen;
     for (unsigned i = 0; i < n->n; i++) {
         struct target *t = &n->target[i];
@@ -326,19 +467,21 @@ void actuator_notify_record(struct actuator_notify *n, const struct hale_log_rec
             t->behind = true;
             continue;
         }
-        struct note *note = shared[t->conf->profile];
-        if (note == NULL && (note = make_note(t, rec)) == NULL)
-            break;
+        struct actuator_note *note = shared[t->conf->profile];
+        if (note == NULL && (note = make_note(t, rec)) == NULL) {
+            t->read_to = rec->seq;
+            continue;
+        }
         push(t, note);
         if (actuator_profile_shared(t->conf->profile))
             shared[t->conf->profile] = note;
         else
-            note_put(note);
+            actuator_note_put(note);
         t->read_to = rec->seq;
         send_next(t, now_us);
     }
     for (unsigned i = 0; i < ACTUATOR_PROFILES; i++)
-        note_put(shared[i]);
+        actuator_note_put(shared[i]);
 }
 
 bool actuator_notify_wants(const struct actuator_notify *n, unsigned i,
@@ -356,11 +499,11 @@ void actuator_notify_offer(struct actuator_notify *n, unsigned i,
     if (rec->seq <= t->read_to || t->n == ACTUATOR_NOTIFY_QUEUE)
         return;
     if (concerns(t, rec)) {
-        struct note *note = make_note(t, rec);
+        struct actuator_note *note = make_note(t, rec);
         if (note == NULL)
             return;
         push(t, note);
-        note_put(note);
+        actuator_note_put(note);
     }
     t->read_to = rec->seq;
     send_next(t, now_us);
@@ -389,7 +532,8 @@ int64_t actuator_notify_next_us(const struct actuator_notify *n)
     int64_t next = INT64_MAX;
     for (unsigned i = 0; i < n->n; i++) {
         const struct target *t = &n->target[i];
-        if (t->n > 0 && t->call == 0 && t->retry_us < next)
+        bool replays = t->n == 0 && actuator_deadletters_waiting(n->p.dead, t->recipient);
+        if ((t->n > 0 || replays) && t->call == 0 && t->retry_us < next)
             next = t->retry_us;
     }
     return next;

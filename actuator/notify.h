@@ -10,6 +10,9 @@
  *            concern the subscriber) is stored after the answer; X-Hale-Notification is
  *            the same for every try. A failed try is repeated after 0.5 s doubling to 60
  *            s, with jitter, until the notification is too old.
+ * Given up:  what is too old, or what the receiver says it will never take, goes to the dead letters
+ *            before the cursor moves past it; so does an end whose begin is there. Letters that are
+ *            to be sent again go when nothing else waits.
  * Memory:    at most ACTUATOR_NOTIFY_QUEUE records per subscriber; beyond that it is
  *            `behind` and reads the rest from the log itself when its queue is empty
  *            (_wants, _offer).
@@ -19,6 +22,8 @@
 #include <stdint.h>
 
 #include "actuator/conf.h"
+#include "actuator/deadletters.h"
+#include "actuator/raised.h"
 #include "base/rc.h"
 #include "model/alarm.h"
 #include "net/http_client.h"
@@ -27,13 +32,23 @@
 
 struct actuator_notify;
 
-/* conf and http are borrowed. seen: the log position read so far. */
-struct actuator_notify *actuator_notify_new(const struct actuator_conf *conf,
-                                            struct hale_http_client *http, int64_t seen);
+struct actuator_notify_parts { /* all borrowed */
+    const struct actuator_conf *conf;
+    struct hale_http_client *http;
+    struct actuator_deadletters *dead;
+    struct actuator_raised *raised;
+};
+/* seen: the log position read so far. */
+struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *parts,
+                                            int64_t seen);
+/* Is "subscriber/<name>" one of these? */
+bool actuator_notify_has(const struct actuator_notify *n, const char *recipient);
 /* Cancels what is under way. */
 void actuator_notify_free(struct actuator_notify *n);
-/* cursor of subscriber i (0..n_subscribers-1): deliver what comes after. */
-void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t cursor);
+/* cursor of subscriber i (0..n_subscribers-1): deliver what comes after. log_end: the last record there
+ * is; a cursor beyond it is of another log. */
+void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t cursor,
+                                int64_t log_end);
 int64_t actuator_notify_cursor(const struct actuator_notify *n, unsigned i);
 /* True once after the cursor moved since the last call. */
 bool actuator_notify_moved(struct actuator_notify *n, unsigned i);

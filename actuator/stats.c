@@ -107,6 +107,15 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
                           "notices not sent: the address is not allowed"),
     [ACTUATOR_STAT_AODH_WAITING] = HALE_GAUGE_INIT(
         "hale_actuator_aodh_waiting", NULL, "such alarms with something to say yet"),
+    [ACTUATOR_STAT_DEAD] =
+        HALE_COUNTER_INIT("hale_actuator_dead_letters_total", NULL,
+                          "notifications given up that went to the dead letters"),
+    [ACTUATOR_STAT_DEAD_REPLAYED] =
+        HALE_COUNTER_INIT("hale_actuator_dead_letters_replayed_total", NULL,
+                          "dead letters that were sent again and taken"),
+    [ACTUATOR_STAT_DEAD_DROPPED] =
+        HALE_COUNTER_INIT("hale_actuator_dead_letters_dropped_total", NULL,
+                          "dead letters that went because there were too many"),
     [ACTUATOR_STAT_RECORDS] = HALE_COUNTER_INIT("hale_actuator_log_records_total", NULL,
                                                 "alarm log records read"),
     [ACTUATOR_STAT_RECORDS_BAD] =

@@ -53,6 +53,7 @@ struct cli_options {
     const char *sync;       /* topology apply: --sync SOURCE */
     const char *type;       /* topology list: --type */
     const char *source;     /* topology list: --source */
+    const char *recipient;  /* dead-letter: --recipient subscriber/NAME, method/ID */
     bool apply;             /* topology import: --apply */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
@@ -88,6 +89,7 @@ int cli_query(const struct cli_options *o, const char *expression);
 int cli_apply(const struct cli_options *o);
 int cli_check(const struct cli_options *o, const char *path);
 int cli_token_create(const struct cli_options *o, const char *name);
+int cli_dead_letter(const struct cli_options *o, const char *verb, int n, char **words);
 int cli_token_list(const struct cli_options *o);
 int cli_token_revoke(const struct cli_options *o, const char *name);
 int cli_status(const struct cli_options *o);

@@ -43,6 +43,11 @@ static const char usage[] =
     "TYPE/ID, --zone Z,\n"
     "                              --repeat day, week:mon,thu, month:1)\n"
     "  maintenance list, end ID... all of them; end some\n"
+    "  dead-letter list            notifications that were given up (--recipient "
+    "subscriber/NAME,\n"
+    "                              --from, --to)\n"
+    "  dead-letter replay, drop ID...  send them again; forget them (or all of "
+    "--recipient)\n"
     "  metric list                 series (--name, --dim k=v, --limit)\n"
     "  metric query NAME           samples of the last 10 minutes\n"
     "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
@@ -88,7 +93,8 @@ static const char usage[] =
     "                              a file for apply; what is left out is named "
     "(--match-by a,b)\n"
     "  check FILE                  check a file of alarm definitions, policies, rules or "
-    "tokens, offline\n"
+    "tokens, offline\n";
+static const char usage_options[] =
     "\n"
     "options\n"
     "  --url URL          the collector                 (HALE_URL, "
@@ -146,6 +152,7 @@ enum {
     OPT_FROM,
     OPT_TO,
     OPT_POLICIES,
+    OPT_RECIPIENT,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -184,6 +191,7 @@ static const struct option longs[] = {
     {"from", required_argument, NULL, OPT_FROM},
     {"to", required_argument, NULL, OPT_TO},
     {"policies", required_argument, NULL, OPT_POLICIES},
+    {"recipient", required_argument, NULL, OPT_RECIPIENT},
     {"match-by", required_argument, NULL, OPT_MATCH_BY},
     {"junit", required_argument, NULL, OPT_JUNIT},
     {"kill-seed", required_argument, NULL, OPT_KILL_SEED},
@@ -287,6 +295,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_FROM: o->from = optarg; break;
     case OPT_TO: o->to = optarg; break;
     case OPT_POLICIES: o->policies = optarg; break;
+    case OPT_RECIPIENT: o->recipient = optarg; break;
     case OPT_MATCH_BY: o->match_by = optarg; break;
     case OPT_JUNIT: o->junit = optarg; break;
     case OPT_KILL_SEED: return set_number(&o->kill_seed, optarg, 1, INT_MAX, "kill-seed");
@@ -364,6 +373,8 @@ static int dispatch_noun(const struct cli_options *o, int n, char **words,
         return dispatch_alarm(o, n, words, verb);
     if (strcmp(noun, "silence") == 0 || strcmp(noun, "maintenance") == 0)
         return cli_silence(o, noun[0] == 'm', verb, n > 2 ? n - 2 : 0, words + 2);
+    if (strcmp(noun, "dead-letter") == 0)
+        return cli_dead_letter(o, verb, n > 2 ? n - 2 : 0, words + 2);
     if (strcmp(noun, "metric") == 0)
         return dispatch_metric(o, n, words, verb);
     if (strcmp(noun, "token") == 0)
@@ -444,6 +455,7 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "f:hv", longs, NULL)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);
+            fputs(usage_options, stdout);
             return CLI_OK;
         }
         if (option == OPT_VERSION) {
@@ -455,6 +467,7 @@ int main(int argc, char **argv)
     }
     if (optind == argc) {
         fputs(usage, stderr);
+        fputs(usage_options, stderr);
         return CLI_USAGE;
     }
     trim_url(&o, url_text, sizeof(url_text));

@@ -3,6 +3,7 @@
 #include "collector/alarms_api.h"
 #include "collector/alerts_api.h"
 #include "collector/aodh_api.h"
+#include "collector/dead_letters_api.h"
 #include "collector/definitions_api.h"
 #include "collector/events_api.h"
 #include "collector/history_api.h"
@@ -133,6 +134,12 @@ const struct collector_route collector_routes[] = {
     {"POST",   "/api/v2/silences",                      WRITE, WAITS, collector_am_silences_post},
     {"GET",    "/api/v2/silence/{id}",                  READ,  QUERY, collector_am_silence_get},
     {"DELETE", "/api/v2/silence/{id}",                  WRITE, WAITS, collector_am_silence_delete},
+    {"GET",    "/api/v2/dead-letters",                  READ,  QUERY, collector_dead_letters_get},
+    {"DELETE", "/api/v2/dead-letters",                  WRITE, WAITS, collector_dead_letters_delete},
+    {"POST",   "/api/v2/dead-letters/replay",           WRITE, WAITS, collector_dead_letters_replay},
+    {"GET",    "/api/v2/dead-letters/{id}",             READ,  QUERY, collector_dead_letter_get},
+    {"DELETE", "/api/v2/dead-letters/{id}",             WRITE, WAITS, collector_dead_letter_delete},
+    {"POST",   "/api/v2/dead-letters/{id}/replay",      WRITE, WAITS, collector_dead_letter_replay},
     {"POST",   "/v1/alarms/actions",                    WRITE, WAITS, collector_operate_many},
     {"POST",   "/v1/alarms/{id}/ack",                   WRITE, WAITS, collector_operate_ack},
     {"POST",   "/v1/alarms/{id}/unack",                 WRITE, WAITS, collector_operate_unack},

@@ -195,6 +195,7 @@ void hale_log_record_fini(struct hale_log_record *r);
  *   {"v":1,"op":"verdict","id":run id}      somebody decided about a run: read hale:{m}:verdicts
  *   {"v":1,"op":"switch","id":field}        a kill switch changed: read hale:{m}:switches
  *   {"v":1,"op":"aodh","id":uuid}           an event alarm of Aodh's form changed: read hale:{m}:aodh
+ *   {"v":1,"op":"dead-letter","id":s}       letters are to be sent again: read hale:{m}:replays
  */
 enum hale_control_op {
     HALE_CONTROL_DEFINITION,
@@ -206,7 +207,8 @@ enum hale_control_op {
     HALE_CONTROL_MAINTENANCE,
     HALE_CONTROL_VERDICT,
     HALE_CONTROL_SWITCH,
-    HALE_CONTROL_AODH
+    HALE_CONTROL_AODH,
+    HALE_CONTROL_DEAD_LETTER
 };
 enum hale_alarm_op {
     HALE_OP_ACK,

@@ -142,6 +142,11 @@ const char *hale_keys_cursor(const char *subscriber, char *dst)
     return named_key("hale:{m}:cursor:", subscriber, dst);
 }
 
+const char *hale_keys_dead(const char *recipient, char *dst)
+{
+    return named_key("hale:{m}:dead:", recipient, dst);
+}
+
 const char *hale_keys_answer(const char *question, char *dst)
 {
     return named_key("hale:{m}:answer:", question, dst);

@@ -52,6 +52,10 @@
  * | hale:{m}:journal           | stream | actuator, collector | field j = journal row            |
  * | hale:{m}:chain             | stream | actuator   | id of a journal row, field c = its link (model/chain.h) |
  * | hale:{m}:chain:heads       | hash   | actuator   | tenant -> its newest link; "*" -> id sealed up to |
+ * | hale:{m}:deadletters       | hash   | actuator   | id -> letter, id:r -> its record (docs/formats/deadletter.md) |
+ * | hale:{m}:dead:<recipient>  | zset   | actuator   | ids of its letters by when they were given up |
+ * | hale:{m}:replays           | hash   | collector  | letter id -> who wants it sent again; the actuator deletes |
+ * | hale:{m}:told              | hash   | actuator   | recipient and alarm -> told or dead (raised.h) |
  * | hale:{m}:ask              | stream | collector  | field j = question about sub-alarms (docs/formats/why.md) |
  * | hale:{m}:answer:<id>       | list   | thresholds | answers to it, one per shard, EX 10       |
  * | hale:{m}:health:<daemon>   | string | each       | health JSON, EX 10, refreshed every 3 s   |
@@ -100,6 +104,9 @@
 #define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"
 #define HALE_KEYS_ACT_OUTAGES "hale:{m}:act:outages"
 #define HALE_KEYS_ACT_AODH    "hale:{m}:act:aodh"
+#define HALE_KEYS_DEADLETTERS "hale:{m}:deadletters"
+#define HALE_KEYS_REPLAYS     "hale:{m}:replays"
+#define HALE_KEYS_TOLD        "hale:{m}:told"
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
 #define HALE_KEYS_POLICIES    "hale:{m}:act:policies"
 #define HALE_KEYS_CHAIN       "hale:{m}:chain"
@@ -123,6 +130,7 @@ const char *hale_keys_thr_meta(unsigned shard, char *dst);
 const char *hale_keys_subalarms(unsigned shard, char *dst);
 const char *hale_keys_lease(const char *target, char *dst);
 const char *hale_keys_cursor(const char *subscriber, char *dst);
+const char *hale_keys_dead(const char *recipient, char *dst);
 const char *hale_keys_answer(const char *question, char *dst);
 const char *hale_keys_health(const char *daemon, char *dst);
 #endif

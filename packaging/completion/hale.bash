@@ -3,11 +3,12 @@
 _hale() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   case $prev in
-    hale) mapfile -t COMPREPLY < <(compgen -W 'status alarm silence maintenance metric query series apply check test backtest import topology token --help --version' -- "$cur"); return ;;
+    hale) mapfile -t COMPREPLY < <(compgen -W 'status alarm silence maintenance dead-letter metric query series apply check test backtest import topology token --help --version' -- "$cur"); return ;;
     import) mapfile -t COMPREPLY < <(compgen -W 'monasca prometheus vitrage nova neutron heat sol003' -- "$cur"); return ;;
     alarm) mapfile -t COMPREPLY < <(compgen -W 'list show why ack unack assign comment shelve unshelve' -- "$cur"); return ;;
     silence) mapfile -t COMPREPLY < <(compgen -W 'add list expire' -- "$cur"); return ;;
     maintenance) mapfile -t COMPREPLY < <(compgen -W 'add list end' -- "$cur"); return ;;
+    dead-letter) mapfile -t COMPREPLY < <(compgen -W 'list replay drop' -- "$cur"); return ;;
     topology) mapfile -t COMPREPLY < <(compgen -W 'apply list show affected export import' -- "$cur"); return ;;
     token) mapfile -t COMPREPLY < <(compgen -W 'create list revoke' -- "$cur"); return ;;
     --role) mapfile -t COMPREPLY < <(compgen -W 'operator agent read-only delegate' -- "$cur"); return ;;
@@ -19,6 +20,6 @@ _hale() {
     -f | --file | --token-file | --ca-file | --reload | --junit | --policies | backtest | check | test | nova | neutron | heat | sol003 | monasca | prometheus) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W '--url --token --token-file --ca-file --timeout --json --state --severity
-    --name --dim --idle --since --stat --period --range --step --merge --limit --for --comment --owner --starts --entity --zone --repeat --dry-run --tenant --role --expires --reload --definition --group --file --junit --verbose --from --to --policies --match-by --sync --type --source --apply --help --version' -- "$cur")
+    --name --dim --idle --since --stat --period --range --step --merge --limit --for --comment --owner --starts --entity --zone --repeat --dry-run --tenant --role --expires --reload --definition --group --file --junit --verbose --from --to --policies --match-by --sync --type --source --recipient --apply --help --version' -- "$cur")
 }
 complete -F _hale hale

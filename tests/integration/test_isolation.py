@@ -180,6 +180,12 @@ CASES = {
     ("POST", "/api/v2/silences"): {"body": am_silence},
     ("GET", "/api/v2/silence/{id}"): {"get": [""], "id": "silence"},
     ("DELETE", "/api/v2/silence/{id}"): {"id": "silence"},
+    ("GET", "/api/v2/dead-letters"): {"get": ["", "?recipient=subscriber/{needle}&from=1970-01-01T00:00:00Z"]},
+    ("DELETE", "/api/v2/dead-letters"): {"drop": "?recipient=subscriber/{needle}"},
+    ("POST", "/api/v2/dead-letters/replay"): {"drop": "?recipient=subscriber/{needle}"},
+    ("GET", "/api/v2/dead-letters/{id}"): {"get": [""], "id": "letter"},
+    ("DELETE", "/api/v2/dead-letters/{id}"): {"id": "letter"},
+    ("POST", "/api/v2/dead-letters/{id}/replay"): {"id": "letter"},
     ("POST", "/v1/alarms/actions"): {"body": lambda n: {
         "action": "comment", "ids": [NOBODY], "comment": n}},
     ("POST", "/v1/alarms/{id}/ack"): {"body": lambda n: {"comment": n}, "id": "alarm"},
@@ -268,7 +274,7 @@ CASES = {
     ("GET", "/"): {}, ("GET", "/v2.0"): {}, ("GET", "/healthcheck"): {}, ("GET", "/healthz"): {},
     ("GET", "/metrics"): {}, ("GET", "/ping"): {},
 }
-ID = {"method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host", "entity": "vm/" + NOBODY,
+ID = {"letter": NOBODY, "method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host", "entity": "vm/" + NOBODY,
       "run": NOBODY}
 
 
@@ -335,11 +341,22 @@ class World:
         self.add_entity(tenant, "vm", n, hosted_by=["host/" + n])
         self.stack.redis.cmd("HSET", "hale:{m}:entities", f"{tenant}\0\0{n}", json.dumps({"source": n}))
         self.stack.redis.cmd("XADD", "hale:{m}:entitylog", "*", "j", f"{tenant}\0\0{n}")
-        ids = {"definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
+        letter = self.add_letter(tenant, n)
+        ids = {"letter": letter, "definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
                "maintenance": w.json["id"], "alarm": alarm["id"], "aodh": e.json["alarm_id"], "label": "host",
                "entity": "vm/" + n, "run": run}
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids
+
+    def add_letter(self, tenant, n):
+        """As the actuator writes it."""
+        ident, redis = str(uuid.uuid4()), self.stack.redis
+        redis.cmd("HSET", "hale:{m}:deadletters", ident, json.dumps({
+            "v": 1, "id": ident, "recipient": "subscriber/" + n, "name": n, "reason": "refused",
+            "detail": n, "tenant": tenant, "alarm_id": NOBODY, "alarm_name": n, "state": "ALARM",
+            "severity": "LOW", "seq": 1, "logged_ms": 1, "died_ms": 1, "tries": 1}), ident + ":r", "{}")
+        redis.cmd("ZADD", "hale:{m}:dead:subscriber/" + n, "1", ident)
+        return ident
 
     def add_entity(self, tenant, kind, n, **more):
         """As the correlator writes it."""
@@ -368,7 +385,8 @@ class World:
         kinds = (("/v2.0/metrics", ""), ("/v2.0/metrics/dimensions/names/values", "?dimension_name=host"),
                  ("/v2.0/alarm-definitions", ""), ("/v2.0/notification-methods", ""),
                  ("/v2.0/alarms", ""), ("/v2.0/alarms/state-history", ""), ("/v1/alarm-log", ""),
-                 ("/v1/journal", ""), ("/v1/runs", ""), ("/v1/topology", ""), ("/api/v1/label/{id}/values", ""),
+                 ("/v1/journal", ""), ("/v1/runs", ""), ("/v1/topology", ""), ("/api/v2/dead-letters", ""),
+                 ("/api/v1/label/{id}/values", ""),
                  ("/v2.0/metrics/measurements", f"?name=m.{n}&{TIME}&merge_metrics=true"))
         return all(n in str(self.call(("GET", p), ("operator", tenant), q, ids).body)
                    for p, q in kinds)
