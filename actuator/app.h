@@ -25,6 +25,7 @@
 #include "base/map.h"
 #include "net/daemon.h"
 #include "net/http_client.h"
+#include "store/entities.h"
 #include "store/redis.h"
 
 #define APP_CALLS_MAX 1024
@@ -56,6 +57,7 @@ struct app {
     struct actuator_engine_stats counted;
     struct app_scalings *scalings; /* app_scale.c's */
     struct actuator_roles *roles;
+    struct hale_entities *entities; /* NULL: no policy asks for them */
     bool acts, tells;    /* the roles this load is for; what belongs to another is not
                                       there: notify, courier and contacts are NULL, the engine has
                                       no policies and no runs */
@@ -120,6 +122,14 @@ int64_t app_doctor_next_us(const struct app *app);
 void app_doctor_set_conf(struct app *app);
 /* For a record that is read again. */
 void app_doctor_affected(const struct app *app, struct hale_log_record *rec);
+/* --- app_world.c: what the guards ask about --- */
+/* For actuator_engine_io. */
+struct hale_graph *app_topology(void *app, const char *tenant);
+/* Kill switches, and with a topology all open alarms. */
+HALE_MUST_CHECK enum hale_rc app_load_world(struct app *app);
+void app_unload_world(struct app *app);
+/* A field of the switches has changed. */
+void app_switch(struct app *app, const char *field);
 
 /* --- app_verdict.c: what people say about runs --- */
 void app_load_verdict(struct app *app, struct hale_str field, struct hale_str value);

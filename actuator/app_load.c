@@ -72,6 +72,8 @@ static void load_alarm(const char *alarm_id, void *arg)
     memset(&alarm, 0, sizeof(alarm));
     if (!app_alarm_now(app, alarm_id, &alarm, &gone))
         return;
+    if (!gone)
+        actuator_engine_load_watch(app->engine, &alarm);
     actuator_engine_alarm_now(app->engine, alarm_id, gone, alarm.state, alarm.seq,
                               alarm.state_updated_ms * 1000);
     if (!gone)
@@ -150,6 +152,7 @@ void app_unload(struct app *app)
     app_call_cancel_all(app);
     app_doctor_unload(app);
     app_scale_unload(app);
+    app_unload_world(app);
     actuator_courier_free(app->courier);
     actuator_contacts_free(app->contacts);
     actuator_notify_free(app->notify);
@@ -175,7 +178,8 @@ const struct actuator_policies *app_policies(const struct app *app)
 
 bool app_load(struct app *app)
 {
-    const struct actuator_engine_io io = {app, io_commit, app_call, app_call_cancel};
+    const struct actuator_engine_io io = {app, io_commit, app_call, app_call_cancel,
+                                          app_topology};
     int64_t log_end = 0;
     memset(&app->counted, 0, sizeof(app->counted));
     app->acts = actuator_roles_has(app->roles, ACTUATOR_ROLE_ACT);
@@ -194,7 +198,8 @@ bool app_load(struct app *app)
     actuator_engine_set_collector(app->engine, &app->conf->collector);
     if (app->acts && (load_hash(app, HALE_KEYS_RUNS, load_run) != HALE_OK ||
                       load_hash(app, HALE_KEYS_GUARDS, load_guard) != HALE_OK ||
-                      load_hash(app, HALE_KEYS_VERDICTS, app_load_verdict) != HALE_OK))
+                      load_hash(app, HALE_KEYS_VERDICTS, app_load_verdict) != HALE_OK ||
+                      app_load_world(app) != HALE_OK))
         return false;
     if (app->tells) {
         if (!app_load_dead(app))

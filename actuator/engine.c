@@ -8,8 +8,10 @@
 #include "actuator/engine_private.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "model/topology.h"
 
 #define ROW_MAX_BYTES   (256u << 10)
+#define SWITCHES_MAX    4096
 #define EVENT_MAX_BYTES (16u << 10)
 #define GUARDS_MAX      100000
 
@@ -40,16 +42,21 @@ struct actuator_engine *actuator_engine_new(const struct actuator_engine_io *io,
     e->done_ring = calloc(ACTUATOR_DONE_KEPT, sizeof(*e->done_ring));
     e->forget = calloc(ENGINE_FORGET_MAX, sizeof(*e->forget));
     e->timers = hale_timers_new(ACTUATOR_RUNS_MAX + 16);
+    e->watch = actuator_watch_new();
+    e->switches = hale_map_new(SWITCHES_MAX, free_json);
+    e->fleets = hale_map_new(ENGINE_FLEETS_MAX, storms_free);
     for (unsigned i = 0; i < ENGINE_ROWS_MAX; i++)
         hale_buf_init(&e->row_buf[i], ROW_MAX_BYTES);
     for (unsigned i = 0; i < ACTUATOR_EVENTS_MAX; i++)
         hale_buf_init(&e->event_buf[i], EVENT_MAX_BYTES);
     if (e->runs == NULL || e->leases == NULL || e->turns == NULL || e->guards == NULL ||
         e->done == NULL || e->done_ring == NULL || e->forget == NULL ||
-        e->timers == NULL) {
+        e->timers == NULL || e->watch == NULL || e->switches == NULL ||
+        e->fleets == NULL) {
         actuator_engine_free(e);
         return NULL;
     }
+    memory_set_policies(e);
     return e;
 }
 
@@ -63,6 +70,9 @@ void actuator_engine_free(struct actuator_engine *e)
     hale_map_free(e->guards);
     hale_map_free(e->done);
     hale_timers_free(e->timers);
+    actuator_watch_free(e->watch);
+    hale_map_free(e->switches);
+    hale_map_free(e->fleets);
     for (unsigned i = 0; i < ENGINE_ROWS_MAX; i++)
         hale_buf_fini(&e->row_buf[i]);
     for (unsigned i = 0; i < ACTUATOR_EVENTS_MAX; i++)
@@ -77,6 +87,17 @@ void actuator_engine_set_policies(struct actuator_engine *e,
 {
     HALE_CHECK(e, ENGINE_MAGIC);
     e->policies = policies;
+    memory_set_policies(e);
+    if (e->started)
+        latch_check(e);
+}
+
+bool actuator_engine_wants_topology(const struct actuator_policies *policies)
+{
+    for (unsigned i = 0; i < actuator_policies_count(policies); i++)
+        if (actuator_policies_at(policies, i)->guards.fleet.type != NULL)
+            return true;
+    return false;
 }
 
 void actuator_engine_set_collector(struct actuator_engine *e,
@@ -183,6 +204,55 @@ void actuator_engine_alarm_now(struct actuator_engine *e, const char *alarm_id, 
             alarm_changed(e, r, gone, state, changed_us);
 }
 
+/* When the newest data came that decided about the alarm; 0: the record is about other things. */
+static int64_t data_us(const struct hale_log_record *rec)
+{
+    bool decided = rec->kind == HALE_ALARM_TRANSITION || rec->kind == HALE_ALARM_CREATED;
+    if (rec->accepted_us > 0 || !decided)
+        return rec->accepted_us;
+    return rec->decided_us > 0 ? rec->decided_us : rec->logged_us;
+}
+
+void actuator_engine_load_watch(struct actuator_engine *e, const struct hale_alarm *a)
+{
+    (void)actuator_watch_put(e->watch, a, false, 0); /* nothing was asked yet */
+}
+
+/* Does the policy act on alarms that are muted like this? */
+static bool acts_on_muted(const struct actuator_policy *p, unsigned mutes)
+{
+    return mutes != 0 && (mutes & ACTUATOR_MUTE_OTHER) == 0 &&
+           ((mutes & ACTUATOR_MUTE_MAINTENANCE) == 0 || p->guards.ignore_maintenance) &&
+           ((mutes & ACTUATOR_MUTE_CAUSE) == 0 || !p->root_cause);
+}
+
+/* Is the record for the policy? A muted alarm's is for those that ignore what mutes it; when that
+ * ends and the others are told, they have acted already. */
+static bool concerns(const struct actuator_engine *e, const struct actuator_policy *p,
+                     const struct hale_log_record *rec)
+{
+    const struct actuator_watched *x = actuator_watch_find(e->watch, rec->alarm.id);
+    if (strncmp(rec->alarm.definition_name, "hale.loop.", 10) == 0 &&
+        p->definition.n == 0)
+        return false; /* a loop does not follow loops unless it is told to */
+    if (rec->announce)
+        return rec->kind != HALE_ALARM_UPDATED || x == NULL ||
+               !acts_on_muted(p, x->born_mutes);
+    return rec->kind == HALE_ALARM_TRANSITION && x != NULL && acts_on_muted(p, x->mutes);
+}
+
+static json_t *vars_of(const struct hale_log_record *rec)
+{
+    char entity[HALE_TOPOLOGY_REF_MAX];
+    json_t *vars = actuator_policy_vars(rec);
+    if (vars != NULL && actuator_watch_entity(rec->alarm.life, entity)[0] != '\0' &&
+        json_object_set_new(vars, "alarm.entity", json_string(entity)) != 0) {
+        json_decref(vars);
+        return NULL;
+    }
+    return vars;
+}
+
 void actuator_engine_record(struct actuator_engine *e, const struct hale_log_record *rec,
                             bool superseded, int64_t now_us)
 {
@@ -190,6 +260,9 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
     size_t it = 0;
     HALE_CHECK(e, ENGINE_MAGIC);
     e->now_us = now_us;
+    if (actuator_watch_put(e->watch, &rec->alarm, rec->kind == HALE_ALARM_DELETED,
+                           data_us(rec)))
+        storms_check(e);
     actuator_engine_alarm_now(e, rec->alarm.id, rec->kind == HALE_ALARM_DELETED,
                               rec->alarm.state, rec->seq,
                               rec->logged_us > 0 ? rec->logged_us : now_us);
@@ -197,10 +270,10 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
         if (strcmp(r->alarm_id, rec->alarm.id) == 0)
             life_alarm_moved(e, r);
 
-    bool symptom = actuator_policy_symptom(rec);
-    if ((!rec->announce && !symptom) || rec->kind == HALE_ALARM_DELETED)
-        return; /* suppressed, or nothing that there is a plan for */
-    json_t *vars = actuator_policy_vars(rec);
+    if ((!rec->announce && rec->kind != HALE_ALARM_TRANSITION) ||
+        rec->kind == HALE_ALARM_DELETED)
+        return; /* nothing that there is a plan for */
+    json_t *vars = vars_of(rec);
     struct engine_trigger t = {.tenant = rec->alarm.tenant,
                                .alarm_id = rec->alarm.id,
                                .alarm_name = rec->alarm.definition_name,
@@ -209,6 +282,7 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
                                .accepted_us = rec->accepted_us,
                                .logged_us = rec->logged_us,
                                .position = rec->seq,
+                               .since_us = rec->alarm.state_updated_ms * 1000,
                                .state = (int)rec->alarm.state};
     if (superseded) {
         t.refused = "superseded";
@@ -219,8 +293,7 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
     }
     for (unsigned i = 0; vars != NULL && i < e->policies->n; i++) {
         t.policy = &e->policies->v[i];
-        if ((rec->announce || !t.policy->root_cause) &&
-            actuator_policy_selects(t.policy, rec, vars))
+        if (concerns(e, t.policy, rec) && actuator_policy_selects(t.policy, rec, vars))
             engine_fire(e, &t);
     }
     json_decref(vars);
@@ -289,6 +362,10 @@ void actuator_engine_start(struct actuator_engine *e, int64_t now_us)
     size_t it = 0;
     e->now_us = now_us;
     e->renew_us = now_us + RENEW_US;
+    e->prune_us = now_us;
+    storms_load(e);
+    e->started = true;
+    latch_check(e);
     while ((r = hale_map_next(e->runs, &it, NULL)) != NULL) {
         if (r->state == ACTUATOR_WAITING && r->verdict[ACTUATOR_VERDICT_ABORT] == NULL)
             life_arm(e, r, r->again_us);
@@ -322,6 +399,12 @@ void actuator_engine_tick(struct actuator_engine *e, int64_t now_us)
     struct actuator_run *r;
     size_t it = 0;
     e->now_us = now_us;
+    if (e->n_storms > 0 && now_us >= e->storms_us)
+        storms_check(e);
+    if (now_us >= e->prune_us) {
+        memory_prune(e);
+        latch_check(e); /* switches end by themselves */
+    }
     while ((timer = hale_timers_pop(e->timers, now_us)) != NULL)
         life_wake(e, timer->owner);
     if (now_us < e->renew_us)
@@ -336,6 +419,8 @@ void actuator_engine_tick(struct actuator_engine *e, int64_t now_us)
 int64_t actuator_engine_next_us(const struct actuator_engine *e)
 {
     int64_t timer = hale_timers_next(e->timers);
+    if (e->n_storms > 0 && e->storms_us < timer)
+        timer = e->storms_us;
     return hale_map_count(e->runs) > 0 && e->renew_us < timer ? e->renew_us : timer;
 }
 

@@ -70,6 +70,7 @@ struct actuator_commit {
     unsigned settled;             /* bits of enum actuator_verdict_kind: carried out */
 };
 
+struct hale_graph;
 struct actuator_engine_io {
     void *arg;
     /* Starts a commit; the arguments are valid during the call only. Commits take effect
@@ -79,6 +80,9 @@ struct actuator_engine_io {
     void (*call)(void *arg, const char *run_id, const struct actuator_request *q);
     /* The request of run_id is no longer wanted. */
     void (*cancel)(void *arg, const char *run_id);
+    /* The tenant's topology as it is now, valid during the call that asks; NULL: not known. The
+     * function may be NULL. Only asked for policies with a fleet. */
+    struct hale_graph *(*topology)(void *arg, const char *tenant);
 };
 struct actuator_engine;
 
@@ -93,6 +97,8 @@ void actuator_engine_set_policies(struct actuator_engine *e,
 /* Whom proofs ask about metrics; borrowed until the next call. NULL: nobody. */
 void actuator_engine_set_collector(struct actuator_engine *e,
                                    const struct actuator_collector *collector);
+/* Whether a policy asks for the topology, and so for all open alarms. */
+bool actuator_engine_wants_topology(const struct actuator_policies *policies);
 
 /* --- after a start: everything stored, then _start --------------------------------- */
 /* A record of the runs hash. HALE_E_INVAL: not a run (skipped). */
@@ -101,6 +107,11 @@ HALE_MUST_CHECK enum hale_rc actuator_engine_load_run(struct actuator_engine *e,
 HALE_MUST_CHECK enum hale_rc actuator_engine_load_guard(struct actuator_engine *e,
                                                         struct hale_str target,
                                                         struct hale_str json);
+/* An alarm's row: with a topology of every alarm, else of those that runs wait for. */
+void actuator_engine_load_watch(struct actuator_engine *e, const struct hale_alarm *a);
+/* A field of the switches' hash; json empty: it is gone. Before _start and at work. */
+void actuator_engine_switch(struct actuator_engine *e, struct hale_str field,
+                            struct hale_str json, int64_t now_us);
 /* Calls each with the alarm id of every run that waits for its alarm. */
 void actuator_engine_each_alarm(struct actuator_engine *e,
                                 void (*each)(const char *alarm_id, void *arg), void *arg);
@@ -153,7 +164,7 @@ struct actuator_engine_stats {
     int64_t born, verified, failed, observed;
     int64_t proposed, approved, rejected, expired, suggested, aborted;
     int64_t suppressed_cooldown, suppressed_frequency, suppressed_lease, suppressed_other;
-    int64_t calls, open;
+    int64_t calls, open, latched, storms;
 };
 struct actuator_engine_stats actuator_engine_stats(const struct actuator_engine *e);
 #endif

@@ -7,6 +7,7 @@
  */
 #include "actuator/engine.h"
 #include "actuator/template.h"
+#include "actuator/watch.h"
 #include "base/map.h"
 #include "base/timers.h"
 #include "model/journal.h"
@@ -15,6 +16,7 @@
 #define ENGINE_ROWS_MAX    ACTUATOR_ROWS_MAX
 #define ENGINE_FORGET_MAX  4096
 #define ENGINE_TOUCHED_MAX 8
+#define ENGINE_FLEETS_MAX  1000
 #define ENGINE_FIELD_MAX   (ACTUATOR_TARGET_MAX + 16)
 #define RENEW_US           (ACTUATOR_LEASE_MS * 1000 / 3)
 
@@ -51,6 +53,14 @@ struct actuator_engine {
     unsigned n_events;
     char touched[ENGINE_TOUCHED_MAX][ENGINE_FIELD_MAX];
     unsigned n_touched;
+    struct actuator_watch *watch;
+    struct hale_map *switches; /* field -> json_t, owned */
+    struct hale_map *fleets;   /* struct fleet, owned: storms.c */
+    unsigned n_storms;
+    int64_t keep[ACTUATOR_SCOPES], keep_runs; /* starts that some policy may ask for */
+    int64_t horizon_ms;                       /* what is older matters to no policy */
+    int64_t prune_us, storms_us;
+    bool started;
     struct actuator_engine_stats stats;
 };
 
@@ -59,6 +69,7 @@ struct engine_trigger {
     const char *tenant, *alarm_id, *alarm_name;
     json_t *vars; /* borrowed */
     int64_t seq, n, accepted_us, logged_us, position;
+    int64_t since_us; /* the alarm has been in this state since; 0: logged_us */
     int state;
     const char *refused; /* guard that refuses beforehand, or NULL */
     const char *why;     /* its words */
@@ -78,16 +89,15 @@ struct engine_refusal {
     const char *guard; /* NULL: none */
     int64_t until_us;  /* 0: unknown */
     bool passes;       /* may be another matter later */
+    bool quiet;        /* verdicts are not wanted */
     char text[ACTUATOR_NAME_MAX + 200];
+    json_t *verdicts; /* array of {"guard","allowed","text"}, or NULL */
 };
-void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt, ...)
-    HALE_PRINTF(3, 4);
-/* What the guards say to a run that is to begin now. */
-void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
-                const struct actuator_policy *p, struct engine_refusal *f);
+
 /* Takes the target and makes the first call. false: no memory, nothing done. */
 bool engine_birth(struct actuator_engine *e, struct actuator_run *r,
-                  const struct actuator_policy *p, enum actuator_op op, int64_t position);
+                  const struct actuator_policy *p, struct engine_refusal *f,
+                  enum actuator_op op, int64_t position);
 void engine_fire(struct actuator_engine *e, const struct engine_trigger *t);
 /* A waiting run's time has come. */
 void engine_try_again(struct actuator_engine *e, struct actuator_run *r);
@@ -169,6 +179,64 @@ void verdict_over(struct actuator_engine *e, struct actuator_run *r);
 /* The end of a run that holds its lease. */
 void verdict_aborted(struct actuator_engine *e, struct actuator_run *r);
 
+/* A commit of no run: the rows, events and memories that wait for one. */
+void life_commit_alone(struct actuator_engine *e);
+/* A row that is about a policy, but no run. detail is taken. */
+void life_row_alone(struct actuator_engine *e, const char *kind, const char *policy,
+                    const char *tenant, const char *target, json_t *detail,
+                    const char *text);
+
+/* --- guards.c --- */
+void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt, ...)
+    HALE_PRINTF(3, 4);
+/* Asks every guard; the first that refuses for good, else the first that refuses, is f's. */
+void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
+                const struct actuator_policy *p, struct engine_refusal *f);
+/* Moves the verdicts into a row's detail (NULL: a new one). */
+json_t *guards_detail(struct engine_refusal *f, json_t *detail);
+/* A run is suppressed because of f: some refusals have consequences, which the next commit
+ * writes. */
+void guards_refused(struct actuator_engine *e, const struct actuator_run *r,
+                    const struct engine_refusal *f);
+/* Notes the birth; false: no memory for it. */
+bool guards_began(struct actuator_engine *e, const struct actuator_run *r,
+                  const struct actuator_policy *p);
+/* Notes the end, before its commit. vain: it failed of itself. */
+void guards_ended(struct actuator_engine *e, const struct actuator_run *r, bool good,
+                  bool vain);
+
+/* --- latch.c --- */
+/* The mode of the policy as things are: one that is latched suggests at most. */
+int engine_mode(const struct actuator_engine *e, const struct actuator_policy *p);
+bool latch_is_on(const struct actuator_engine *e, const char *policy);
+int64_t latch_opened_ms(const struct actuator_engine *e, const char *policy);
+/* Nothing if it is on. The next commit writes it. */
+void latch_close(struct actuator_engine *e, const struct actuator_run *r,
+                 const char *word, const char *why);
+/* Opens those whose policy is no more, or whom somebody has opened meanwhile; each in a commit. */
+void latch_check(struct actuator_engine *e);
+/* Whether a kill switch is on for the policy at the site ("": none); text says which, by whom. */
+bool guards_stopped(const struct actuator_engine *e, const char *site, const char *policy,
+                    char *text, size_t size);
+
+/* --- storms.c --- */
+struct fleet_verdict {
+    bool allowed, storm; /* storm: the fleet is below its floor */
+    int64_t until_us;
+    char text[160];
+};
+struct fleet_verdict storms_ask(struct actuator_engine *e, const struct actuator_run *r,
+                                const struct actuator_policy *p);
+/* The fleet of the run is below its floor: latched until it has been well for a while. The next
+ * commit writes it. */
+void storms_begin(struct actuator_engine *e, const struct actuator_run *r,
+                  const struct actuator_policy *p);
+/* After a start. */
+void storms_load(struct actuator_engine *e);
+/* Looks at the fleets in a storm; those that are well again get a commit. */
+void storms_check(struct actuator_engine *e);
+void storms_free(void *fleet);
+
 /* --- loop_alarm.c --- */
 struct loop_alarm {
     const char *type; /* "hale.loop...." */
@@ -191,6 +259,14 @@ void memory_touch(struct actuator_engine *e, const char *field);
 unsigned memory_take(struct actuator_engine *e,
                      struct actuator_memory out[ENGINE_TOUCHED_MAX]);
 void memory_taken(struct actuator_memory *list, unsigned n);
+/* Field of a scope's memory into dst (ENGINE_FIELD_MAX bytes); a target cannot be one. */
+const char *memory_field(enum actuator_scope scope, const char *name, char *dst);
+bool memory_reserved(const char *target);
+#define MEMORY_SWITCHES "switch:" /* which kill switches the journal knows of */
+/* What the policies may ask for; after every change of them. */
+void memory_set_policies(struct actuator_engine *e);
+/* Forgets, here and by commits, what matters to no policy any more. */
+void memory_prune(struct actuator_engine *e);
 /* --- turn.c: one run at a time at one VNF or network service, in order --- */
 /* True: r waits (for its turn, or to hear that nothing else is under way there), and that
  * is committed. */

@@ -66,9 +66,12 @@ void flow_verify(struct actuator_engine *e, struct actuator_run *r)
 
 const char *flow_stopped(const struct actuator_engine *e, const struct actuator_run *r)
 {
-    (void)e;
-    return r->verdict[ACTUATOR_VERDICT_ABORT] != NULL ? "somebody has aborted the run"
-                                                      : NULL;
+    char text[16];
+    if (r->verdict[ACTUATOR_VERDICT_ABORT] != NULL)
+        return "somebody has aborted the run";
+    return guards_stopped(e, r->site, r->policy, text, sizeof(text))
+               ? "stopped by the kill switch"
+               : NULL;
 }
 
 static void enter(struct actuator_engine *e, struct actuator_run *r, int64_t to)

@@ -102,6 +102,42 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
     hale_buf_fini(&run_json);
 }
 
+void life_commit_alone(struct actuator_engine *e)
+{
+    struct hale_str rows[ENGINE_ROWS_MAX], events[ACTUATOR_EVENTS_MAX];
+    struct actuator_memory guards[ENGINE_TOUCHED_MAX];
+    for (unsigned i = 0; i < e->n_rows; i++)
+        rows[i] = hale_buf_str(&e->row_buf[i]);
+    const struct actuator_commit c = {
+        .op = ACTUATOR_OP_ALONE,
+        .run_id = "",
+        .target = "",
+        .n_guards = memory_take(e, guards),
+        .guard = guards,
+        .n_events = loop_alarm_take(e, events),
+        .event = events,
+        .n_rows = e->n_rows,
+        .row = rows,
+    };
+    e->n_rows = 0;
+    e->io.commit(e->io.arg, &c);
+    memory_taken(guards, c.n_guards);
+}
+
+void life_row_alone(struct actuator_engine *e, const char *kind, const char *policy,
+                    const char *tenant, const char *target, json_t *detail,
+                    const char *text)
+{
+    const struct actuator_policy *p = actuator_policies_find(e->policies, policy);
+    const struct actuator_run none = {.policy = word(policy),
+                                      .tenant = word(tenant),
+                                      .alarm_id = word(""),
+                                      .alarm_name = word(""),
+                                      .target = word(target),
+                                      .mode = p != NULL ? p->mode : ACTUATOR_AUTO};
+    life_row(e, &none, kind, false, detail, "%s", text);
+}
+
 void life_arm(struct actuator_engine *e, struct actuator_run *r, int64_t at_us)
 {
     enum hale_rc rc = hale_timers_arm(e->timers, &r->timer, at_us);
@@ -125,10 +161,9 @@ void life_end(struct actuator_engine *e, struct actuator_run *r, const char *how
               json_t *detail, const char *text)
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
-    bool again = strcmp(how, "failed") == 0 && may_repeat(e, r);
-    json_t *memory = memory_make(e, r->target);
-    if (memory != NULL && actuator_guard_ended(memory, e->now_us / 1000) != HALE_OK)
-        hale_error("event=out_of_memory run=%s", r->id);
+    bool failed = strcmp(how, "failed") == 0;
+    guards_ended(e, r, strcmp(how, "verified") == 0, failed && !r->alarm_gone);
+    bool again = failed && may_repeat(e, r);
     life_row(e, r, how, false, detail, "%s", text);
     (void)snprintf(r->outcome, sizeof(r->outcome), "%s", how);
     (*counter_of(e, how))++;

@@ -128,6 +128,9 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
         actuator_engine_set_collector(app->engine, &conf->collector);
         app->failed = app->failed || !app_scale_load(app);
     }
+    if (app->loaded && app->acts && app->entities == NULL &&
+        actuator_engine_wants_topology(conf->policies))
+        app->failed = true; /* loads them */
     if (app->loaded && app->tells) {
         struct actuator_notify *fresh = actuator_notify_new(
             &(struct actuator_notify_parts){conf, app->http, app->dead, app->raised},

@@ -43,6 +43,8 @@ void actuator_policy_fini(struct actuator_policy *p)
     free(p->target);
     free(p->version);
     actuator_proof_fini(&p->verify);
+    free(p->site);
+    actuator_guard_rules_fini(&p->guards);
     json_decref(p->dimensions);
     for (unsigned i = 0; i < p->definition.n; i++)
         free(p->definition.v[i]);

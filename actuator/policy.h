@@ -102,6 +102,8 @@ struct actuator_policy {
     int source;                     /* 0 any, 1 metric, 2 event */
     json_t *dimensions;             /* object of strings; "*" = present */
     char *target;
+    char *site;           /* template; NULL = none */
+    int64_t stabilise_ms; /* 0 = acts at once */
     struct actuator_guard_rules guards;
     int repeat; /* 0 once, 1 while_alarm */
     struct actuator_proof verify;

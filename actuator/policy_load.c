@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actuator/policy.h"
+#include "actuator/policy_guards.h"
 #include "actuator/policy_load.h"
 #include "actuator/policy_steps.h"
 #include "actuator/read.h"
@@ -25,11 +26,13 @@ static const char *const SEVERITIES[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NU
 static const char *const STATES[] = {"OK", "UNDETERMINED", "ALARM", NULL};
 
 struct policy_raw {
-    char *name, *target, *version;
+    char *name, *target, *version, *site;
     int mode, repeat;
-    int64_t cooldown;
+    int64_t stabilise;
     NODE alarm;
+    NODE cooldown;
     NODE frequency;
+    NODE guards;
     NODE steps;
     NODE verify;
     NODE approval;
@@ -43,10 +46,16 @@ static const struct hale_conf_field POLICY_FIELDS[] = {
      "which alarms"},
     {"target", HALE_CONF_STRING, offsetof(struct policy_raw, target), true, NULL, 0, 0,
      NULL, "what is acted on; one run at a time"},
-    {"cooldown", HALE_CONF_DURATION, offsetof(struct policy_raw, cooldown), false, "30s",
-     0, 7 * DAY_MS, NULL, "rest of the target after a run"},
+    {"site", HALE_CONF_STRING, offsetof(struct policy_raw, site), false, NULL, 0, 0, NULL,
+     "where the target is; for guards and switches of a site"},
+    {"stabilise", HALE_CONF_DURATION, offsetof(struct policy_raw, stabilise), false, NULL,
+     0, DAY_MS, NULL, "the alarm must have stood so long"},
+    {"cooldown", HALE_CONF_NODE, offsetof(struct policy_raw, cooldown), false, NULL, 0, 0,
+     NULL, "rest of the target after a run"},
     {"frequency", HALE_CONF_NODE, offsetof(struct policy_raw, frequency), false, NULL, 0,
-     0, NULL, "{max, per}: runs per target"},
+     0, NULL, "{max, per, scope}, or a list"},
+    {"guards", HALE_CONF_NODE, offsetof(struct policy_raw, guards), false, NULL, 0, 0,
+     NULL, "what else may keep it from acting"},
     {"repeat", HALE_CONF_ENUM, offsetof(struct policy_raw, repeat), false, "once", 0, 0,
      REPEATS, "again when refused or in vain"},
     {"steps", HALE_CONF_NODE, offsetof(struct policy_raw, steps), true, NULL, 0, 0, NULL,
@@ -80,16 +89,6 @@ static const struct hale_conf_field ALARM_FIELDS[] = {
      SOURCES, "metric or event alarms"},
     {"root_cause", HALE_CONF_BOOL, offsetof(struct alarm_raw, root_cause), false, "true",
      0, 0, NULL, "not those that others explain"},
-};
-
-struct frequency_raw {
-    int64_t max, per;
-};
-static const struct hale_conf_field FREQUENCY_FIELDS[] = {
-    {"max", HALE_CONF_INT, offsetof(struct frequency_raw, max), true, NULL, 1,
-     ACTUATOR_FREQUENCY_MAX, NULL, "runs"},
-    {"per", HALE_CONF_DURATION, offsetof(struct frequency_raw, per), true, NULL, 1000,
-     30 * DAY_MS, NULL, "window"},
 };
 
 struct approval_raw {
@@ -177,19 +176,14 @@ static enum hale_rc check_name(NODE map, const struct actuator_policies *set,
 static enum hale_rc read_guards(const struct policy_raw *raw, struct actuator_policy *p,
                                 struct hale_err *err)
 {
-    struct frequency_raw frequency = {0};
+    const struct actuator_guards_yaml yaml = {raw->cooldown, raw->frequency, raw->guards};
     struct approval_raw approval = {0};
-    enum hale_rc rc = HALE_OK;
-    if (hale_yaml_kind(raw->frequency) != HALE_YAML_NULL)
-        rc = hale_conf_read(raw->frequency, FREQUENCY_FIELDS, N(FREQUENCY_FIELDS),
-                            &frequency, err);
+    enum hale_rc rc = actuator_policy_read_guards(&yaml, &p->guards, err);
     if (rc == HALE_OK)
         rc = hale_conf_read(raw->approval, APPROVAL_FIELDS, N(APPROVAL_FIELDS), &approval,
                             err);
     if (rc == HALE_OK)
         rc = actuator_proof_read(raw->verify, &p->verify, err);
-    p->guards =
-        (struct actuator_guard_rules){raw->cooldown, frequency.max, frequency.per};
     p->approval_ms = approval.expires;
     return rc;
 }
@@ -199,6 +193,8 @@ static enum hale_rc fill(NODE map, struct policy_raw *raw, struct actuator_polic
 {
     p->name = move(&raw->name);
     p->target = move(&raw->target);
+    p->site = move(&raw->site);
+    p->stabilise_ms = raw->stabilise;
     p->version = move(&raw->version);
     p->mode = raw->mode;
     p->repeat = raw->repeat;
@@ -209,9 +205,13 @@ static enum hale_rc fill(NODE map, struct policy_raw *raw, struct actuator_polic
     if (rc == HALE_OK)
         rc = actuator_policy_check_text(map, "target", p->target, false, err);
     if (rc == HALE_OK)
+        rc = actuator_policy_check_text(map, "site", p->site, false, err);
+    if (rc == HALE_OK)
         rc = read_alarm(raw->alarm, p, err);
     if (rc == HALE_OK)
         rc = read_guards(raw, p, err);
+    if (!p->guards.parent_given) /* who acts on symptoms means it */
+        p->guards.ignore_parent = !p->root_cause;
     if (rc == HALE_OK && raw->steps != NULL) /* scaling may go one way only */
         rc = actuator_policy_read_steps(raw->steps, p, err);
     return rc;

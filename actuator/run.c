@@ -22,11 +22,9 @@ struct int_field {
     size_t offset;
 };
 #define R(member) offsetof(struct actuator_run, member)
-static const struct text_field TEXTS[] = {{"policy", R(policy)},
-                                          {"tenant", R(tenant)},
-                                          {"alarm_id", R(alarm_id)},
-                                          {"alarm_name", R(alarm_name)},
-                                          {"target", R(target)}};
+static const struct text_field TEXTS[] = {
+    {"policy", R(policy)},         {"tenant", R(tenant)}, {"alarm_id", R(alarm_id)},
+    {"alarm_name", R(alarm_name)}, {"target", R(target)}, {"site", R(site)}};
 static const struct int_field INTS[] = {{"alarm_seq", R(alarm_seq)},
                                         {"n", R(n)},
                                         {"accepted_us", R(accepted_us)},
@@ -96,7 +94,7 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
     for (size_t i = 0; i < COUNT(TEXTS) && ok; i++) {
         const char *text =
             *(char *const *)(const void *)((const char *)r + TEXTS[i].offset);
-        ok = put(o, TEXTS[i].key, json_string(text));
+        ok = put(o, TEXTS[i].key, json_string(text != NULL ? text : ""));
     }
     for (size_t i = 0; i < COUNT(INTS) && ok; i++) {
         int64_t value =
@@ -167,6 +165,8 @@ static bool decode(json_t *o, struct actuator_run *r)
     (void)copy_text(o, "settle_seen", r->settle_seen, sizeof(r->settle_seen));
     for (size_t i = 0; i < COUNT(TEXTS); i++) {
         const char *text = json_string_value(json_object_get(o, TEXTS[i].key));
+        if (text == NULL && TEXTS[i].offset == R(site))
+            text = ""; /* of an older version */
         char *copy = text != NULL ? strdup(text) : NULL;
         if (copy == NULL)
             return false;

@@ -66,7 +66,8 @@ enum actuator_verdict_kind {
 struct actuator_run {
     char id[HALE_UUID_TEXT];
     char *policy, *tenant, *alarm_id, *alarm_name, *target;
-    int mode; /* enum actuator_mode */
+    char *site; /* "": none */
+    int mode;   /* enum actuator_mode */
     int64_t alarm_seq;
     int alarm_state; /* enum hale_state that triggered it */
     int64_t n;       /* repeat */

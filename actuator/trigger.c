@@ -3,7 +3,6 @@
  * trigger - from a policy that was selected to a run, or to the reason why there is none (declared
  * in engine_private.h).
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,8 @@
 
 #define LEASE_RETRY_US 250000 /* a waiting run looks whether the target is free */
 
-static struct actuator_run *new_run(const struct engine_trigger *t)
+static struct actuator_run *new_run(const struct actuator_engine *e,
+                                    const struct engine_trigger *t)
 {
     struct actuator_run *r = calloc(1, sizeof(*r));
     if (r == NULL)
@@ -25,8 +25,9 @@ static struct actuator_run *new_run(const struct engine_trigger *t)
     r->alarm_id = strdup(t->alarm_id);
     r->alarm_name = strdup(t->alarm_name);
     r->target = strdup("");
+    r->site = strdup("");
     r->vars = json_copy(t->vars);
-    r->mode = t->policy->mode;
+    r->mode = engine_mode(e, t->policy);
     r->alarm_seq = t->seq;
     r->alarm_state = t->state;
     r->n = t->n;
@@ -36,7 +37,8 @@ static struct actuator_run *new_run(const struct engine_trigger *t)
     (void)snprintf(r->version, sizeof(r->version), "%s", t->policy->version);
     r->timer.owner = r;
     if (r->policy == NULL || r->tenant == NULL || r->alarm_id == NULL ||
-        r->alarm_name == NULL || r->target == NULL || r->vars == NULL ||
+        r->alarm_name == NULL || r->target == NULL || r->site == NULL ||
+        r->vars == NULL ||
         json_object_set_new(r->vars, "policy", json_string(r->policy)) != 0 ||
         json_object_set_new(r->vars, "run.id", json_string(r->id)) != 0) {
         actuator_run_free(r);
@@ -45,16 +47,22 @@ static struct actuator_run *new_run(const struct engine_trigger *t)
     return r;
 }
 
-void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt, ...)
+static enum hale_rc fill_site(struct actuator_run *r, const char *site, char *missing)
 {
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(f->text, sizeof(f->text), fmt, args);
-    va_end(args);
-    f->guard = guard;
+    struct hale_buf text;
+    hale_buf_init(&text, ACTUATOR_TARGET_MAX - 1);
+    enum hale_rc rc = actuator_template_expand(hale_str_from(site), r->vars,
+                                               ACTUATOR_HEADER, &text, missing);
+    char *copy = rc == HALE_OK ? hale_buf_take(&text) : NULL;
+    hale_buf_fini(&text);
+    if (copy != NULL) {
+        free(r->site);
+        r->site = copy;
+    }
+    return rc == HALE_OK && copy == NULL ? HALE_E_NOMEM : rc;
 }
 
-/* Target and plan of the run, or why they cannot be made. */
+/* Target, site and plan of the run, or why they cannot be made. */
 static void prepare(struct actuator_run *r, const struct engine_trigger *t,
                     struct engine_refusal *f)
 {
@@ -74,6 +82,12 @@ static void prepare(struct actuator_run *r, const struct engine_trigger *t,
     hale_buf_fini(&target);
     if (r->target == NULL)
         r->target = strdup("");
+    if (rc == HALE_OK && memory_reserved(r->target)) {
+        engine_refuse(f, "limit", "a target may not begin like a memory of the guards");
+        return;
+    }
+    if (rc == HALE_OK && t->policy->site != NULL)
+        rc = fill_site(r, t->policy->site, missing);
     if (rc == HALE_OK)
         rc = actuator_policy_plan(t->policy, r->vars, &r->plan, missing);
     if (rc == HALE_OK &&
@@ -88,36 +102,10 @@ static void prepare(struct actuator_run *r, const struct engine_trigger *t,
         engine_refuse(f, "limit", "the plan could not be made (%s)", hale_rc_text(rc));
 }
 
-void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
-                const struct actuator_policy *p, struct engine_refusal *f)
-{
-    const struct actuator_run *holder = hale_map_get(e->leases, hale_str_from(r->target));
-    if (holder != NULL) {
-        f->passes = true;
-        f->until_us = e->now_us + LEASE_RETRY_US;
-        engine_refuse(f, "lease", "run %s of policy %s is at work on the target",
-                      holder->id, holder->policy);
-        return;
-    }
-    const json_t *memory = hale_map_get(e->guards, hale_str_from(r->target));
-    struct actuator_verdict v =
-        actuator_guard_ask(&p->guards, p->name, memory, e->now_us / 1000);
-    if (v.allowed)
-        return;
-    f->passes = true;
-    f->until_us = v.until_ms * 1000;
-    engine_refuse(f, v.guard, "%s: not before %lld ms from now",
-                  strcmp(v.guard, "cooldown") == 0
-                      ? "the target rests after a run"
-                      : "the policy has run often enough on the target",
-                  (long long)(v.until_ms - e->now_us / 1000));
-}
-
 static void suppress(struct actuator_engine *e, struct actuator_run *r,
-                     const struct engine_trigger *t, const struct engine_refusal *f)
+                     const struct engine_trigger *t, struct engine_refusal *f)
 {
-    bool wait =
-        f->passes && t->policy->repeat == 1 && t->policy->mode != ACTUATOR_OBSERVE;
+    bool wait = f->passes && t->policy->repeat == 1 && r->mode != ACTUATOR_OBSERVE;
     json_t *detail = json_pack("{s:s}", "guard", f->guard);
     if (f->until_us > 0 && strcmp(f->guard, "lease") != 0 && detail != NULL &&
         json_object_set_new(detail, "until_ms", json_integer(f->until_us / 1000)) != 0)
@@ -135,7 +123,8 @@ static void suppress(struct actuator_engine *e, struct actuator_run *r,
     r->state = wait ? ACTUATOR_WAITING : ACTUATOR_DONE;
     r->again_us = f->until_us;
     r->wake_us = wait ? f->until_us : 0;
-    life_row(e, r, "suppressed", false, detail, "%s", f->text);
+    life_row(e, r, "suppressed", false, guards_detail(f, detail), "%s", f->text);
+    guards_refused(e, r, f);
     life_commit(e, r, ACTUATOR_OP_NOTE, wait ? AFTER_ARM : AFTER_FORGET, t->position);
 }
 
@@ -154,17 +143,17 @@ static json_t *would_call(const struct actuator_run *r)
 }
 
 static void observe(struct actuator_engine *e, struct actuator_run *r,
-                    const struct engine_trigger *t, const struct engine_refusal *f)
+                    const struct engine_trigger *t, struct engine_refusal *f)
 {
     const json_t *first = json_array_get(r->plan, 0);
     const char *operation = json_string_value(json_object_get(first, "operation"));
     const char *url = json_string_value(json_object_get(first, "url"));
     json_t *detail = json_pack("{s:o,s:s}", "would_call", would_call(r), "guard",
                                f->guard != NULL ? f->guard : "");
-    life_row(e, r, "observed", false, detail, "would call %s%s%.300s%s%.150s",
-             operation != NULL ? operation : "", operation != NULL ? " at " : "",
-             url != NULL ? url : "", f->guard != NULL ? ", but: " : "",
-             f->guard != NULL ? f->text : "");
+    life_row(e, r, "observed", false, guards_detail(f, detail),
+             "would call %s%s%.300s%s%.150s", operation != NULL ? operation : "",
+             operation != NULL ? " at " : "", url != NULL ? url : "",
+             f->guard != NULL ? ", but: " : "", f->guard != NULL ? f->text : "");
     json_decref(r->plan);
     r->plan = NULL;
     r->state = ACTUATOR_DONE;
@@ -174,32 +163,47 @@ static void observe(struct actuator_engine *e, struct actuator_run *r,
 }
 
 bool engine_birth(struct actuator_engine *e, struct actuator_run *r,
-                  const struct actuator_policy *p, enum actuator_op op, int64_t position)
+                  const struct actuator_policy *p, struct engine_refusal *f,
+                  enum actuator_op op, int64_t position)
 {
-    int64_t keep = p->guards.frequency_max > 0 ? p->guards.frequency_max : 1;
-    json_t *memory = memory_make(e, r->target);
-    if (memory == NULL ||
-        actuator_guard_began(memory, p->name, e->now_us / 1000, keep) != HALE_OK ||
+    if (!guards_began(e, r, p) ||
         hale_map_put(e->leases, hale_str_from(r->target), r) != HALE_OK)
         return false;
     e->stats.born++;
     r->born_us = e->now_us;
     if (r->alarm_state == HALE_STATE_OK)
         r->cleared_us = e->now_us;
+    json_t *detail =
+        r->version[0] != '\0' ? json_pack("{s:s}", "version", r->version) : NULL;
     scaling_began(e, r);
-    life_row(e, r, "triggered", false,
-             r->version[0] != '\0' ? json_pack("{s:s}", "version", r->version) : NULL,
-             "%s%s%s: %.300s", r->alarm_name, scaling_is(r) ? "" : " is ",
+    life_row(e, r, "triggered", false, guards_detail(f, detail), "%s%s%s: %.300s",
+             r->alarm_name, scaling_is(r) ? "" : " is ",
              scaling_is(r) ? "" : hale_state_text((enum hale_state)r->alarm_state),
              json_string_value(json_object_get(r->vars, "alarm.reason")));
     life_begin_call(e, r, op, position);
     return true;
 }
 
+/* Waits until the alarm has stood for long enough; false: it has. */
+static bool stabilise(struct actuator_engine *e, struct actuator_run *r,
+                      const struct engine_trigger *t)
+{
+    int64_t since_us = t->since_us > 0 ? t->since_us : t->logged_us;
+    int64_t until_us = since_us + t->policy->stabilise_ms * 1000;
+    if (t->n > 0 || until_us <= e->now_us)
+        return false;
+    json_decref(r->plan); /* it is made anew then */
+    r->plan = NULL;
+    r->state = ACTUATOR_WAITING;
+    r->again_us = r->wake_us = until_us;
+    life_commit(e, r, ACTUATOR_OP_NOTE, AFTER_ARM, t->position);
+    return true;
+}
+
 void engine_fire(struct actuator_engine *e, const struct engine_trigger *t)
 {
     struct engine_refusal f = {0};
-    struct actuator_run *r = new_run(t);
+    struct actuator_run *r = new_run(e, t);
     if (r == NULL) {
         hale_error("event=out_of_memory policy=%s alarm=%s", t->policy->name,
                    t->alarm_id);
@@ -218,6 +222,8 @@ void engine_fire(struct actuator_engine *e, const struct engine_trigger *t)
         return;
     }
     prepare(r, t, &f);
+    if (f.guard == NULL && t->refused == NULL && stabilise(e, r, t))
+        return;
     if (t->refused != NULL)
         engine_refuse(&f, t->refused, "%s", t->why);
     if (f.guard == NULL)
@@ -228,30 +234,35 @@ void engine_fire(struct actuator_engine *e, const struct engine_trigger *t)
         f.until_us = e->now_us + LEASE_RETRY_US;
         engine_refuse(&f, "proposal", "a proposal for the target waits for approval");
     }
-    if (t->policy->mode == ACTUATOR_OBSERVE && r->plan != NULL)
+    if (r->mode == ACTUATOR_OBSERVE && r->plan != NULL)
         observe(e, r, t, &f);
     else if (f.guard != NULL)
         suppress(e, r, t, &f);
     else if (r->mode != ACTUATOR_AUTO)
-        verdict_propose(e, r, t->policy, json_pack("{s:o}", "would_call", would_call(r)),
-                        t->position);
-    else if (!engine_birth(e, r, t->policy, ACTUATOR_OP_BIRTH, t->position)) {
+        verdict_propose(
+            e, r, t->policy,
+            guards_detail(&f, json_pack("{s:o}", "would_call", would_call(r))),
+            t->position);
+    else if (!engine_birth(e, r, t->policy, &f, ACTUATOR_OP_BIRTH, t->position)) {
         engine_refuse(&f, "limit", "no memory left for guards");
         suppress(e, r, t, &f);
     }
+    json_decref(f.verdicts);
 }
 
 void engine_try_again(struct actuator_engine *e, struct actuator_run *r)
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
-    struct engine_refusal f = {0};
-    if (p == NULL || p->repeat != 1 || p->mode == ACTUATOR_OBSERVE) {
+    struct engine_refusal f = {.quiet = true};
+    bool young = r->outcome[0] == '\0'; /* it waited for the alarm to stand long enough */
+    if (p == NULL || (!young && (p->repeat != 1 || p->mode == ACTUATOR_OBSERVE))) {
         engine_forget_record(e, r->id);
         engine_forget_run(e, r);
         return;
     }
-    engine_ask(e, r, p, &f);
-    if (f.guard != NULL &&
+    if (!young)
+        engine_ask(e, r, p, &f);
+    if (f.guard != NULL && f.passes &&
         (strcmp(f.guard, "lease") == 0 || strcmp(f.guard, r->refused) == 0)) {
         life_arm(e, r, f.until_us); /* it is in the journal, or soon over */
         return;

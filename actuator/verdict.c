@@ -137,11 +137,12 @@ static bool ripe(struct actuator_engine *e, struct actuator_run *r)
 }
 
 static void refuse(struct actuator_engine *e, struct actuator_run *r,
-                   const struct engine_refusal *f)
+                   struct engine_refusal *f)
 {
     (void)snprintf(r->refused, sizeof(r->refused), "%s", f->guard);
-    life_row(e, r, "suppressed", false, json_pack("{s:s}", "guard", f->guard), "%s",
-             f->text);
+    life_row(e, r, "suppressed", false,
+             guards_detail(f, json_pack("{s:s}", "guard", f->guard)), "%s", f->text);
+    guards_refused(e, r, f);
     close_run(e, r, "suppressed", &e->stats.suppressed_other);
 }
 
@@ -164,7 +165,7 @@ static void approve(struct actuator_engine *e, struct actuator_run *r,
     call_for(e, r, true);
     r->state = ACTUATOR_OPEN;
     e->stats.approved++;
-    if (engine_birth(e, r, p, ACTUATOR_OP_OPEN, 0))
+    if (engine_birth(e, r, p, &f, ACTUATOR_OP_OPEN, 0))
         return;
     r->state = ACTUATOR_PROPOSED;
     engine_refuse(&f, "limit", "no memory left for guards");

@@ -399,7 +399,7 @@ static void load_alarm(const char *alarm_id, void *arg)
 
 static void boot(struct world *w)
 {
-    const struct actuator_engine_io io = {w, io_commit, io_call, io_cancel};
+    const struct actuator_engine_io io = {w, io_commit, io_call, io_cancel, NULL};
     const char *key;
     json_t *value;
     w->engine = actuator_engine_new(&io, w->policies);

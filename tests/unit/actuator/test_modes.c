@@ -350,7 +350,7 @@ static void boot(struct world *w)
 {
     static char url[] = "http://collector";
     static const struct actuator_collector collector = {.url = url, .timeout_ms = 1000};
-    const struct actuator_engine_io io = {w, io_commit, io_call, io_cancel};
+    const struct actuator_engine_io io = {w, io_commit, io_call, io_cancel, NULL};
     const char *key;
     json_t *value;
     w->engine = actuator_engine_new(&io, w->policies);

@@ -200,7 +200,7 @@ static void test_good(void **state)
     const struct actuator_policy *heal = actuator_policies_find(p, "heal");
     assert_non_null(heal);
     assert_int_equal(heal->guards.cooldown_ms, 5000);
-    assert_int_equal(heal->guards.frequency_per_ms, 600000);
+    assert_int_equal(heal->guards.frequency[0].per_ms, 600000);
     assert_int_equal(heal->verify.within_ms, 2000);
     assert_int_equal(heal->repeat, 1);
     assert_int_equal(heal->states, 1u << HALE_STATE_ALARM);
