@@ -169,7 +169,9 @@ bool actuator_policy_selects(const struct actuator_policy *p,
                              const struct hale_log_record *rec, const json_t *vars)
 {
     const struct hale_alarm *a = &rec->alarm;
-    bool named = p->definition.n == 0;
+    /* the loops' own alarms only for those that ask for them: none may feed itself */
+    bool named = p->definition.n == 0 &&
+                 strncmp(a->definition_name, "hale.loop.", strlen("hale.loop.")) != 0;
     for (unsigned i = 0; i < p->definition.n; i++)
         named = named || strcmp(p->definition.v[i], a->definition_name) == 0;
     if (!named || (p->severities & 1u << a->severity) == 0 ||

@@ -315,6 +315,35 @@ static void test_flow(void **state)
     actuator_policies_free(p);
 }
 
+static void test_loops_do_not_feed_themselves(void **state)
+{
+    struct actuator_policies *any = NULL, *named = NULL;
+    struct hale_err err = {0};
+    struct hale_log_record rec;
+    (void)state;
+    assert_int_equal(
+        actuator_policies_load(
+            HALE_STR("policies:\n- name: p\n  alarm: {}\n  target: t\n" STEP), "f", &any,
+            &err),
+        HALE_OK);
+    assert_int_equal(
+        actuator_policies_load(HALE_STR("policies:\n- name: p\n  alarm: {definition: "
+                                        "hale.loop.approval}\n  target: t\n" STEP),
+                               "f", &named, &err),
+        HALE_OK);
+    fill(&rec, "{}", "[]");
+    json_t *vars = actuator_policy_vars(&rec);
+    assert_true(actuator_policy_selects(&any->v[0], &rec, vars));
+    free(rec.alarm.definition_name);
+    rec.alarm.definition_name = strdup("hale.loop.approval");
+    assert_false(actuator_policy_selects(&any->v[0], &rec, vars));
+    assert_true(actuator_policy_selects(&named->v[0], &rec, vars));
+    json_decref(vars);
+    hale_alarm_fini(&rec.alarm);
+    actuator_policies_free(any);
+    actuator_policies_free(named);
+}
+
 static void symptom(const char *life, bool announced, bool expected)
 {
     struct hale_log_record rec;
@@ -358,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_have_a_line_and_words),
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_loops_do_not_feed_themselves),
         cmocka_unit_test(test_symptoms),
         cmocka_unit_test(test_shipped_files),
     };
