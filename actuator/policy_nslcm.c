@@ -291,7 +291,7 @@ enum hale_rc policy_nslcm_body(NODE map, const struct policy_nslcm_raw *raw, jso
 {
     static const char *const names[] = {"healVnfData", "healNsData", "scaleVnfData",
                                         "scaleNsData"};
-    const NODE given[] = {raw->heal_vnf, raw->heal_ns, raw->scale_vnf, raw->scale_ns};
+    NODE given[] = {raw->heal_vnf, raw->heal_ns, raw->scale_vnf, raw->scale_ns};
     bool osm = raw->dialect == POLICY_LCM_OSM;
     int which = -1;
     for (int i = 0; i < 4; i++) {

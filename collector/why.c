@@ -274,6 +274,10 @@ static void add_window(const json_t *stored, struct hale_buf *b)
         hale_buf_add_c(b, " with the values ");
         add_values(b, json_object_get(stored, "values"));
     }
+    if (json_array_size(json_object_get(stored, "operands")) > 0) {
+        hale_buf_add_c(b, ", the newest calculated of ");
+        add_values(b, json_object_get(stored, "operands"));
+    }
     if (to > 0) {
         hale_buf_add_c(b, from == to ? " of " : " of the window ");
         add_time(b, from);

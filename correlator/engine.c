@@ -306,20 +306,8 @@ static void add_metrics(struct correlator_engine *e, struct cor_sub *s, json_t *
 static void take_state(struct correlator_engine *e, struct cor_sub *s,
                        const struct hale_sub_record *r)
 {
-    size_t n = json_array_size(r->values);
-    if (n > COR_VALUES_MAX)
-        n = COR_VALUES_MAX;
-    if (n > s->n_values) {
-        double *grown = cor_got(e, realloc(s->values, n * sizeof(*grown)));
-        if (grown == NULL)
-            return;
-        s->values = grown;
-    }
-    s->n_values = (unsigned)n;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *v = json_array_get(r->values, i);
-        s->values[i] = json_is_number(v) ? json_number_value(v) : (double)NAN;
-    }
+    if (!cor_sub_values(e, s, r->values, r->operands))
+        return;
     s->state = r->state;
     s->at_ms = r->at_ms;
     s->window_start_ms = r->window_start_ms;

@@ -56,7 +56,8 @@ struct cor_sub {
     int severity;  /* enum hale_severity: level of an ALARM; -1: the definition's */
     int64_t at_ms, window_start_ms, window_end_ms, since_ms;
     unsigned n_values;
-    double *values; /* oldest first; NaN = empty */
+    unsigned n_operands; /* of the newest value, if it is calculated */
+    double *values;      /* oldest first; NaN = empty; n_operands more follow */
     unsigned n_metrics, cap_metrics;
     size_t metric_bytes; /* of their texts */
     unsigned n_written;  /* metrics whose row is in the table */
@@ -309,6 +310,9 @@ void cor_sub_row(const struct cor_sub *s, struct hale_buf *out);
 void cor_metric_row(const struct cor_sub *s, unsigned n, struct hale_buf *out);
 void cor_fault_row(const struct cor_alarm *a, struct hale_buf *out);
 void cor_sub_value(const struct cor_sub *s, struct hale_buf *out);
+/* Lists of numbers, operands may be NULL. False: no memory, as it was. */
+bool cor_sub_values(struct correlator_engine *e, struct cor_sub *s, const json_t *values,
+                    const json_t *operands);
 void cor_fault_value(const struct cor_alarm *a, struct hale_buf *out);
 /* HALE_OK: added; HALE_E_EXISTS: known already; else refused (counted) or no memory (latched).
  * After the first two s->told is its index. */

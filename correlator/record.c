@@ -97,12 +97,17 @@ static json_t *fault_metrics(struct correlator_engine *e, const struct cor_fault
 
 /* --- sub-alarms ---------------------------------------------------------------------- */
 
-static json_t *values_of(struct correlator_engine *e, const struct cor_sub *s)
+static json_t *numbers(struct correlator_engine *e, const double *v, unsigned n)
 {
     json_t *list = cor_got(e, json_array());
-    for (unsigned i = 0; s != NULL && i < s->n_values; i++)
-        append(e, list, isfinite(s->values[i]) ? json_real(s->values[i]) : json_null());
+    for (unsigned i = 0; i < n; i++)
+        append(e, list, isfinite(v[i]) ? json_real(v[i]) : json_null());
     return list;
+}
+
+static json_t *values_of(struct correlator_engine *e, const struct cor_sub *s)
+{
+    return numbers(e, s != NULL ? s->values : NULL, s != NULL ? s->n_values : 0);
 }
 
 /* Arithmetic has no metric of its own: its text takes the place of the name. */
@@ -168,6 +173,8 @@ static json_t *evidence_sub(struct correlator_engine *e, const struct cor_node *
     set(e, o, "expression", text.failed ? NULL : string_of(e, hale_buf_str(&text)));
     set(e, o, "state", string_of(e, hale_str_from(hale_state_text(sub_state(s)))));
     set(e, o, "values", values_of(e, s));
+    if (s != NULL && s->n_operands > 0)
+        set(e, o, "operands", numbers(e, s->values + s->n_values, s->n_operands));
     set(e, window, "start_ms", json_integer(s != NULL ? s->window_start_ms : 0));
     set(e, window, "end_ms", json_integer(s != NULL ? s->window_end_ms : 0));
     set(e, o, "window", window);
@@ -229,6 +236,11 @@ static void reason_item(const struct hale_subexpr *x, const struct cor_sub *s,
             hale_buf_add_c(out, "NaN");
     }
     hale_buf_add_char(out, ']');
+    for (unsigned i = 0; i < s->n_operands; i++) {
+        hale_buf_add_c(out, i == 0 ? " (operands: " : ", ");
+        hale_buf_add_double(out, s->values[s->n_values + i]);
+    }
+    hale_buf_add_c(out, s->n_operands > 0 ? ")" : "");
 }
 
 /* What the comparison contributes: below a NOT the opposite of its state. */

@@ -116,6 +116,10 @@ void cor_sub_value(const struct cor_sub *s, struct hale_buf *out)
             hale_buf_add_char(out, ',');
         hale_buf_add_double(out, s->values[i]);
     }
+    for (unsigned i = 0; i < s->n_operands; i++) {
+        hale_buf_add_c(out, i == 0 ? "],\"operands\":[" : ",");
+        hale_buf_add_double(out, s->values[s->n_values + i]);
+    }
     hale_buf_printf(out, "],\"window\":[%" PRId64 ",%" PRId64 "]", s->window_start_ms,
                     s->window_end_ms);
     if (s->severity >= 0)
@@ -173,22 +177,31 @@ static struct cor_sub *sub_of(struct correlator_engine *e, struct cor_def *def,
     return s;
 }
 
-static void values_from(struct correlator_engine *e, struct cor_sub *s,
-                        const json_t *values)
+static void numbers(const json_t *list, double *out, size_t n)
 {
-    size_t n = json_array_size(values);
-    if (n > COR_VALUES_MAX)
-        n = COR_VALUES_MAX;
-    free(s->values);
-    s->values = NULL;
-    s->n_values = 0;
-    if (n == 0 || (s->values = cor_got(e, calloc(n, sizeof(double)))) == NULL)
-        return;
-    s->n_values = (unsigned)n;
     for (size_t i = 0; i < n; i++) {
-        const json_t *v = json_array_get(values, i);
-        s->values[i] = json_is_number(v) ? json_number_value(v) : (double)NAN;
+        const json_t *v = json_array_get(list, i);
+        out[i] = json_is_number(v) ? json_number_value(v) : (double)NAN;
     }
+}
+
+bool cor_sub_values(struct correlator_engine *e, struct cor_sub *s, const json_t *values,
+                    const json_t *operands)
+{
+    size_t n = json_array_size(values), m = json_array_size(operands);
+    n = n < COR_VALUES_MAX ? n : COR_VALUES_MAX;
+    m = m < HALE_ARITH_MAX_TERMS ? m : HALE_ARITH_MAX_TERMS;
+    if (n + m > s->n_values + s->n_operands) {
+        double *grown = cor_got(e, realloc(s->values, (n + m) * sizeof(*grown)));
+        if (grown == NULL)
+            return false;
+        s->values = grown;
+    }
+    numbers(values, s->values, n);
+    numbers(operands, s->values + n, m);
+    s->n_values = (unsigned)n;
+    s->n_operands = (unsigned)m;
+    return true;
 }
 
 static enum hale_rc load_sub(struct correlator_engine *e, struct cor_sub *s,
@@ -213,7 +226,8 @@ static enum hale_rc load_sub(struct correlator_engine *e, struct cor_sub *s,
     const char *level = json_string_value(json_object_get(o, "severity"));
     bool has = hale_severity_parse(hale_str_from(level), &severity) == HALE_OK;
     s->severity = has ? (int)severity : -1;
-    values_from(e, s, json_object_get(o, "values"));
+    (void)cor_sub_values(e, s, json_object_get(o, "values"),
+                         json_object_get(o, "operands"));
     json_decref(o);
     return HALE_OK;
 }

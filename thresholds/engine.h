@@ -60,6 +60,9 @@ struct thresholds_event {
     int64_t at_ms;    /* logical time: the entry's, or the tick's deadline */
     unsigned n_values;
     const double *values; /* finite, oldest first */
+    unsigned n_operands;
+    double operands
+        [HALE_ARITH_MAX_TERMS]; /* of the newest value, if it is calculated; finite */
     int64_t window_start_ms, window_end_ms;
     const struct hale_series *series; /* kinds create and metric, else NULL */
     int64_t accepted_us;              /* of the deciding sample; 0: a tick */

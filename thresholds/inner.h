@@ -445,6 +445,10 @@ void thresholds_operands_sample(struct thresholds_engine *e, struct sub *a, uint
                                 int64_t time_ms, double value, const struct moment *m);
 /* What slot i of the view is as of now; NAN: no value. */
 double thresholds_operands_value(const struct sub *a, unsigned i);
+/* The values that value i is calculated of, in the order of the expression; their number, 0: one is
+ * missing. last: i is not looked at. */
+unsigned thresholds_operands_of(const struct sub *a, unsigned i,
+                                double out[HALE_ARITH_MAX_TERMS]);
 /* Before a window closes: its slots from those of the operands. */
 void thresholds_operands_compute(struct sub *a);
 struct cursor;

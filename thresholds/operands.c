@@ -151,13 +151,30 @@ static bool operand_value(const struct sub *a, unsigned term, unsigned i, double
     return all.n > 0;
 }
 
+static bool operand_of(const struct sub *a, unsigned term, unsigned i, double *out)
+{
+    const struct operands *o = a->operands;
+    if (a->func != HALE_FUNC_LAST)
+        return operand_value(a, term, i, out);
+    *out = o->last[term];
+    return o->last_ms[term] != NO_TIME;
+}
+
+unsigned thresholds_operands_of(const struct sub *a, unsigned i,
+                                double out[HALE_ARITH_MAX_TERMS])
+{
+    unsigned n = 0;
+    while (n < a->operands->n && operand_of(a, n, i, &out[n]))
+        n++;
+    return n == a->operands->n ? n : 0;
+}
+
 double thresholds_operands_value(const struct sub *a, unsigned i)
 {
     double values[HALE_ARITH_MAX_TERMS];
-    unsigned n = 0;
-    while (n < a->operands->n && operand_value(a, n, i, &values[n]))
-        n++;
-    return n == a->operands->n ? hale_arith_value(arith_of(a), values) : (double)NAN;
+    return thresholds_operands_of(a, i, values) > 0
+               ? hale_arith_value(arith_of(a), values)
+               : (double)NAN;
 }
 
 void thresholds_operands_compute(struct sub *a)

@@ -20,11 +20,11 @@ static json_t *dims_json(const struct hale_dim *dims, unsigned n)
     return o;
 }
 
-static json_t *values_json(const struct thresholds_event *ev)
+static json_t *values_json(const double *values, unsigned n)
 {
     json_t *a = json_array();
-    for (unsigned i = 0; a != NULL && i < ev->n_values; i++) {
-        if (json_array_append_new(a, json_real(ev->values[i])) != 0) {
+    for (unsigned i = 0; a != NULL && i < n; i++) {
+        if (json_array_append_new(a, json_real(values[i])) != 0) {
             json_decref(a);
             a = NULL;
         }
@@ -54,7 +54,8 @@ enum hale_rc thresholds_record_encode(const struct thresholds_event *ev,
         .group = dims_json(ev->group, ev->n_group),
         .state = ev->state,
         .at_ms = ev->at_ms,
-        .values = values_json(ev),
+        .values = values_json(ev->values, ev->n_values),
+        .operands = values_json(ev->operands, ev->n_operands),
         .window_start_ms = ev->window_start_ms,
         .window_end_ms = ev->window_end_ms,
         .metrics = metrics_json(ev),
@@ -66,10 +67,11 @@ enum hale_rc thresholds_record_encode(const struct thresholds_event *ev,
         .learning = ev->learning,
     };
     enum hale_rc rc = HALE_E_NOMEM;
-    if (r.group != NULL && r.values != NULL && r.metrics != NULL)
+    if (r.group != NULL && r.values != NULL && r.operands != NULL && r.metrics != NULL)
         rc = hale_sub_record_encode(&r, out);
     json_decref(r.group);
     json_decref(r.values);
+    json_decref(r.operands);
     json_decref(r.metrics);
     return rc;
 }

@@ -130,6 +130,22 @@ static unsigned collect_values(struct thresholds_engine *e, struct sub *a,
     return n;
 }
 
+/* Of the newest value that was looked at. */
+static unsigned collect_operands(struct sub *a, const struct verdict *v,
+                                 double out[HALE_ARITH_MAX_TERMS])
+{
+    double value;
+    unsigned n = 0;
+    if (!a->calculated)
+        return 0;
+    for (unsigned i = v->hi; n == 0 && i-- > v->lo;)
+        if (slot_known(a, slot_at(a, i), &value))
+            n = thresholds_operands_of(a, i, out);
+    for (unsigned i = 0; i < n; i++)
+        out[i] = clamped(out[i]);
+    return n;
+}
+
 static void report(struct thresholds_engine *e, struct sub *a, const struct verdict *v,
                    const struct moment *m)
 {
@@ -165,6 +181,7 @@ static void report(struct thresholds_engine *e, struct sub *a, const struct verd
         .window_end_ms = v->end_ms,
         .accepted_us = m->accepted_us,
     };
+    ev.n_operands = collect_operands(a, v, ev.operands);
     e->emit(&ev, e->emit_arg);
 }
 

@@ -29,6 +29,8 @@
  *   deterministic), metrics has that series. metric: one more series joined (metrics = the new
  *   one). state: the sub-alarm reports a state (first report after creation included); values are
  *   the slot values it was decided on, oldest first; metrics is [].
+ * operands (absent: none): what the newest of the values was calculated of, in the order of the
+ *   expression.
  * accepted_us: acceptance of the deciding sample (0: decided by a timer).
  * severity: of the level that an ALARM has reached, if any. since_ms: the first decision for the
  *   state, when `for` delayed it. missing: on_missing decided, as there was no data.
@@ -41,8 +43,9 @@ struct hale_sub_record {
     unsigned sub;
     json_t *group; /* object string -> string */
     enum hale_state state;
-    int64_t at_ms;  /* logical time of the decision */
-    json_t *values; /* array of reals */
+    int64_t at_ms;    /* logical time of the decision */
+    json_t *values;   /* array of reals */
+    json_t *operands; /* the same, or NULL: none */
     int64_t window_start_ms, window_end_ms;
     json_t *metrics; /* array of {"name","dimensions"} */
     int64_t accepted_us, decided_us;

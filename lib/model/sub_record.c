@@ -37,6 +37,8 @@ enum hale_rc hale_sub_record_encode(const struct hale_sub_record *r, struct hale
     hale_json_out_json(&o, "metrics", r->metrics, "[]");
     hale_json_out_i64(&o, "accepted_us", r->accepted_us);
     hale_json_out_i64(&o, "decided_us", r->decided_us);
+    if (json_array_size(r->operands) > 0)
+        hale_json_out_json(&o, "operands", r->operands, "[]");
     if (r->severity >= 0)
         hale_json_out_str(&o, "severity",
                           hale_severity_text((enum hale_severity)r->severity));
@@ -70,6 +72,8 @@ enum hale_rc hale_sub_record_decode(struct hale_str json, struct hale_sub_record
     out->state = (enum hale_state)hale_json_in_choice(&in, "state", hale_state_choices);
     hale_json_in_i64(&in, "at_ms", must, INT64_MIN, INT64_MAX, &out->at_ms);
     hale_json_in_numbers(&in, "values", may, &out->values);
+    if (json_object_get(root, "operands") != NULL)
+        hale_json_in_numbers(&in, "operands", may, &out->operands);
     hale_json_in_metrics(&in, "metrics", may, &out->metrics);
     hale_json_in_i64(&in, "accepted_us", may, INT64_MIN, INT64_MAX, &out->accepted_us);
     hale_json_in_i64(&in, "decided_us", may, INT64_MIN, INT64_MAX, &out->decided_us);
@@ -99,6 +103,7 @@ void hale_sub_record_fini(struct hale_sub_record *r)
     free(r->definition_id);
     json_decref(r->group);
     json_decref(r->values);
+    json_decref(r->operands);
     json_decref(r->metrics);
     memset(r, 0, sizeof(*r));
 }

@@ -49,13 +49,13 @@ class Feeder:
         self.add(CONTROL, {"v": 1, "op": "definition", "id": def_id})
 
     def sub(self, kind, def_id, sub=0, group=None, state="UNDETERMINED", values=(), metrics=(),
-            shard=0, version=1):
+            shard=0, version=1, **more):
         self.add(subalarms(shard), {
             "v": 1, "kind": kind, "definition_id": def_id, "definition_version": version,
             "sub": sub, "group": group or {}, "state": state, "at_ms": self.base + self.n,
             "values": list(values), "window": {"start_ms": 0, "end_ms": 60000},
             "metrics": list(metrics), "accepted_us": int(time.time() * 1e6),
-            "decided_us": int(time.time() * 1e6)})
+            "decided_us": int(time.time() * 1e6), **more})
 
     def event(self, dims, status="raise", time_ms=None, severity="CRITICAL", type_="vnfc.down",
               details=None):
@@ -142,6 +142,28 @@ def test_what_came_due_meanwhile_happens_in_its_place(stack, redis):
     assert [new for _, new in h1] == ["ALARM", "OK"], rows
     order = [(r["alarm"]["group"].get("hostname"), r["alarm"]["state"]) for r in log(redis)]
     assert order.index(("h1", "ALARM")) < order.index((None, "ALARM")) < order.index(("h1", "OK"))
+
+
+def test_what_a_value_was_calculated_of_is_evidence(stack, redis):
+    f = Feeder(redis)
+    stack.start("correlator")
+    f.define("d1", "avg(used) / avg(total) * 100 > 90", ["hostname"])
+    f.define("d2", "avg(used) / avg(total) * 100 > 90 and max(cpu) > 1", ["hostname"])
+    for d in ("d1", "d2"):
+        f.sub("create", d, 0, {"hostname": "h1"}, metrics=[CPU])
+        f.sub("state", d, 0, {"hostname": "h1"}, "ALARM", [95], operands=[9.5, 10])
+    f.sub("create", "d2", 1, {"hostname": "h1"}, metrics=[CPU])
+    rows = wait_log(redis, 3)
+    a = rows[1]
+    assert a["evidence"]["subs"][0]["operands"] == [9.5, 10] and a["evidence"]["subs"][0]["values"] == [95]
+    assert a["alarm"]["reason"].endswith("with the values: [95.0] (operands: 9.5, 10.0)")
+    wait_for(lambda: processed(redis), 20, "the streams")
+    stack.kill9("correlator")
+    stack.restart("correlator")
+    f.sub("state", "d2", 1, {"hostname": "h1"}, "ALARM", [2])
+    b = wait_log(redis, 4)[3]
+    assert b["alarm"]["definition_id"] == "d2"
+    assert b["evidence"]["subs"][0]["operands"] == [9.5, 10] and "operands" not in b["evidence"]["subs"][1]
 
 
 def test_metric_alarm_life(stack, redis):

@@ -548,6 +548,28 @@ static void groups_meet_only_with_all_keys(void **state)
     clear(&w);
 }
 
+static void what_it_is_calculated_of_is_said(void **state)
+{
+    (void)state;
+    struct world w;
+    build(&w);
+    w.out.operands = true;
+    define(&w, "avg(used, 10) / avg(total, 10) * 100 > 90", "[]", 1);
+    sample(&w, "used", "", 9, 1);
+    sample(&w, "used", "", 10, 2);
+    sample(&w, "total", "", 10, 3);
+    until(&w, 10);
+    expect(&w, "create d/0 UNDETERMINED at 1000 []\nmetric d/0 UNDETERMINED at 3000 []\n"
+               "state d/0 ALARM at 10000t [95.0 of 9.5, 10.0]\n");
+    sample(&w, "used", "", 1, 11);
+    sample(&w, "total", "", 10, 11);
+    until(&w, 20);
+    expect(&w, "state d/0 OK at 20000t [10.0 of 1.0, 10.0]\n");
+    until(&w, 60); /* nothing any more: nothing it was calculated of */
+    expect(&w, "state d/0 UNDETERMINED at 40000t []\n");
+    clear(&w);
+}
+
 static void no_value_neither_ok_nor_alarm(void **state)
 {
     (void)state;
@@ -803,6 +825,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(engine_equals_model),
         cmocka_unit_test(groups_meet_only_with_all_keys),
+        cmocka_unit_test(what_it_is_calculated_of_is_said),
         cmocka_unit_test(no_value_neither_ok_nor_alarm),
         cmocka_unit_test(one_series_may_be_several_operands),
         cmocka_unit_test(last_is_computed_at_arrival),

@@ -22,12 +22,14 @@
 struct lines { /* events as text, one a line */
     struct hale_buf text;
     unsigned n;
+    bool operands; /* say what the newest value was calculated of */
 };
 
 static inline void lines_init(struct lines *l)
 {
     hale_buf_init(&l->text, 256u << 20);
     l->n = 0;
+    l->operands = false;
 }
 
 static inline void lines_emit(const struct thresholds_event *ev, void *arg)
@@ -45,6 +47,10 @@ static inline void lines_emit(const struct thresholds_event *ev, void *arg)
     for (unsigned i = 0; i < ev->n_values; i++) {
         hale_buf_add_c(&l->text, i > 0 ? ", " : "");
         hale_buf_add_double(&l->text, ev->values[i]);
+    }
+    for (unsigned i = 0; l->operands && i < ev->n_operands; i++) {
+        hale_buf_add_c(&l->text, i == 0 ? " of " : ", ");
+        hale_buf_add_double(&l->text, ev->operands[i]);
     }
     hale_buf_printf(&l->text, "] %" PRId64 "..%" PRId64, ev->window_start_ms - BASE_MS,
                     ev->window_end_ms - BASE_MS);
