@@ -17,6 +17,7 @@
 #include "actuator/courier.h"
 #include "actuator/deadletters.h"
 #include "actuator/engine.h"
+#include "actuator/inventory.h"
 #include "actuator/ledger.h"
 #include "actuator/notify.h"
 #include "actuator/raised.h"
@@ -54,6 +55,7 @@ struct app {
     struct actuator_contacts *contacts;
     struct actuator_courier *courier;
     struct app_doctor *doctor;
+    struct actuator_inventory *inventory; /* its thread */
     struct actuator_engine_stats counted;
     struct app_scalings *scalings; /* app_scale.c's */
     struct actuator_roles *roles;

@@ -150,6 +150,8 @@ static enum hale_rc load_cursors(struct app *app, int64_t log_end)
 void app_unload(struct app *app)
 {
     app_call_cancel_all(app);
+    actuator_inventory_stop(app->inventory);
+    app->inventory = NULL;
     app_doctor_unload(app);
     app_scale_unload(app);
     app_unload_world(app);
@@ -220,6 +222,8 @@ bool app_load(struct app *app)
     hale_info("event=loaded acts=%d tells=%d position=%lld runs=%lld", app->acts,
               app->tells, (long long)app->seen,
               (long long)actuator_engine_stats(app->engine).open);
+    if (app->tells)
+        app->inventory = actuator_inventory_start(app->conf);
     app->loaded = true;
     app->health_us = 0;
     return true;

@@ -8,7 +8,6 @@
 #include "actuator/read.h"
 #include "actuator/template.h"
 #include "base/fs.h"
-#include "model/limits.h"
 #include "model/yaml.h"
 #include "store/redis.h"
 
@@ -33,6 +32,7 @@ struct conf_raw {
     NODE credentials;
     NODE collector;
     NODE infrastructure;
+    NODE inventory;
 };
 #define C(member) offsetof(struct conf_raw, member)
 static const struct hale_conf_field FIELDS[] = {
@@ -60,6 +60,8 @@ static const struct hale_conf_field FIELDS[] = {
      "who we are to managers and webhooks, by name: type, token_url, client_id, ..."},
     {"infrastructure", HALE_CONF_NODE, C(infrastructure), false, NULL, 0, 0, NULL,
      "tenants whose topology and alarms speak for the projects of its VMs, too"},
+    {"inventory", HALE_CONF_NODE, C(inventory), false, NULL, 0, 0, NULL,
+     "what the clouds and VNFMs have: tenant, every, fetch, clouds, vnfms"},
     {"collector", HALE_CONF_NODE, C(collector), false, NULL, 0, 0, NULL,
      "where policies ask about metrics: url, token_file, ca_file, timeout"},
 };
@@ -112,9 +114,8 @@ void actuator_conf_free(void *arg)
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
     actuator_credentials_fini(&conf->credentials);
-    for (unsigned i = 0; i < conf->infrastructure.n; i++)
-        free(conf->infrastructure.v[i]);
-    free(conf->infrastructure.v);
+    actuator_strings_fini(&conf->infrastructure);
+    actuator_inventory_conf_fini(&conf->inventory);
     actuator_collector_fini(&conf->collector);
     free(conf);
 }
@@ -245,24 +246,6 @@ static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
     return HALE_OK;
 }
 
-static enum hale_rc add_tenant(NODE item, void *arg, struct hale_err *err)
-{
-    struct hale_strings *s = arg;
-    struct hale_str text = hale_yaml_text(item);
-    if (text.len == 0 || text.len > HALE_TENANT_MAX_BYTES)
-        return hale_yaml_error(item, err, "infrastructure: a tenant has 1 to %d bytes",
-                               HALE_TENANT_MAX_BYTES);
-    char **more = realloc(s->v, (s->n + 1) * sizeof(*more));
-    if (more == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    s->v = more;
-    s->v[s->n] = strndup(text.p, text.len);
-    if (s->v[s->n] == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    s->n++;
-    return HALE_OK;
-}
-
 static enum hale_rc allow_policy(struct actuator_conf *conf,
                                  const struct actuator_policy *p)
 {
@@ -294,6 +277,8 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
         rc = actuator_allow_add_url(&conf->allow, conf->collector.url);
     for (unsigned i = 0; i < conf->n_subscribers && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->subscriber[i].url);
+    for (unsigned i = 0; i < conf->inventory.n_vnfms && rc == HALE_OK; i++)
+        rc = actuator_allow_add_url(&conf->allow, conf->inventory.vnfm[i].url);
     return rc == HALE_OK
                ? rc
                : hale_err_set(err, rc, "too many different hosts are configured");
@@ -367,13 +352,15 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = actuator_methods_conf_read(raw.methods, raw.smtp, &conf->methods, err);
     if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
-    if (rc == HALE_OK && hale_yaml_kind(raw.infrastructure) != HALE_YAML_NULL)
-        rc = actuator_read_each(raw.infrastructure, "infrastructure", err, add_tenant,
-                                &conf->infrastructure);
+    if (rc == HALE_OK)
+        rc = actuator_infrastructure_read(raw.infrastructure, &conf->infrastructure, err);
     if (rc == HALE_OK)
         rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
     if (rc == HALE_OK)
         rc = actuator_credentials_read(raw.credentials, &conf->credentials, err);
+    if (rc == HALE_OK)
+        rc = actuator_inventory_conf_read(raw.inventory, &conf->clouds,
+                                          &conf->credentials, &conf->inventory, err);
     if (rc == HALE_OK)
         rc = actuator_collector_read(raw.collector, &conf->collector, err);
     if (rc == HALE_OK)

@@ -119,6 +119,8 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
         actuator_conf_free(conf);
         return;
     }
+    actuator_inventory_stop(app->inventory); /* it reads the old one */
+    app->inventory = app->loaded && app->tells ? actuator_inventory_start(conf) : NULL;
     app->conf = conf;
     actuator_sessions_set_conf(app->sessions, conf);
     actuator_access_set_conf(app->access, conf);

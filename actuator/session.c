@@ -108,6 +108,7 @@ static void on_answer(const struct hale_http_result *r, void *arg)
                                       .sent = r->sent,
                                       .status = r->status,
                                       .body = r->body,
+                                      .link = hale_http_result_header(r, "Link"),
                                       .location = hale_http_result_header(r, "Location"),
                                       .retry_after =
                                           hale_http_result_header(r, "Retry-After"),

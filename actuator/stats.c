@@ -116,6 +116,12 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_DEAD_DROPPED] =
         HALE_COUNTER_INIT("hale_actuator_dead_letters_dropped_total", NULL,
                           "dead letters that went because there were too many"),
+    [ACTUATOR_STAT_INVENTORY_SYNCS] =
+        HALE_COUNTER_INIT("hale_actuator_inventory_syncs_total", NULL,
+                          "inventories of a cloud's service or a VNFM handed on whole"),
+    [ACTUATOR_STAT_INVENTORY_FAILURES] =
+        HALE_COUNTER_INIT("hale_actuator_inventory_failures_total", NULL,
+                          "inventories abandoned; nothing was changed"),
     [ACTUATOR_STAT_RECORDS] = HALE_COUNTER_INIT("hale_actuator_log_records_total", NULL,
                                                 "alarm log records read"),
     [ACTUATOR_STAT_RECORDS_BAD] =

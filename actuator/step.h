@@ -41,6 +41,7 @@ struct actuator_answer {
     struct hale_str body;
     struct hale_str location;    /* header, or empty */
     struct hale_str retry_after; /* header, or empty */
+    struct hale_str link;        /* header, or empty */
     int64_t took_us;
     const char *error;
 };
