@@ -5,11 +5,12 @@ Consumers speak as Doctor's own do: aodhclient creates the alarm, the body that 
 """
 import json
 import re
+import subprocess
 import uuid
 
 import pytest
 from aodhclient.v2 import client as aodh
-from conftest import wait_for
+from conftest import ROOT, binary, wait_for
 from keystoneauth1 import session as keystone
 from keystoneauth1.token_endpoint import Token
 from test_actuator import Receiver, metric
@@ -228,6 +229,12 @@ def test_addresses_that_may_not_be_called(doctor):
     d.event("compute-1")
     wait_for(lambda: metric(d.stack, "hale_actuator_aodh_denied_total") == 1, 20, "denied")
     assert not d.receivers[0].got
+
+
+def test_the_example_is_valid():
+    done = subprocess.run([str(binary("cli")), "check", str(ROOT / "packaging/examples/doctor-policies.yaml")],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and "3 policies, all valid" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("change, words", [
