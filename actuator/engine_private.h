@@ -192,6 +192,10 @@ void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt,
 /* Asks every guard; the first that refuses for good, else the first that refuses, is f's. */
 void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
                 const struct actuator_policy *p, struct engine_refusal *f);
+/* The same before a later step of the run: those that may change their mind meanwhile (switch, hours,
+ * blackout, maintenance, parent, topology). */
+void engine_ask_step(struct actuator_engine *e, const struct actuator_run *r,
+                     const struct actuator_policy *p, struct engine_refusal *f);
 /* Moves the verdicts into a row's detail (NULL: a new one). */
 json_t *guards_detail(struct engine_refusal *f, json_t *detail);
 /* A run is suppressed because of f: some refusals have consequences, which the next commit

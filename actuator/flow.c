@@ -74,6 +74,23 @@ const char *flow_stopped(const struct actuator_engine *e, const struct actuator_
                : NULL;
 }
 
+/* Whether a further step may act; if not, the run goes on otherwise, or ends. */
+static bool allowed(struct actuator_engine *e, struct actuator_run *r)
+{
+    const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
+    const char *stop = flow_stopped(e, r);
+    struct engine_refusal f = {.quiet = true};
+    if (stop != NULL) {
+        life_end(e, r, "failed", NULL, stop);
+        return false;
+    }
+    if (p != NULL)
+        engine_ask_step(e, r, p, &f);
+    if (f.guard != NULL)
+        flow_leave(e, r, ACTUATOR_ON_GUARD, f.text);
+    return f.guard == NULL;
+}
+
 static void enter(struct actuator_engine *e, struct actuator_run *r, int64_t to)
 {
     r->step = to;
@@ -82,7 +99,8 @@ static void enter(struct actuator_engine *e, struct actuator_run *r, int64_t to)
     r->op_occ[0] = r->settle[0] = r->settle_seen[0] = '\0';
     r->settled = r->looked = false;
     actuator_lanes_fini(&r->lanes);
-    life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
+    if (hold_is_for(r) || allowed(e, r))
+        life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);
 }
 
 void flow_leave(struct actuator_engine *e, struct actuator_run *r, enum actuator_way way,

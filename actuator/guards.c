@@ -113,7 +113,7 @@ static void ask_alarm(struct asking *a)
         else
             allow(a, "maintenance", "");
     }
-    if (!g->ignore_parent) {
+    if (!g->ignore_parent && a->p->root_cause) { /* who asks for symptoms has them */
         if ((mutes & ACTUATOR_MUTE_CAUSE) != 0)
             deny(a, "parent_alarmed", a->e->now_us + LOOK_US,
                  "another alarm explains it, or may");
@@ -295,6 +295,20 @@ void engine_ask(struct actuator_engine *e, const struct actuator_run *r,
     ask_fleet(&a);
     if (f->guard == NULL) /* it has consequences: only if nothing else refuses */
         ask_budget(&a);
+}
+
+void engine_ask_step(struct actuator_engine *e, const struct actuator_run *r,
+                     const struct actuator_policy *p, struct engine_refusal *f)
+{
+    struct asking a = {.e = e,
+                       .r = r,
+                       .p = p,
+                       .f = f,
+                       .alarm = actuator_watch_find(e->watch, r->alarm_id),
+                       .now_ms = e->now_us / 1000};
+    ask_switch(&a);
+    ask_when(&a);
+    ask_alarm(&a);
 }
 
 json_t *guards_detail(struct engine_refusal *f, json_t *detail)

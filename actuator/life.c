@@ -162,7 +162,8 @@ void life_end(struct actuator_engine *e, struct actuator_run *r, const char *how
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
     bool failed = strcmp(how, "failed") == 0;
-    guards_ended(e, r, strcmp(how, "verified") == 0, failed && !r->alarm_gone);
+    guards_ended(e, r, strcmp(how, "verified") == 0,
+                 failed && !r->alarm_gone && flow_stopped(e, r) == NULL);
     bool again = failed && may_repeat(e, r);
     life_row(e, r, how, false, detail, "%s", text);
     (void)snprintf(r->outcome, sizeof(r->outcome), "%s", how);

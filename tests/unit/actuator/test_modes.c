@@ -41,8 +41,8 @@ struct world {
     int64_t now_us;
     struct event queue[QUEUE];
     unsigned head, n;
-    json_t *runs, *guards, *verdicts, *rows,
-        *raised; /* Redis; raised: +1, -1 per event */
+    json_t *runs, *guards, *verdicts, *switches, *rows; /* Redis */
+    json_t *raised;                                     /* +1, -1 per event */
     char lease[80];
     int64_t fence, position;
     enum hale_state log[LOG_MAX]; /* of the one alarm, by seq - 1 */
@@ -221,7 +221,7 @@ static void apply(struct world *w, const struct event *ev, bool reply)
         }
         settle(w, ev);
     }
-    if (!reply)
+    if (!reply || ev->run_id[0] == '\0')
         return;
     struct event *back = push(w, COMMIT_REPLY, ev->run_id);
     back->result = result;
@@ -365,6 +365,9 @@ static void boot(struct world *w)
             actuator_engine_load_guard(w->engine, hale_str_from(key),
                                        hale_str_from(json_string_value(value))),
             HALE_OK);
+    json_object_foreach (w->switches, key, value)
+        actuator_engine_switch(w->engine, hale_str_from(key),
+                               hale_str_from(json_string_value(value)), w->now_us);
     json_object_foreach (w->verdicts, key, value)
         verdict(w, key, json_string_value(value));
     actuator_engine_each_alarm(w->engine, alarm_now, w);
@@ -461,6 +464,7 @@ static void world_init(struct world *w, const struct story *story)
     w->runs = json_object();
     w->guards = json_object();
     w->verdicts = json_object();
+    w->switches = json_object();
     w->effects = json_object();
     w->rows = json_array();
     w->raised = json_array();
@@ -482,6 +486,7 @@ static void world_fini(struct world *w)
     json_decref(w->runs);
     json_decref(w->guards);
     json_decref(w->verdicts);
+    json_decref(w->switches);
     json_decref(w->effects);
     json_decref(w->rows);
     json_decref(w->raised);
@@ -493,7 +498,8 @@ static void journal(const struct world *w, char *dst, size_t size)
     dst[0] = '\0';
     for (size_t i = 0; i < json_array_size(w->rows); i++) {
         const char *kind = string(json_array_get(w->rows, i), "kind");
-        if (strcmp(kind, "call") != 0 && strcmp(kind, "answer") != 0)
+        if (strcmp(kind, "call") != 0 && strcmp(kind, "answer") != 0 &&
+            strcmp(kind, "switched") != 0)
             n += (size_t)snprintf(dst + n, size - n, "%s%s", n > 0 ? " " : "", kind);
     }
 }
@@ -592,6 +598,19 @@ static void acknowledges(struct world *w, const char *run_id, const json_t *run)
         say(w, run_id, "ack", "acknowledge");
 }
 
+static void switches_off(struct world *w, const char *run_id, const json_t *run)
+{
+    static const char json[] = "{\"v\":1,\"by\":\"ann\",\"at_ms\":1,\"reason\":\"\"}";
+    if (!json_is_true(json_object_get(run, "held")))
+        return;
+    if (json_object_get(w->switches, "policy/p") == NULL) {
+        json_object_set_new(w->switches, "policy/p", json_string(json));
+        actuator_engine_switch(w->engine, HALE_STR("policy/p"), HALE_STR(json),
+                               w->now_us);
+    }
+    say(w, run_id, "ack", "acknowledge");
+}
+
 static void aborts_wait(struct world *w, const char *run_id, const json_t *run)
 {
     if (json_is_true(json_object_get(run, "held")))
@@ -674,6 +693,17 @@ static const struct story STORIES[] = {
      POLICY("auto",
             HEAL "  verify: {url: \"http://h/never\", within: 2s, every: 500ms}\n"),
      NULL, 1, "triggered step verifying failed", 0, true},
+    {"the kill switch goes on while it waits",
+     POLICY("auto", "  steps:\n" NOTIFY "  - wait: {acknowledgement: required, within: "
+                    "30s}\n  - webhook: {url: \"http://h/heal\"}\n"),
+     switches_off, 1, "triggered step waiting acknowledged step failed", 0, true},
+    {"the hours are over while it waits", /* it begins at 11:06:40 */
+     POLICY("auto",
+            "  guards: {hours: {from: \"08:00\", to: \"11:07\"}}\n  steps:\n" NOTIFY
+            "  - wait: {for: 30s}\n"
+            "  - webhook: {url: \"http://h/heal\"}\n    on_guard: done\n"
+            "  verify: {within: 1s}\n"),
+     NULL, 1, "triggered step waiting step step verifying failed", 0, true},
     {"aborted while it waits",
      POLICY("auto", "  steps:\n" NOTIFY "  - wait: {acknowledgement: optional, within: "
                     "30s}\n  - webhook: {url: \"http://h/heal\"}\n"),
