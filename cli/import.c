@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* import - `hale import monasca|prometheus|vitrage FILE`. */
+/* import - `hale import monasca|prometheus|vitrage|osm|tacker FILE`. */
 #include "cli/import.h"
 
 #include <stdarg.h>
@@ -19,13 +19,14 @@
 
 void cli_import_init(struct cli_import *i)
 {
-    *i = (struct cli_import){.definitions = json_array()};
+    *i = (struct cli_import){.definitions = json_array(), .policies = json_array()};
     hale_buf_init(&i->notes, NOTES_BYTES);
 }
 
 void cli_import_fini(struct cli_import *i)
 {
     json_decref(i->definitions);
+    json_decref(i->policies);
     hale_buf_fini(&i->notes);
 }
 
@@ -105,13 +106,12 @@ static void add_yaml(struct hale_buf *out, const char *json)
     }
 }
 
-void cli_import_write(const struct cli_import *i, struct hale_buf *out)
+static void write_list(const char *title, const json_t *list, struct hale_buf *out)
 {
     const json_t *body;
     size_t k;
-    hale_buf_add_c(out, "alarm_definitions:");
-    hale_buf_add_c(out, json_array_size(i->definitions) == 0 ? " []\n" : "\n");
-    json_array_foreach (i->definitions, k, body) {
+    hale_buf_printf(out, "%s:%s", title, json_array_size(list) == 0 ? " []\n" : "\n");
+    json_array_foreach (list, k, body) {
         const char *key, *lead = "- ";
         json_t *value;
         json_object_foreach ((json_t *)(uintptr_t)body, key, value) {
@@ -125,6 +125,16 @@ void cli_import_write(const struct cli_import *i, struct hale_buf *out)
     }
 }
 
+void cli_import_write(const struct cli_import *i, struct hale_buf *out)
+{
+    write_list("alarm_definitions", i->definitions, out);
+}
+
+void cli_import_write_policies(const struct cli_import *i, struct hale_buf *out)
+{
+    write_list("policies", i->policies, out);
+}
+
 static enum hale_rc read_any(const struct cli_options *o, const char *kind,
                              const char *path, struct cli_import *i, struct hale_err *err)
 {
@@ -133,6 +143,10 @@ static enum hale_rc read_any(const struct cli_options *o, const char *kind,
     enum hale_rc rc = hale_fs_read(path, &text, err);
     if (rc == HALE_OK && strcmp(kind, "monasca") == 0)
         rc = cli_import_monasca(hale_buf_str(&text), path, i, err);
+    else if (rc == HALE_OK && strcmp(kind, "osm") == 0)
+        rc = cli_import_osm(hale_buf_str(&text), path, i, err);
+    else if (rc == HALE_OK && strcmp(kind, "tacker") == 0)
+        rc = cli_import_tacker(hale_buf_str(&text), path, i, err);
     else if (rc == HALE_OK)
         rc = cli_import_prometheus(hale_buf_str(&text), path, o->match_by, i, err);
     hale_buf_fini(&text);
@@ -178,6 +192,37 @@ static int import_vitrage(const char *path)
     return code;
 }
 
+static bool is_kind(const char *kind)
+{
+    static const char *const kinds[] = {"monasca", "prometheus", "osm", "tacker"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i], kind) == 0)
+            return true;
+    return false;
+}
+
+/* Descriptors say what to do, too: the policies go into a file of their own. */
+static bool write_policies(const struct cli_options *o, const struct cli_import *i)
+{
+    struct hale_err err = {0};
+    struct hale_buf out;
+    if (o->policies == NULL) {
+        if (json_array_size(i->policies) > 0)
+            (void)fprintf(stderr,
+                          "--policies FILE writes the %zu policies that go with it\n",
+                          json_array_size(i->policies));
+        return true;
+    }
+    hale_buf_init(&out, FILE_BYTES);
+    cli_import_write_policies(i, &out);
+    bool ok =
+        !out.failed && hale_fs_write(o->policies, out.p, out.len, 0644, &err) == HALE_OK;
+    if (!ok)
+        (void)cli_fail(&err);
+    hale_buf_fini(&out);
+    return ok;
+}
+
 int cli_import(const struct cli_options *o, const char *kind, const char *path)
 {
     struct hale_err err = {0};
@@ -185,10 +230,11 @@ int cli_import(const struct cli_options *o, const char *kind, const char *path)
     struct cli_import i;
     if (strcmp(kind, "vitrage") == 0)
         return import_vitrage(path);
-    if (strcmp(kind, "monasca") != 0 && strcmp(kind, "prometheus") != 0) {
-        (void)hale_err_set(&err, HALE_E_INVAL,
-                           "import knows monasca, prometheus and vitrage, not '%.60s'",
-                           kind);
+    if (!is_kind(kind)) {
+        (void)hale_err_set(
+            &err, HALE_E_INVAL,
+            "import knows monasca, prometheus, vitrage, osm and tacker, not '%.60s'",
+            kind);
         (void)cli_fail(&err);
         return CLI_USAGE;
     }
@@ -204,10 +250,11 @@ int cli_import(const struct cli_options *o, const char *kind, const char *path)
         (void)fwrite(out.p, 1, out.len, stdout);
     if (i.notes.p != NULL)
         (void)fputs(i.notes.p, stderr);
+    bool written = write_policies(o, &i);
     (void)fprintf(stderr, "%s: %zu definition%s written, %u left out\n", path,
                   json_array_size(i.definitions),
                   json_array_size(i.definitions) == 1 ? "" : "s", i.left_out);
-    bool failed = out.failed || i.left_out > 0;
+    bool failed = out.failed || i.left_out > 0 || !written;
     hale_buf_fini(&out);
     cli_import_fini(&i);
     return failed ? CLI_FAILED : CLI_OK;

@@ -8,11 +8,11 @@ from sol_server import Sol
 STEPS = [("vnflcm", {"operation": "scale", "vnf_instance_id": "${vnf_id}", "aspect_id": "dns"}, 0),
          ("vnflcm", {"operation": "scale_to_level", "vnf_instance_id": "${vnf_id}", "scale_info": {"dns": 3}}, 0),
          ("vnflcm", {"operation": "operate", "vnf_instance_id": "${vnf_id}", "change_state_to": "STOPPED"}, 0),
-         ("vnflcm", {**HEAL, "on_failed_temp": "retry", "retries": 5}, 1),
+         ("vnflcm", {**HEAL, "on_failed_temp": "retry"}, 1),
          ("vnflcm", {"operation": "scale", "vnf_instance_id": "${vnf_id}", "aspect_id": "dns", "via": "alert",
                      "appear": "1s"}, 0),
          ("nslcm", NS_HEAL, 0),
-         ("nslcm", {"operation": "scale", "ns_instance_id": "ns-1", "on_failed_temp": "retry", "retries": 5,
+         ("nslcm", {"operation": "scale", "ns_instance_id": "ns-1", "on_failed_temp": "retry",
                     "scale_ns": {"aspect_id": "web"}}, 1)]
 
 
@@ -21,7 +21,7 @@ def test_kill9_at_any_time_leaves_one_effect(stack, log, api, step, failures):
     """Killed after each thing that is written or heard, until the run is through."""
     with Sol(api) as sol:
         sol.failures, sol.lag = failures, 1
-        start(stack, policy(sol, {"timeout": "10m", **step}, verify={"within": "10m"}))
+        start(stack, policy(sol, {"timeout": "10m", **step, "retries": 20}, verify={"within": "10m"}))
         log.write()
         seen = -1
         for _ in range(12):
