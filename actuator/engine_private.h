@@ -198,6 +198,9 @@ void engine_ask_step(struct actuator_engine *e, const struct actuator_run *r,
                      const struct actuator_policy *p, struct engine_refusal *f);
 /* Moves the verdicts into a row's detail (NULL: a new one). */
 json_t *guards_detail(struct engine_refusal *f, json_t *detail);
+/* When the target will have rested for long enough for another such run. */
+int64_t guards_rested_us(const struct actuator_engine *e, const struct actuator_run *r,
+                         const struct actuator_policy *p);
 /* A run is suppressed because of f: some refusals have consequences, which the next commit
  * writes. */
 void guards_refused(struct actuator_engine *e, const struct actuator_run *r,

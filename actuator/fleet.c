@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Each open alarm of those severities says, or no longer says, that its entity has failed. */
+/* Each open alarm with impact down or of those severities says, or no longer says, that its entity has failed. */
 static void claim(const struct actuator_fleet_rule *rule, const char *tenant,
                   struct hale_graph *g, const struct actuator_watch *watch, bool on)
 {
@@ -11,7 +11,8 @@ static void claim(const struct actuator_fleet_rule *rule, const char *tenant,
     size_t it = 0;
     while ((x = actuator_watch_next(watch, &it)) != NULL) {
         if (x->state != HALE_STATE_ALARM || x->entity[0] == '\0' ||
-            (rule->severities & 1u << x->severity) == 0 || strcmp(x->tenant, tenant) != 0)
+            (!x->down && (rule->severities & 1u << x->severity) == 0) ||
+            strcmp(x->tenant, tenant) != 0)
             continue;
         struct hale_vertex *v = hale_graph_find(g, hale_str_from(x->entity));
         if (v == NULL || hale_vertex_entity(v) == NULL)

@@ -4,8 +4,8 @@
 /*
  * fleet - how many of a kind there are and how many of them are well: entities of a type (and with
  * the labels among their attributes) of a tenant's topology. Not well is one that is failed or out
- * (model/graph.h), taking the open alarms of the rule's severities for claims that what they are
- * about has failed. Pure: the graph is as it was after the call.
+ * (model/graph.h), taking the open alarms with impact "down", or of the rule's severities, for claims
+ * that what they are about has failed. Pure: the graph is as it was after the call.
  * Costs:     the entities of the tenant, and what the alarms' entities reach.
  * Threads:   one at a time.
  */

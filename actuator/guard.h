@@ -52,7 +52,7 @@ enum actuator_sizing { ACTUATOR_SAME_SIZE, ACTUATOR_WAY_UP, ACTUATOR_WAY_DOWN };
 struct actuator_fleet_rule {
     char *type;             /* of entities; NULL: no such guard */
     json_t *labels;         /* attributes, values are templates; NULL: any */
-    unsigned severities;    /* of alarms by which a member is not healthy */
+    unsigned severities;    /* of alarms by which a member is not healthy, too */
     int64_t min_healthy;    /* 0: none */
     bool percent;           /* of the members */
     int64_t max_concurrent; /* runs; 0: any */

@@ -209,6 +209,16 @@ static enum actuator_sizing sizing_of(const json_t *plan)
     return ACTUATOR_SAME_SIZE;
 }
 
+int64_t guards_rested_us(const struct actuator_engine *e, const struct actuator_run *r,
+                         const struct actuator_policy *p)
+{
+    return actuator_guard_cooldown(&p->guards, r->policy, memory_find(e, r->target),
+                                   sizing_of(r->plan), latch_opened_ms(e, r->policy),
+                                   e->now_us / 1000)
+               .until_ms *
+           1000;
+}
+
 static void ask_cooldown(struct asking *a)
 {
     struct actuator_verdict v =

@@ -147,7 +147,8 @@ void life_arm(struct actuator_engine *e, struct actuator_run *r, int64_t at_us)
 static bool may_repeat(const struct actuator_engine *e, const struct actuator_run *r)
 {
     const struct actuator_policy *p = actuator_policies_find(e->policies, r->policy);
-    return p != NULL && p->repeat == 1 && r->cleared_us == 0 && !r->alarm_gone;
+    return p != NULL && p->repeat == 1 && engine_mode(e, p) == p->mode &&
+           r->cleared_us == 0 && !r->alarm_gone;
 }
 
 static int64_t *counter_of(struct actuator_engine *e, const char *how)
@@ -165,14 +166,14 @@ void life_end(struct actuator_engine *e, struct actuator_run *r, const char *how
     guards_ended(e, r, strcmp(how, "verified") == 0,
                  failed && !r->alarm_gone && flow_stopped(e, r) == NULL);
     bool again = failed && may_repeat(e, r);
+    int64_t rested_us = again ? guards_rested_us(e, r, p) : 0;
     life_row(e, r, how, false, detail, "%s", text);
     (void)snprintf(r->outcome, sizeof(r->outcome), "%s", how);
     (*counter_of(e, how))++;
     json_decref(r->plan);
     r->plan = NULL;
     r->state = again ? ACTUATOR_WAITING : ACTUATOR_DONE;
-    r->again_us = again ? e->now_us + p->guards.cooldown_ms * 1000 : 0;
-    r->wake_us = r->again_us;
+    r->again_us = r->wake_us = rested_us;
     turn_over(e, r);
     engine_release_lease(e, r);
     hale_timers_disarm(e->timers, &r->timer);

@@ -96,6 +96,8 @@ static void count(struct app *app)
          old->suppressed_frequency},
         {ACTUATOR_STAT_SUPPRESSED_LEASE, s.suppressed_lease, old->suppressed_lease},
         {ACTUATOR_STAT_SUPPRESSED_OTHER, s.suppressed_other, old->suppressed_other},
+        {ACTUATOR_STAT_LATCHED, s.latched, old->latched},
+        {ACTUATOR_STAT_STORMS, s.storms, old->storms},
         {ACTUATOR_STAT_BORN, s.born, old->born},
         {ACTUATOR_STAT_CALLS, s.calls, old->calls},
     };

@@ -89,7 +89,7 @@ static const struct hale_conf_field FLEET_FIELDS[] = {
     {"scope", HALE_CONF_NODE, offsetof(struct fleet_raw, scope), true, NULL, 0, 0, NULL,
      "type of entities, or {type, labels}"},
     {"severity", HALE_CONF_NODE, offsetof(struct fleet_raw, severity), false, NULL, 0, 0,
-     NULL, "alarms that make a member unhealthy; default CRITICAL"},
+     NULL, "alarms that make a member unhealthy, besides those with impact down"},
     {"min_healthy", HALE_CONF_STRING, offsetof(struct fleet_raw, min_healthy), false,
      NULL, 0, 0, NULL, "number or percent"},
     {"max_concurrent", HALE_CONF_INT, offsetof(struct fleet_raw, max_concurrent), false,
@@ -412,8 +412,8 @@ static enum hale_rc read_fleet(NODE node, struct actuator_fleet_rule *f,
     if (rc == HALE_OK && raw.min_healthy != NULL)
         rc = read_floor(hale_yaml_get(node, "min_healthy"), raw.min_healthy, f, err);
     if (rc == HALE_OK)
-        rc = actuator_read_mask(raw.severity, "severity", SEVERITIES,
-                                1u << HALE_SEV_CRITICAL, &f->severities, err);
+        rc = actuator_read_mask(raw.severity, "severity", SEVERITIES, 0, &f->severities,
+                                err);
     f->max_concurrent = raw.max_concurrent;
     f->storm_cooldown_ms = raw.storm_cooldown;
     hale_conf_fini(FLEET_FIELDS, N(FLEET_FIELDS), &raw);

@@ -32,6 +32,12 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
         HALE_COUNTER_INIT(GUARD, "guard=\"lease\"", GUARD_HELP),
     [ACTUATOR_STAT_SUPPRESSED_OTHER] =
         HALE_COUNTER_INIT(GUARD, "guard=\"other\"", GUARD_HELP),
+    [ACTUATOR_STAT_LATCHED] =
+        HALE_COUNTER_INIT("hale_actuator_latched_total", NULL,
+                          "policies that only suggest since they oscillated or failed"),
+    [ACTUATOR_STAT_STORMS] =
+        HALE_COUNTER_INIT("hale_actuator_storms_total", NULL,
+                          "fleets below their floor: policies that did nothing"),
     [ACTUATOR_STAT_BORN] = HALE_COUNTER_INIT("hale_actuator_runs_born_total", NULL,
                                              "runs that began to act"),
     [ACTUATOR_STAT_OPEN] =

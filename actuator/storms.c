@@ -148,7 +148,7 @@ struct fleet_verdict storms_ask(struct actuator_engine *e, const struct actuator
     json_t *labels = labels_of(p, r->vars);
     if (labels == NULL)
         return denied(0, false, "the alarm has no value for the labels of the fleet");
-    struct fleet *f = fleet_get(e, p->name, r->tenant, r->target, labels);
+    struct fleet *f = fleet_get(e, p->name, r->tenant, p->guards.fleet.type, labels);
     int64_t again_us = e->now_us + CHECK_US;
     if (f == NULL)
         return denied(again_us, false, "too many fleets");
@@ -214,7 +214,8 @@ void storms_begin(struct actuator_engine *e, const struct actuator_run *r,
                   const struct actuator_policy *p)
 {
     char field[ENGINE_FIELD_MAX], text[200];
-    struct fleet *f = fleet_get(e, p->name, r->tenant, r->target, labels_of(p, r->vars));
+    struct fleet *f =
+        fleet_get(e, p->name, r->tenant, p->guards.fleet.type, labels_of(p, r->vars));
     if (f == NULL || f->storm_ms > 0)
         return;
     json_t *storms = storms_of(e, p->name, field);

@@ -90,6 +90,8 @@ static struct actuator_watched *entry_new(const struct hale_alarm *a, const char
     }
     x->state = a->state;
     x->severity = a->severity;
+    const char *impact = json_string_value(json_object_get(a->life, "impact"));
+    x->down = impact != NULL && strcmp(impact, "down") == 0;
     x->mutes = actuator_watch_mutes(a->life);
     return x;
 }
@@ -109,8 +111,8 @@ bool actuator_watch_put(struct actuator_watch *w, const struct hale_alarm *a, bo
     }
     struct actuator_watched *x = entry_new(a, actuator_watch_entity(a->life, entity));
     bool same = old != NULL && x != NULL && old->state == x->state &&
-                old->severity == x->severity && old->mutes == x->mutes &&
-                strcmp(old->entity, x->entity) == 0;
+                old->severity == x->severity && old->down == x->down &&
+                old->mutes == x->mutes && strcmp(old->entity, x->entity) == 0;
     if (x != NULL)
         x->born_mutes =
             old != NULL && old->state == x->state ? old->born_mutes : x->mutes;

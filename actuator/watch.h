@@ -26,6 +26,7 @@ struct actuator_watched {
     char *entity; /* "type/id"; "" = about nothing known */
     enum hale_state state;
     enum hale_severity severity;
+    bool down;           /* it says that what it is about has failed */
     unsigned mutes;      /* enum actuator_mute */
     unsigned born_mutes; /* those when it came into its state */
     int64_t data_us; /* when the newest data that decided about it came; 0: not known */

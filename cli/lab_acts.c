@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "cli/lab_inner.h"
+#include "model/graph.h"
+
+#define LAB_ENTITIES_MAX 100000
 
 static const struct actuator_policies no_policies;
 /* Whom proofs ask: answered by a scenario's `answers`, as all others. */
@@ -273,10 +276,34 @@ static void on_cancel(void *arg, const char *run_id)
 
 /* --- the lab's side ---------------------------------------------------------------- */
 
+/* The correlator's rows as a graph. */
+static struct hale_graph *topology(void *arg, const char *tenant)
+{
+    struct lab_acts *a = arg;
+    const char *key;
+    json_t *text;
+    (void)tenant; /* the lab has one */
+    hale_graph_free(a->graph);
+    a->graph = hale_graph_new(LAB_ENTITIES_MAX);
+    json_object_foreach (a->lab->tables[CORRELATOR_ENTITIES], key, text) {
+        json_t *row = json_loads(json_string_value(text), 0, NULL);
+        struct hale_entity e;
+        if (a->graph != NULL && hale_entity_from_json(row, &e, NULL) == HALE_OK) {
+            (void)lab_note(a->lab, hale_graph_put(a->graph, &e));
+            hale_entity_fini(&e);
+        }
+        json_decref(row);
+    }
+    return a->graph;
+}
+
 static enum hale_rc engine_make(struct lab_acts *a)
 {
-    const struct actuator_engine_io io = {
-        .arg = a, .commit = on_commit, .call = on_call, .cancel = on_cancel};
+    const struct actuator_engine_io io = {.arg = a,
+                                          .commit = on_commit,
+                                          .call = on_call,
+                                          .cancel = on_cancel,
+                                          .topology = topology};
     const struct actuator_policies *policies = a->lab->conf->policies;
     a->engine = actuator_engine_new(&io, policies != NULL ? policies : &no_policies);
     if (a->engine != NULL)
@@ -318,6 +345,7 @@ void lab_acts_fini(struct lab_acts *a)
     json_decref(a->runs);
     json_decref(a->guards);
     json_decref(a->leases);
+    hale_graph_free(a->graph);
 }
 
 int64_t lab_acts_next_ms(const struct lab_acts *a)
@@ -403,6 +431,19 @@ static void alarm_now(const char *alarm_id, void *arg)
     hale_alarm_fini(&alarm);
 }
 
+static void watch_all(struct lab_acts *a)
+{
+    const char *id;
+    json_t *row;
+    json_object_foreach (a->lab->tables[CORRELATOR_ALARMS], id, row) {
+        struct hale_alarm alarm;
+        if (hale_alarm_decode(hale_str_from(json_string_value(row)), &alarm) != HALE_OK)
+            continue;
+        actuator_engine_load_watch(a->engine, &alarm);
+        hale_alarm_fini(&alarm);
+    }
+}
+
 enum hale_rc lab_acts_restart(struct lab_acts *a)
 {
     const char *key;
@@ -420,6 +461,7 @@ enum hale_rc lab_acts_restart(struct lab_acts *a)
                                             hale_str_from(json_string_value(text)));
     if (rc != HALE_OK)
         return rc;
+    watch_all(a);
     actuator_engine_each_alarm(a->engine, alarm_now, a);
     actuator_engine_start(a->engine, a->lab->now_ms * 1000);
     lab_acts_turn(a);

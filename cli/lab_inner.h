@@ -45,8 +45,9 @@ struct lab_acts {
     json_t *runs, *guards; /* id, target -> text */
     json_t *leases;        /* target -> "<token>:<run id>" */
     int64_t fence;
-    struct lab_job *jobs;    /* by time, then by age */
-    struct lab_queue faults; /* events of the loops, on their way to the correlator */
+    struct lab_job *jobs;     /* by time, then by age */
+    struct hale_graph *graph; /* of the correlator's rows, when it was asked for last */
+    struct lab_queue faults;  /* events of the loops, on their way to the correlator */
     unsigned n_operations;
 };
 
