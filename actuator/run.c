@@ -144,6 +144,19 @@ static bool copy_text(const json_t *o, const char *key, char *dst, size_t size)
     return true;
 }
 
+/* Absent in records of before. */
+static bool decode_newer(json_t *o, struct actuator_run *r)
+{
+    if ((json_object_get(o, "version") != NULL &&
+         !copy_text(o, "version", r->version, sizeof(r->version))) ||
+        (json_object_get(o, "guard") != NULL &&
+         !copy_text(o, "guard", r->refused, sizeof(r->refused))))
+        return false;
+    r->expires_us = (int64_t)json_integer_value(json_object_get(o, "expires_us"));
+    r->verify = json_incref(json_object_get(o, "verify"));
+    return r->verify == NULL || json_is_object(r->verify);
+}
+
 static bool decode(json_t *o, struct actuator_run *r)
 {
     static const char *const modes[] = {"observe", "suggest", "approve", "auto", NULL};
@@ -182,14 +195,7 @@ static bool decode(json_t *o, struct actuator_run *r)
     const json_t *lanes = json_object_get(o, "lanes");
     if (lanes != NULL && actuator_lanes_decode(lanes, &r->lanes) != HALE_OK)
         return false;
-    if ((json_object_get(o, "version") != NULL &&
-         !copy_text(o, "version", r->version, sizeof(r->version))) ||
-        (json_object_get(o, "guard") != NULL &&
-         !copy_text(o, "guard", r->refused, sizeof(r->refused))))
-        return false;
-    r->expires_us = (int64_t)json_integer_value(json_object_get(o, "expires_us"));
-    r->verify = json_incref(json_object_get(o, "verify"));
-    if (r->verify != NULL && !json_is_object(r->verify))
+    if (!decode_newer(o, r))
         return false;
     r->vars = json_incref(json_object_get(o, "vars"));
     r->plan = json_incref(json_object_get(o, "plan"));

@@ -254,14 +254,14 @@ static void on_row(void *arg, const struct hale_journal_row *row)
 {
     struct run *r = arg;
     json_t *action = action_of(r, row->run_id);
-    bool ends = strcmp(row->kind, "verified") == 0 || strcmp(row->kind, "failed") == 0;
+    static const char born[] = "triggered suppressed observed suggested proposed";
+    static const char over[] = "verified failed suppressed rejected expired aborted";
     char text[400];
     (void)snprintf(text, sizeof(text), "%.380s", row->text);
     note(r, row->kind, row->policy, text);
-    if (strcmp(row->kind, "triggered") == 0 || strcmp(row->kind, "suppressed") == 0 ||
-        strcmp(row->kind, "observed") == 0) {
+    if (action == NULL && strstr(born, row->kind) != NULL) {
         begin_action(r, row);
-    } else if (action != NULL && ends) {
+    } else if (action != NULL && strstr(over, row->kind) != NULL) {
         (void)json_object_set_new(action, "outcome", json_string(row->kind));
     } else if (action != NULL && strcmp(row->kind, "call") == 0) {
         json_int_t n = json_integer_value(json_object_get(action, "calls"));

@@ -75,7 +75,7 @@ static const struct hale_conf_field action_fields[] = {
     ROW(raw_want, "target", HALE_CONF_STRING, target, false, NULL, 0, 0, NULL, "target"),
     ROW(raw_want, "mode", HALE_CONF_STRING, mode, false, NULL, 0, 0, NULL, "mode"),
     ROW(raw_want, "verdict", HALE_CONF_STRING, verdict, false, NULL, 0, 0, NULL,
-        "triggered, observed or suppressed"),
+        "triggered, observed, suppressed, suggested or proposed"),
     ROW(raw_want, "guard", HALE_CONF_STRING, guard, false, NULL, 0, 0, NULL,
         "guard that refused; '': none"),
     ROW(raw_want, "steps", HALE_CONF_NODE, steps, false, NULL, 0, 0, NULL,
@@ -83,7 +83,7 @@ static const struct hale_conf_field action_fields[] = {
     ROW(raw_want, "calls", HALE_CONF_INT, calls, false, "-1", -1, 1000000, NULL,
         "calls made in all"),
     ROW(raw_want, "outcome", HALE_CONF_STRING, outcome, false, NULL, 0, 0, NULL,
-        "verified or failed; '': open"),
+        "verified, failed, rejected, expired or aborted; '': open"),
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -18,7 +18,16 @@ const NO_POLICY_MS = 3000;
 export const WORDS = {
   raised: "Raised", triggered: "Decided", suppressed: "Suppressed", observed: "Observed", call: "Call",
   answer: "Answer", verifying: "Verifying", verified: "Verified", failed: "Failed", cleared: "Cleared",
+  suggested: "Suggested", proposed: "Proposed", approved: "Approved", rejected: "Rejected", expired: "Expired", step: "Step",
+  waiting: "Waiting", acknowledged: "Acknowledged", aborted: "Aborted",
   undetermined: "No data", deleted: "Deleted",
+};
+
+/** What a run is that nobody let act, or that somebody ended. @type {Record<string, Outcome>} */
+const UNDONE = {
+  suggested: { code: "open", word: "Suggested", text: "" }, proposed: { code: "open", word: "Approval wanted", text: "" },
+  expired: { code: "open", word: "Expired", text: "" }, rejected: { code: "suppressed", word: "Rejected", text: "" },
+  aborted: { code: "failed", word: "Aborted", text: "" },
 };
 
 /** Rows of each run, in the order of their beginnings. @param {Loop} loop @returns {JournalRow[][]} */
@@ -69,9 +78,10 @@ export function outcome(loop, now) {
   }
   if (last.kind === "suppressed") return { code: "suppressed", word: "Suppressed", text: last.text };
   if (last.kind === "observed") return { code: "observed", word: "Observed", text: last.text };
+  if (last.kind in UNDONE) return { ...UNDONE[last.kind], text: last.text };
   const failed = runsOf(loop).filter((r) => r !== rows && r.at(-1)?.kind === "failed").length;
   const again = failed > 0 ? `again, after ${failed} run${failed > 1 ? "s" : ""} that failed: ` : "";
-  return { code: "acting", word: last.kind === "verifying" ? "Verifying" : "Acting", text: again + rowText(last) };
+  return { code: "acting", word: last.kind === "verifying" || last.kind === "waiting" ? WORDS[last.kind] : "Acting", text: again + rowText(last) };
 }
 
 /** The five stages of a loop with the time each was reached. @param {Loop} loop @returns {Stage[]} */
@@ -81,8 +91,9 @@ export function stages(loop) {
   const last = rows.at(-1);
   const calls = rows.filter((r) => r.kind === "call");
   const answered = rows.filter((r) => r.kind === "answer").at(-1);
-  const refused = last?.kind === "suppressed" || last?.kind === "observed";
-  const failed = last?.kind === "failed";
+  const undone = last !== undefined && last.kind in UNDONE && last.kind !== "aborted";
+  const refused = undone || last?.kind === "suppressed" || last?.kind === "observed";
+  const failed = last?.kind === "failed" || last?.kind === "aborted";
   const over = loop.cleared !== null;
   const verified = at("verified");
   const started = last !== undefined;
@@ -91,7 +102,7 @@ export function stages(loop) {
   return [
     { kind: "raised", word: "Raised", t: loop.raised_ms, state: "done" },
     refused
-      ? { kind: last.kind, word: WORDS[last.kind], t: last.time_ms, state: last.kind === "suppressed" ? "bad" : "done" }
+      ? { kind: last.kind, word: WORDS[last.kind], t: last.time_ms, state: last.kind === "suppressed" || last.kind === "rejected" ? "bad" : UNDONE[last.kind] && last.kind !== "expired" ? "now" : "done" }
       : { kind: "triggered", word: "Decided", t: at("triggered"), state: started ? "done" : over ? "skipped" : "wait" },
     {
       kind: "action", word: "Acted", t: answered?.time_ms ?? calls[0]?.time_ms ?? null,
@@ -102,7 +113,7 @@ export function stages(loop) {
       state: over ? "done" : failed ? "wait" : stepsDone ? "now" : "wait",
     },
     {
-      kind: "verified", word: failed ? "Failed" : "Verified", t: verified ?? (failed ? last.time_ms : null),
+      kind: "verified", word: failed ? WORDS[last.kind] : "Verified", t: verified ?? (failed ? last.time_ms : null),
       state: verified !== null ? "done" : failed ? "bad" : refused || (!started && over) ? "skipped" : over && started ? "now" : "wait",
     },
   ];
@@ -122,7 +133,7 @@ export function steps(loop) {
   const rows = runs.length > 2 ? runs.flatMap((r, i) => (i < runs.length - 1 ? r.slice(-1) : r)) : loop.rows;
   for (const row of rows) add(row.time_ms, row.kind, rowText(row), row.text, row.policy, row.run_id);
   if (loop.cleared) log(loop.cleared, loop.cleared.kind === "deleted" ? "deleted" : "cleared");
-  const rank = (/** @type {Step} */ s) => ["raised", "triggered", "suppressed", "observed", "call", "answer", "verifying", "cleared", "verified", "failed"].indexOf(s.kind);
+  const rank = (/** @type {Step} */ s) => ["raised", "suggested", "proposed", "approved", "triggered", "suppressed", "observed", "call", "answer", "step", "waiting", "acknowledged", "verifying", "cleared", "verified", "rejected", "expired", "aborted", "failed"].indexOf(s.kind);
   out.sort((a, b) => a.t - b.t || (a.run === b.run && a.run !== "" ? 0 : rank(a) - rank(b)));
   return fold(out);
 }

@@ -54,6 +54,7 @@ export const outcomeIcon = (code) => OUTCOME_ICON[/** @type {keyof typeof OUTCOM
 const STEP_ICON = {
   raised: "▲", triggered: "◇", suppressed: "‖", observed: "◎", call: "➤", answer: "◄", verifying: "…",
   verified: "✓", failed: "✕", cleared: "✓", undetermined: "?", deleted: "–", action: "➤",
+  suggested: "◎", proposed: "?", approved: "✓", rejected: "✕", expired: "–", step: "→", waiting: "…", acknowledged: "✓", aborted: "✕",
 };
 /** @param {string} kind */
 export const stepIcon = (kind) => STEP_ICON[/** @type {keyof typeof STEP_ICON} */ (kind)] ?? "·";

@@ -101,6 +101,13 @@ const OUTCOMES = [
   ["again after a failure", [row("3-0", "failed"), row("4-0", "triggered", { run_id: "r2" }), row("5-0", "call", { run_id: "r2" })], "acting", "Acting"],
   ["refused after a failure", [row("3-0", "failed"), row("4-0", "suppressed", { run_id: "r2" })], "failed", "Not healed"],
   ["verifying", [row("3-0", "call"), row("4-0", "verifying")], "acting", "Verifying"],
+  ["waits for an acknowledgement", [row("3-0", "step"), row("4-0", "waiting")], "acting", "Waiting"],
+  ["proposed", [row("3-0", "proposed")], "open", "Approval wanted"],
+  ["suggested", [row("3-0", "suggested")], "open", "Suggested"],
+  ["approved", [row("3-0", "proposed"), row("4-0", "approved"), row("5-0", "triggered")], "acting", "Acting"],
+  ["rejected", [row("3-0", "proposed"), row("4-0", "rejected")], "suppressed", "Rejected"],
+  ["expired", [row("3-0", "proposed"), row("4-0", "expired")], "open", "Expired"],
+  ["aborted", [row("3-0", "triggered"), row("4-0", "call"), row("5-0", "aborted")], "failed", "Aborted"],
 ];
 for (const [name, rows, code, word] of OUTCOMES) {
   test(`outcome: ${name}`, () => {
