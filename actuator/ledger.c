@@ -284,50 +284,57 @@ enum hale_rc actuator_ledger_position(struct actuator_ledger *l, enum actuator_r
                 number(seq, text));
 }
 
-enum hale_rc actuator_ledger_drain(struct actuator_ledger *l,
-                                   void (*done)(void *arg, const char *run_id,
-                                                enum actuator_commit_result result,
-                                                int64_t token, const char *holder),
+typedef void (*committed_fn)(void *arg, const char *run_id,
+                             enum actuator_commit_result result, int64_t token,
+                             const char *holder);
+
+static const char *shorten(const struct hale_reply *reply, char dst[128])
+{
+    struct hale_str text = hale_reply_str(reply);
+    (void)snprintf(dst, 128, "%.*s", (int)(text.len < 120 ? text.len : 120),
+                   text.p != NULL ? text.p : "");
+    return dst;
+}
+
+/* The reply to the oldest write. */
+static enum hale_rc take_reply(struct actuator_ledger *l, const struct hale_reply *reply,
+                               committed_fn done, void *arg)
+{
+    char text[128];
+    const struct pending p = l->pending[l->head];
+    if (hale_reply_is_error(reply))
+        return broken(l, shorten(reply, text));
+    int64_t result = hale_reply_int(hale_reply_at(reply, 0));
+    int64_t number_out = hale_reply_int(hale_reply_at(reply, 1));
+    if (result == FENCED)
+        return broken(l, "another actuator has the role now");
+    l->head = (l->head + 1) % PENDING_MAX;
+    l->n--;
+    if (strcmp(p.run_id, COUNTED) == 0)
+        hale_counter_add(actuator_stat(ACTUATOR_STAT_DEAD_DROPPED), number_out);
+    else if (p.run_id[0] != '\0')
+        done(arg, p.run_id, (enum actuator_commit_result)result, number_out,
+             shorten(hale_reply_at(reply, 2), text));
+    return HALE_OK;
+}
+
+enum hale_rc actuator_ledger_drain(struct actuator_ledger *l, committed_fn done,
                                    void *arg)
 {
-    char holder[128];
     while (l->n > 0 && !l->broken) {
         struct hale_reply *reply = NULL;
         enum hale_rc rc = hale_redis_try_reply(l->redis, &reply);
-        struct pending p = l->pending[l->head];
         if (rc == HALE_E_NOTFOUND) {
-            if (hale_clock_mono_ms() - p.since_ms > ACTUATOR_LEDGER_WAIT_MS)
-                return broken(l, "no reply in time");
-            return HALE_OK;
+            int64_t waited_ms = hale_clock_mono_ms() - l->pending[l->head].since_ms;
+            return waited_ms > ACTUATOR_LEDGER_WAIT_MS ? broken(l, "no reply in time")
+                                                       : HALE_OK;
         }
         if (rc != HALE_OK)
             return broken(l, hale_redis_error(l->redis));
-        if (hale_reply_is_error(reply)) {
-            struct hale_str text = hale_reply_str(reply);
-            (void)snprintf(holder, sizeof(holder), "%.*s",
-                           (int)(text.len < 120 ? text.len : 120), text.p);
-            hale_reply_free(reply);
-            return broken(l, holder);
-        }
-        if (hale_reply_int(hale_reply_at(reply, 0)) == FENCED) {
-            hale_reply_free(reply);
-            return broken(l, "another actuator has the role now");
-        }
-        l->head = (l->head + 1) % PENDING_MAX;
-        l->n--;
-        if (strcmp(p.run_id, COUNTED) == 0) {
-            hale_counter_add(actuator_stat(ACTUATOR_STAT_DEAD_DROPPED),
-                             hale_reply_int(hale_reply_at(reply, 1)));
-        } else if (p.run_id[0] != '\0') {
-            struct hale_str who = hale_reply_str(hale_reply_at(reply, 2));
-            (void)snprintf(holder, sizeof(holder), "%.*s",
-                           (int)(who.len < 120 ? who.len : 120),
-                           who.p != NULL ? who.p : "");
-            int64_t result = hale_reply_int(hale_reply_at(reply, 0));
-            int64_t token = hale_reply_int(hale_reply_at(reply, 1));
-            done(arg, p.run_id, (enum actuator_commit_result)result, token, holder);
-        }
+        rc = take_reply(l, reply, done, arg);
         hale_reply_free(reply);
+        if (rc != HALE_OK)
+            return rc;
     }
     return l->broken ? HALE_E_IO : HALE_OK;
 }

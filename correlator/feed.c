@@ -373,7 +373,6 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
                        int64_t now)
 {
     f->n_asked = 0;
-    f->all_read = true;
     f->topology_bytes = 0;
     f->topology_left = f->failed = false;
     if (hale_reply_is_nil(reply) && f->held == NULL &&
@@ -383,11 +382,15 @@ static void take_batch(struct correlator_feed *f, const struct hale_reply *reply
         lose(f, now, "read", hale_reply_str(reply).p);
         return;
     }
-    int stopped =
-        hale_reply_is_nil(reply)
-            ? 0
-            : hale_reply_merge(reply, f->n_streams, f->keys, FEED_READ_COUNT,
-                               FEED_STREAM_TOPOLOGY, &f->all_read, take_entry, f);
+    struct hale_merge merge = {.n = f->n_streams,
+                               .keys = f->keys,
+                               .count = FEED_READ_COUNT,
+                               .loose = FEED_STREAM_TOPOLOGY,
+                               .all = true};
+    int stopped = 0;
+    if (!hale_reply_is_nil(reply))
+        stopped = hale_reply_merge(reply, &merge, take_entry, f);
+    f->all_read = merge.all;
     if (stopped == 0 && !f->failed && f->held != NULL)
         stopped = correlator_feed_topology_rest(f, take_entry);
     enum hale_rc rc = stopped != 0 || f->failed ? HALE_E_IO : expire(f);

@@ -117,11 +117,16 @@ int hale_reply_entries(const struct hale_reply *p, unsigned n, const char *const
                        void *arg);
 /* The same in the order of the ids over all streams (of one id: of the keys), as far as that order is
  * known: where a stream gave count entries, which may not be all it has, nothing later than its last
- * one is given of any stream, and *all_out is false. The stream `loose` (n: none) holds up no other. At most
- * HALE_REPLY_STREAMS_MAX streams. */
+ * one is given of any stream, and all is false afterwards. */
 #define HALE_REPLY_STREAMS_MAX 128
-int hale_reply_merge(const struct hale_reply *p, unsigned n, const char *const *keys,
-                     unsigned count, unsigned loose, bool *all_out,
+struct hale_merge {
+    unsigned n; /* 1..HALE_REPLY_STREAMS_MAX */
+    const char *const *keys;
+    unsigned count; /* as given to XREAD */
+    unsigned loose; /* stream that holds up no other; n: none */
+    bool all;       /* out */
+};
+int hale_reply_merge(const struct hale_reply *p, struct hale_merge *m,
                      int (*each)(unsigned stream, struct hale_stream_id id,
                                  struct hale_str field, struct hale_str value, void *arg),
                      void *arg);

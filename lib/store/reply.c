@@ -268,8 +268,7 @@ struct source {
 };
 
 /* Finds the streams of the reply; what of them is in order ends at *end. */
-static unsigned open_sources(const struct hale_reply *p, unsigned n,
-                             const char *const *keys, unsigned count, unsigned loose,
+static unsigned open_sources(const struct hale_reply *p, const struct hale_merge *m,
                              struct source *v, struct hale_stream_id *end)
 {
     unsigned n_sources = 0, key = 0;
@@ -277,15 +276,15 @@ static unsigned open_sources(const struct hale_reply *p, unsigned n,
     for (size_t i = 0; i < hale_reply_n(p) && n_sources < HALE_REPLY_STREAMS_MAX; i++) {
         const struct hale_reply *one = hale_reply_at(p, i);
         struct hale_str name = hale_reply_str(hale_reply_at(one, 0));
-        while (key < n && !hale_str_eq_c(name, keys[key]))
+        while (key < m->n && !hale_str_eq_c(name, m->keys[key]))
             key++;
-        if (key == n)
+        if (key == m->n)
             break;
         struct source *s = &v[n_sources++];
         *s = (struct source){.list = hale_reply_at(one, 1), .stream = key++};
         size_t len = hale_reply_n(s->list), last = len - 1;
         struct entry x;
-        if (len >= count && s->stream != loose && next_entry(s->list, &last, &x) &&
+        if (len >= m->count && s->stream != m->loose && next_entry(s->list, &last, &x) &&
             hale_stream_id_cmp(x.id, *end) < 0)
             *end = x.id;
         s->left = next_entry(s->list, &s->at, &s->next);
@@ -293,14 +292,13 @@ static unsigned open_sources(const struct hale_reply *p, unsigned n,
     return n_sources;
 }
 
-int hale_reply_merge(const struct hale_reply *p, unsigned n, const char *const *keys,
-                     unsigned count, unsigned loose, bool *all_out, entry_fn each,
+int hale_reply_merge(const struct hale_reply *p, struct hale_merge *m, entry_fn each,
                      void *arg)
 {
     struct source v[HALE_REPLY_STREAMS_MAX];
     struct hale_stream_id end;
-    unsigned n_sources = open_sources(p, n, keys, count, loose, v, &end);
-    *all_out = end.ms == UINT64_MAX;
+    unsigned n_sources = open_sources(p, m, v, &end);
+    m->all = end.ms == UINT64_MAX;
     for (;;) {
         struct source *first = NULL;
         for (unsigned i = 0; i < n_sources; i++)

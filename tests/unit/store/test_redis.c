@@ -643,15 +643,17 @@ static void test_merge_gives_the_order_of_ids(void **state)
             HALE_OK);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct order o = {.n = 0};
-        bool all = !cases[i].all;
+        struct hale_merge m = {.n = 3,
+                               .keys = keys,
+                               .count = cases[i].count,
+                               .loose = cases[i].loose,
+                               .all = !cases[i].all};
         assert_int_equal(hale_redis_xread(r, 3, keys, after, cases[i].count, -1),
                          HALE_OK);
         assert_int_equal(hale_redis_reply(r, &p), HALE_OK);
-        assert_int_equal(hale_reply_merge(p, 3, keys, cases[i].count, cases[i].loose,
-                                          &all, note_order, &o),
-                         0);
+        assert_int_equal(hale_reply_merge(p, &m, note_order, &o), 0);
         assert_string_equal(o.text, cases[i].order);
-        assert_int_equal(all, cases[i].all);
+        assert_int_equal(m.all, cases[i].all);
         hale_reply_free(p);
     }
 }
