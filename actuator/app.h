@@ -100,7 +100,9 @@ int64_t app_scale_next_us(const struct app *app);
 void app_scale_answered(struct app *app, const char *key,
                         const struct actuator_answer *a);
 /* --- app_deadletters.c --- */
-bool app_load_dead(struct app *app);    /* before notify and courier */
+struct actuator_notify *app_notify_new(struct app *app); /* for app->conf */
+bool app_load_groups(struct app *app);                   /* after that */
+bool app_load_dead(struct app *app);                     /* before notify and courier */
 bool app_load_replays(struct app *app); /* after them, and when there are new ones */
 void app_unload_dead(struct app *app);
 

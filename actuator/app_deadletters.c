@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dead letters and who knows what: from Redis into memory, and the wishes to send letters again. */
+/* Dead letters, groups, and who knows what: from Redis into memory, and the wishes to send letters again. */
+#include <stdio.h>
 #include <string.h>
 
 #include "actuator/app.h"
@@ -22,6 +23,44 @@ static void io_told(void *arg, const char *field, struct hale_str value)
     struct app *app = arg;
     if (actuator_ledger_hset(app->ledger, HALE_KEYS_TOLD, field, value) != HALE_OK)
         app->failed = true;
+}
+
+static void store_group(void *arg, const char *field, struct hale_str value)
+{
+    struct app *app = arg;
+    if (actuator_ledger_hset(app->ledger, HALE_KEYS_GROUPS, field, value) != HALE_OK)
+        app->failed = true;
+}
+
+struct actuator_notify *app_notify_new(struct app *app)
+{
+    const struct actuator_notify_parts parts = {.conf = app->conf,
+                                                .http = app->http,
+                                                .dead = app->dead,
+                                                .raised = app->raised,
+                                                .arg = app,
+                                                .store_group = store_group};
+    return actuator_notify_new(&parts, app->seen);
+}
+
+/* What nobody owns any more goes. */
+bool app_load_groups(struct app *app)
+{
+    struct hale_reply *reply = NULL;
+    char field[512];
+    if (HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGETALL"),
+                       HALE_STR(HALE_KEYS_GROUPS)) != HALE_OK)
+        return false;
+    for (size_t i = 0; i + 1 < hale_reply_n(reply); i += 2) {
+        struct hale_str name = hale_reply_str(hale_reply_at(reply, i));
+        (void)snprintf(field, sizeof(field), "%.*s", (int)name.len, name.p);
+        if (!actuator_notify_load_group(app->notify, name,
+                                        hale_reply_str(hale_reply_at(reply, i + 1))))
+            store_group(app, field, (struct hale_str){NULL, 0});
+    }
+    hale_reply_free(reply);
+    actuator_notify_groups_loaded(app->notify);
+    return !app->failed;
 }
 
 static enum hale_rc io_read(void *arg, const char *key, const char *field,

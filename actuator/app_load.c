@@ -136,9 +136,9 @@ static enum hale_rc load_cursors(struct app *app, int64_t log_end)
 {
     char key[HALE_KEY_MAX];
     enum hale_rc rc = HALE_OK;
-    for (unsigned i = 0; i < app->conf->n_subscribers && rc == HALE_OK; i++) {
+    for (unsigned i = 0; i < app->conf->subscribers.n && rc == HALE_OK; i++) {
         struct hale_reply *reply = NULL;
-        (void)hale_keys_cursor(app->conf->subscriber[i].name, key);
+        (void)hale_keys_cursor(app->conf->subscribers.v[i].name, key);
         rc = HALE_REDIS_CMD(app->ask, &reply, HALE_STR("GET"), hale_str_from(key));
         if (rc == HALE_OK && !hale_reply_is_nil(reply))
             actuator_notify_set_cursor(app->notify, i, hale_reply_int(reply), log_end);
@@ -206,12 +206,10 @@ bool app_load(struct app *app)
     if (app->tells) {
         if (!app_load_dead(app))
             return false;
-        app->notify = actuator_notify_new(
-            &(struct actuator_notify_parts){app->conf, app->http, app->dead, app->raised},
-            app->seen);
+        app->notify = app_notify_new(app);
         if (app->notify == NULL || load_cursors(app, log_end) != HALE_OK ||
-            !app_load_methods(app, log_end) || !app_load_replays(app) ||
-            !app_doctor_load(app))
+            !app_load_groups(app) || !app_load_methods(app, log_end) ||
+            !app_load_replays(app) || !app_doctor_load(app))
             return false;
     }
     actuator_engine_each_alarm(app->engine, load_alarm, app);

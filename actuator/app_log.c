@@ -143,7 +143,7 @@ static int on_old(unsigned stream, struct hale_stream_id id, struct hale_str fie
 void app_refill(struct app *app)
 {
     char from[32], to[32], count[16];
-    for (unsigned i = 0; app->tells && i < app->conf->n_subscribers; i++) {
+    for (unsigned i = 0; app->tells && i < app->conf->subscribers.n; i++) {
         struct refill fill = {.app = app, .subscriber = i};
         struct hale_reply *reply = NULL;
         int64_t after;

@@ -11,14 +11,11 @@
 #include "model/yaml.h"
 #include "store/redis.h"
 
-#define N(fields)        (sizeof(fields) / sizeof((fields)[0]))
-#define NODE             const struct hale_yaml_node *
-#define SECRET_MAX_BYTES 4096
-#define DAY_MS           86400000.0
+#define N(fields) (sizeof(fields) / sizeof((fields)[0]))
+#define NODE      const struct hale_yaml_node *
+#define DAY_MS    86400000.0
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
-static const char *const SEVERITIES[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL};
-static const char *const STATES[] = {"OK", "UNDETERMINED", "ALARM", NULL};
 
 struct conf_raw {
     char *redis, *listen, *policies;
@@ -45,7 +42,7 @@ static const struct hale_conf_field FIELDS[] = {
     {"policies", HALE_CONF_STRING, C(policies), false, NULL, 0, 0, NULL,
      "file with the policies; none: only notifications"},
     {"subscribers", HALE_CONF_NODE, C(subscribers), false, NULL, 0, 0, NULL,
-     "list: name, url, states, severity, headers, secret_file, timeout"},
+     "list: name, url or to, profile, states, severity, group_by, ..."},
     {"allow", HALE_CONF_NODE, C(allow), false, NULL, 0, 0, NULL,
      "hosts that may be called besides loopback and those written in URLs"},
     {"notify_max_age", HALE_CONF_DURATION, C(max_age), false, "4h", 1000, 30 * DAY_MS,
@@ -66,40 +63,6 @@ static const struct hale_conf_field FIELDS[] = {
      "where policies ask about metrics: url, token_file, ca_file, timeout"},
 };
 
-struct subscriber_raw {
-    char *name, *url, *secret_file;
-    int64_t timeout;
-    int profile;
-    NODE states;
-    NODE severity;
-    NODE headers;
-};
-#define S(member) offsetof(struct subscriber_raw, member)
-static const struct hale_conf_field SUBSCRIBER_FIELDS[] = {
-    {"name", HALE_CONF_STRING, S(name), true, NULL, 0, 0, NULL,
-     "unique; its cursor is kept by it"},
-    {"url", HALE_CONF_STRING, S(url), true, NULL, 0, 0, NULL, "where to POST"},
-    {"profile", HALE_CONF_ENUM, S(profile), false, "hale", 0, 0, actuator_profile_words,
-     "form of the body"},
-    {"states", HALE_CONF_NODE, S(states), false, NULL, 0, 0, NULL, "new states to tell"},
-    {"severity", HALE_CONF_NODE, S(severity), false, NULL, 0, 0, NULL,
-     "severities to tell"},
-    {"headers", HALE_CONF_NODE, S(headers), false, NULL, 0, 0, NULL, "name: value"},
-    {"secret_file", HALE_CONF_STRING, S(secret_file), false, NULL, 0, 0, NULL,
-     "key of X-Hale-Signature; profile pagerduty: the routing key"},
-    {"timeout", HALE_CONF_DURATION, S(timeout), false, "5s", 100, 60000, NULL, "one try"},
-};
-
-static void subscriber_fini(struct actuator_subscriber *s)
-{
-    free(s->name);
-    free(s->url);
-    json_decref(s->headers);
-    if (s->secret != NULL)
-        explicit_bzero(s->secret, s->secret_len);
-    free(s->secret);
-}
-
 void actuator_conf_free(void *arg)
 {
     struct actuator_conf *conf = arg;
@@ -108,8 +71,7 @@ void actuator_conf_free(void *arg)
     free(conf->redis);
     free(conf->listen);
     actuator_policies_free(conf->policies);
-    for (unsigned i = 0; i < conf->n_subscribers; i++)
-        subscriber_fini(&conf->subscriber[i]);
+    actuator_subscribers_fini(&conf->subscribers);
     actuator_allow_fini(&conf->allow);
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
@@ -130,105 +92,6 @@ static char *move(char **from)
     char *text = *from;
     *from = NULL;
     return text;
-}
-
-static enum hale_rc read_secret(NODE map, const char *path, struct actuator_subscriber *s,
-                                struct hale_err *err)
-{
-    struct hale_buf buf;
-    struct hale_err wrong;
-    if (path == NULL)
-        return HALE_OK;
-    hale_buf_init(&buf, SECRET_MAX_BYTES);
-    enum hale_rc rc = hale_fs_read(path, &buf, &wrong);
-    while (rc == HALE_OK && buf.len > 0 &&
-           (buf.p[buf.len - 1] == '\n' || buf.p[buf.len - 1] == '\r'))
-        buf.p[--buf.len] = '\0';
-    if (rc != HALE_OK) {
-        rc = hale_yaml_error(hale_yaml_get(map, "secret_file"), err, "secret_file: %s",
-                             wrong.text);
-    } else if (buf.len == 0) {
-        rc = hale_yaml_error(hale_yaml_get(map, "secret_file"), err,
-                             "secret_file is empty");
-    } else {
-        s->secret_len = buf.len;
-        s->secret = hale_buf_take(&buf);
-        rc = s->secret != NULL ? HALE_OK : HALE_E_NOMEM;
-    }
-    hale_buf_fini(&buf);
-    return rc;
-}
-
-static enum hale_rc check_subscriber(NODE map, const struct actuator_conf *conf,
-                                     const struct actuator_subscriber *s,
-                                     struct hale_err *err)
-{
-    static const char fine[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    struct hale_str host;
-    unsigned port;
-    if (s->name[0] == '\0' || strlen(s->name) > 64 ||
-        s->name[strspn(s->name, fine)] != '\0')
-        return hale_yaml_error(hale_yaml_get(map, "name"), err,
-                               "name must be 1 to 64 characters of A-Z a-z 0-9 _ . -");
-    for (unsigned i = 0; i < conf->n_subscribers; i++)
-        if (&conf->subscriber[i] != s && strcmp(conf->subscriber[i].name, s->name) == 0)
-            return hale_yaml_error(hale_yaml_get(map, "name"), err,
-                                   "the name '%s' is used twice", s->name);
-    if (actuator_allow_split(s->url, &host, &port) != HALE_OK)
-        return hale_yaml_error(
-            hale_yaml_get(map, "url"), err,
-            "url must be an http:// or https:// address with a host and "
-            "without user information");
-    return HALE_OK;
-}
-
-static enum hale_rc read_subscriber(NODE map, struct actuator_conf *conf,
-                                    struct hale_err *err)
-{
-    struct subscriber_raw raw = {0};
-    enum hale_rc rc =
-        hale_conf_read(map, SUBSCRIBER_FIELDS, N(SUBSCRIBER_FIELDS), &raw, err);
-    if (rc != HALE_OK)
-        return rc;
-    struct actuator_subscriber *s = &conf->subscriber[conf->n_subscribers++];
-    s->name = move(&raw.name);
-    s->url = move(&raw.url);
-    s->timeout_ms = raw.timeout;
-    s->profile = (enum actuator_profile)raw.profile;
-    rc = check_subscriber(map, conf, s, err);
-    if (rc == HALE_OK)
-        rc = actuator_read_mask(raw.states, "states", STATES, 7, &s->states, err);
-    if (rc == HALE_OK)
-        rc = actuator_read_mask(raw.severity, "severity", SEVERITIES, 15, &s->severities,
-                                err);
-    if (rc == HALE_OK)
-        rc = actuator_read_map(raw.headers, "headers", true, &s->headers, err);
-    if (rc == HALE_OK)
-        rc = actuator_read_check_headers(raw.headers, s->headers, err);
-    if (rc == HALE_OK)
-        rc = read_secret(map, raw.secret_file, s, err);
-    if (rc == HALE_OK && s->profile == ACTUATOR_PROFILE_PAGERDUTY && s->secret == NULL)
-        rc = hale_yaml_error(map, err,
-                             "profile pagerduty needs the routing key in secret_file");
-    hale_conf_fini(SUBSCRIBER_FIELDS, N(SUBSCRIBER_FIELDS), &raw);
-    return rc;
-}
-
-static enum hale_rc read_subscribers(NODE list, struct actuator_conf *conf,
-                                     struct hale_err *err)
-{
-    enum hale_rc rc = HALE_OK;
-    if (hale_yaml_kind(list) == HALE_YAML_NULL)
-        return HALE_OK;
-    if (hale_yaml_kind(list) != HALE_YAML_LIST)
-        return hale_yaml_error(list, err, "subscribers must be a list ('- name: ...')");
-    if (hale_yaml_count(list) > ACTUATOR_SUBSCRIBERS_MAX)
-        return hale_yaml_error(list, err, "at most %d subscribers",
-                               ACTUATOR_SUBSCRIBERS_MAX);
-    for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++)
-        rc = read_subscriber(hale_yaml_item(list, i), conf, err);
-    return rc;
 }
 
 static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
@@ -275,8 +138,9 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
             rc = actuator_allow_add_url(&conf->allow, conf->credentials.v[i].token_url);
     if (rc == HALE_OK && conf->collector.url != NULL)
         rc = actuator_allow_add_url(&conf->allow, conf->collector.url);
-    for (unsigned i = 0; i < conf->n_subscribers && rc == HALE_OK; i++)
-        rc = actuator_allow_add_url(&conf->allow, conf->subscriber[i].url);
+    for (unsigned i = 0; i < conf->subscribers.n && rc == HALE_OK; i++)
+        if (conf->subscribers.v[i].url != NULL)
+            rc = actuator_allow_add_url(&conf->allow, conf->subscribers.v[i].url);
     for (unsigned i = 0; i < conf->inventory.n_vnfms && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->inventory.vnfm[i].url);
     return rc == HALE_OK
@@ -347,9 +211,10 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
     if (hale_redis_check_url(conf->redis, &wrong) != HALE_OK)
         rc = hale_yaml_error(hale_yaml_get(root, "redis"), err, "redis: %s", wrong.text);
     if (rc == HALE_OK)
-        rc = read_subscribers(raw.subscribers, conf, err);
-    if (rc == HALE_OK)
         rc = actuator_methods_conf_read(raw.methods, raw.smtp, &conf->methods, err);
+    if (rc == HALE_OK)
+        rc = actuator_subscribers_read(raw.subscribers, conf->methods.smtp_from,
+                                       &conf->subscribers, err);
     if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
     if (rc == HALE_OK)

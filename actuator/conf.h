@@ -13,31 +13,19 @@
 #include "actuator/cloud.h"
 #include "actuator/conf_inventory.h"
 #include "actuator/conf_methods.h"
+#include "actuator/conf_subscribers.h"
 #include "actuator/credential.h"
 #include "actuator/metric.h"
 #include "actuator/policy.h"
-#include "actuator/profile.h"
 #include "base/buf.h"
 #include "model/definition.h"
 
-#define ACTUATOR_SUBSCRIBERS_MAX 64
-
-struct actuator_subscriber { /* who is told about alarms */
-    char *name, *url;
-    unsigned states, severities; /* masks of enum hale_state, enum hale_severity */
-    json_t *headers;             /* object of strings */
-    enum actuator_profile profile;
-    char *secret; /* key of the signature (pagerduty: the routing key), or NULL */
-    size_t secret_len;
-    int64_t timeout_ms;
-};
 struct actuator_conf {
     char *redis, *listen;
     int log_level;
     int64_t notify_max_age_ms;
     struct actuator_policies *policies;
-    unsigned n_subscribers;
-    struct actuator_subscriber subscriber[ACTUATOR_SUBSCRIBERS_MAX];
+    struct actuator_subscribers subscribers;
     struct actuator_allow allow;
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;

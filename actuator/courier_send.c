@@ -262,7 +262,8 @@ static enum hale_rc tell(struct actuator_courier_target *t, const struct hale_al
 {
     char id[HALE_UUID_TEXT];
     message_id(t, seq, id);
-    struct actuator_message m = {a, old_state, time_ms, id, NULL, 0};
+    struct actuator_message m = {
+        .alarm = a, .old_state = old_state, .time_ms = time_ms, .id = id};
     (void)snprintf(t->telling, sizeof(t->telling), "%s", a->id);
     t->told[0] = a->state;
     t->told[1] = old_state;

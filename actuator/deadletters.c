@@ -129,9 +129,9 @@ static void encode(const struct actuator_letter *l, int64_t now_ms, struct hale_
                     ",\"seq\":%lld,\"logged_ms\":%lld,\"died_ms\":%lld,\"tries\":%lld",
                     (long long)l->seq, (long long)l->logged_ms, (long long)now_ms,
                     (long long)l->tries);
-    if (l->alerts.len > 0) {
-        hale_buf_add_c(out, ",\"alerts\":");
-        hale_buf_add_str(out, l->alerts);
+    if (l->group.len > 0) {
+        hale_buf_add_c(out, ",\"group\":");
+        hale_buf_add_str(out, l->group);
     }
     hale_buf_add_char(out, '}');
 }
@@ -158,7 +158,7 @@ void actuator_deadletters_bury(struct actuator_deadletters *d,
                                         HALE_STR(HALE_KEYS_REPLAYS)};
         const struct hale_str args[] = {hale_str_from(l->id),
                                         hale_buf_str(&head),
-                                        number(l->alerts.len > 0 ? 0 : l->seq, seq),
+                                        number(l->group.len > 0 ? 0 : l->seq, seq),
                                         number(now_ms, ms),
                                         number(ACTUATOR_DEADLETTERS_MAX, max),
                                         number(ACTUATOR_DEADLETTERS_ALL, all)};
@@ -279,7 +279,7 @@ static enum hale_rc read_letter(struct actuator_deadletters *d, const char *id,
     if (rc != HALE_OK)
         return rc;
     json_t *root = json_loadb(out->text.p, out->text.len, 0, NULL);
-    bool group = json_is_array(json_object_get(root, "alerts"));
+    bool group = json_is_object(json_object_get(root, "group"));
     json_decref(root);
     out->group = group;
     return group ? HALE_OK : HALE_E_NOTFOUND;

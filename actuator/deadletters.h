@@ -41,8 +41,7 @@ struct actuator_letter { /* all text is borrowed */
     enum actuator_dead_reason reason;
     const char *detail;
     int64_t tries;
-    struct hale_str
-        alerts; /* of a group: the alarms as JSON, instead of a record; or empty */
+    struct hale_str group; /* JSON of a group's message, instead of a record; or empty */
 };
 
 struct actuator_deadletters;
@@ -75,7 +74,7 @@ bool actuator_deadletters_waiting(const struct actuator_deadletters *d,
 struct actuator_replay {
     char id[HALE_UUID_TEXT];
     int64_t at_ms; /* when it was asked for */
-    bool group;    /* text: the alarms of a group; else a record of the alarm log */
+    bool group;    /* text: the letter of a group; else a record of the alarm log */
     struct hale_buf text; /* initialised by _first, freed by the caller */
 };
 /* The first of them in the order of the log. Letters that are gone or cannot be read are left out.

@@ -50,12 +50,13 @@ static enum hale_rc letter(const struct attempt *t, struct hale_buf *body,
         *why = "no mail server: set smtp in the actuator's configuration";
         return HALE_E_DENIED;
     }
-    enum hale_rc rc = actuator_message_email(t->m, t->s->method->address, body);
+    const char *const to[] = {t->s->method->address, NULL};
+    enum hale_rc rc = actuator_message_email(t->m, to, body);
     if (rc != HALE_OK)
         return HALE_E_INVAL;
     const struct hale_mail mail = {.url = conf->smtp_url,
                                    .from = conf->smtp_from,
-                                   .to = t->s->method->address,
+                                   .to = to,
                                    .user = conf->smtp_user,
                                    .password = conf->smtp_password,
                                    .ca_file = conf->smtp_ca_file,
@@ -74,6 +75,7 @@ enum hale_rc actuator_dispatch(const struct actuator_send *send,
     enum hale_rc rc = HALE_E_INVAL;
     m->from = send->conf->smtp_from;
     m->now_ms = hale_clock_wall_ms();
+    m->thread = m->alarm->id;
     *why_out = "it cannot be written";
     hale_buf_init(&body, BODY_MAX);
     switch (send->method->type) {

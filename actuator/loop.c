@@ -28,12 +28,12 @@ static void on_committed(void *arg, const char *run_id,
 static void store_cursors(struct app *app)
 {
     char key[HALE_KEY_MAX];
-    for (unsigned i = 0; i < app->conf->n_subscribers && !app->failed; i++) {
+    for (unsigned i = 0; i < app->conf->subscribers.n && !app->failed; i++) {
         if (!actuator_notify_moved(app->notify, i))
             continue;
-        if (actuator_ledger_cursor(app->ledger,
-                                   hale_keys_cursor(app->conf->subscriber[i].name, key),
-                                   actuator_notify_cursor(app->notify, i)) != HALE_OK)
+        if (actuator_ledger_cursor(
+                app->ledger, hale_keys_cursor(app->conf->subscribers.v[i].name, key),
+                actuator_notify_cursor(app->notify, i)) != HALE_OK)
             app->failed = true;
     }
 }
@@ -136,23 +136,18 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
         actuator_engine_wants_topology(conf->policies))
         app->failed = true; /* loads them */
     if (app->loaded && app->tells) {
-        struct actuator_notify *fresh = actuator_notify_new(
-            &(struct actuator_notify_parts){conf, app->http, app->dead, app->raised},
-            app->seen);
+        struct actuator_notify *fresh = app_notify_new(app);
         actuator_courier_set_conf(app->courier, conf);
         app_doctor_set_conf(app);
-        for (unsigned i = 0; fresh != NULL && i < conf->n_subscribers; i++)
-            for (unsigned k = 0; k < old->n_subscribers; k++)
-                if (strcmp(conf->subscriber[i].name, old->subscriber[k].name) == 0)
-                    actuator_notify_set_cursor(
-                        fresh, i, actuator_notify_cursor(app->notify, k), INT64_MAX);
+        if (fresh != NULL)
+            actuator_notify_adopt(fresh, app->notify, hale_clock_wall_us());
         actuator_notify_free(app->notify);
         app->notify = fresh;
         app->failed = app->failed || fresh == NULL;
     }
     actuator_conf_free(old);
     hale_info("event=reloaded policies=%u subscribers=%u", conf->policies->n,
-              conf->n_subscribers);
+              conf->subscribers.n);
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -166,16 +166,21 @@ static void add_text(struct hale_buf *out, const struct actuator_message *m)
 }
 
 static void add_head(struct hale_buf *out, const struct actuator_message *m,
-                     const char *to, struct hale_str subject)
+                     const char *const *to, struct hale_str subject)
 {
     time_t s = (time_t)(m->now_ms / 1000);
     struct tm tm;
     char date[64] = "";
     if (gmtime_r(&s, &tm) != NULL)
         (void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm);
-    hale_buf_printf(out,
-                    "From: <%s>\r\nTo: <%s>\r\nDate: %s\r\nMessage-ID: <%s@hale>\r\n",
-                    m->from, to, date, m->id);
+    hale_buf_printf(out, "From: <%s>\r\nTo: ", m->from);
+    for (size_t i = 0; to[i] != NULL; i++)
+        hale_buf_printf(out, "%s<%s>", i > 0 ? ",\r\n " : "", to[i]);
+    hale_buf_printf(out, "\r\nDate: %s\r\nMessage-ID: <%s@hale>\r\n", date, m->id);
+    if (m->thread != NULL)
+        hale_buf_printf(
+            out, "In-Reply-To: <%s@thread.hale>\r\nReferences: <%s@thread.hale>\r\n",
+            m->thread, m->thread);
     hale_buf_add_c(out, "Subject: ");
     add_words(out, subject);
     hale_buf_add_c(out, "\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n"
@@ -183,22 +188,32 @@ static void add_head(struct hale_buf *out, const struct actuator_message *m,
                         "Content-Transfer-Encoding: base64\r\n\r\n");
 }
 
-enum hale_rc actuator_message_email(const struct actuator_message *m, const char *to,
-                                    struct hale_buf *out)
+enum hale_rc actuator_message_letter(const struct actuator_message *m,
+                                     const char *const *to, struct hale_str subject,
+                                     struct hale_str text, struct hale_buf *out)
+{
+    add_head(out, m, to, subject);
+    for (size_t at = 0; at < text.len; at += LINE_BYTES) {
+        size_t left = text.len - at;
+        add_base64(out, text.p + at, left < LINE_BYTES ? left : LINE_BYTES);
+        hale_buf_add_c(out, "\r\n");
+    }
+    return out->failed ? HALE_E_LIMIT : HALE_OK;
+}
+
+enum hale_rc actuator_message_email(const struct actuator_message *m,
+                                    const char *const *to, struct hale_buf *out)
 {
     struct hale_buf subject, text;
     hale_buf_init(&subject, LETTER_MAX);
     hale_buf_init(&text, LETTER_MAX);
     add_subject(&subject, m->alarm);
     add_text(&text, m);
-    add_head(out, m, to, hale_buf_str(&subject));
-    for (size_t at = 0; at < text.len; at += LINE_BYTES) {
-        size_t left = text.len - at;
-        add_base64(out, text.p + at, left < LINE_BYTES ? left : LINE_BYTES);
-        hale_buf_add_c(out, "\r\n");
-    }
-    bool failed = out->failed || subject.failed || text.failed;
+    enum hale_rc rc =
+        actuator_message_letter(m, to, hale_buf_str(&subject), hale_buf_str(&text), out);
+    if (subject.failed || text.failed)
+        rc = HALE_E_LIMIT;
     hale_buf_fini(&subject);
     hale_buf_fini(&text);
-    return failed ? HALE_E_LIMIT : HALE_OK;
+    return rc;
 }

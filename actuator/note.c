@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/digest.h"
 #include "actuator/profile.h"
 
 #define BODY_MAX_BYTES (1u << 20)
@@ -64,12 +65,82 @@ struct actuator_note *actuator_note_new(const struct actuator_subscriber *s,
     char id[HALE_UUID_TEXT];
     struct hale_buf body;
     struct actuator_note *note = NULL;
-    const struct actuator_profile_note what = {
-        .rec = rec, .id = id, .subscriber = s->name, .key = s->secret};
+    const struct actuator_profile_note what = {.rec = rec,
+                                               .id = id,
+                                               .subscriber = s->name,
+                                               .key = s->secret,
+                                               .from = s->from,
+                                               .to = (const char *const *)s->to};
     actuator_note_id(s->name, rec->seq, id);
     hale_buf_init(&body, BODY_MAX_BYTES);
     if (actuator_profile_body(s->profile, &what, &body) == HALE_OK && body.p != NULL)
         note = pack(rec, &body);
     hale_buf_fini(&body);
+    return note;
+}
+
+/* digest: the message; borrowed. */
+static struct actuator_note *of_digest(const struct actuator_subscriber *s,
+                                       const char *id, const json_t *digest)
+{
+    const json_t *first = json_array_get(json_object_get(digest, "alarms"), 0);
+    const char *tenant = json_string_value(json_object_get(digest, "tenant"));
+    const char *name = json_string_value(json_object_get(first, "name"));
+    const struct actuator_profile_note what = {.id = id,
+                                               .subscriber = s->name,
+                                               .key = s->secret,
+                                               .from = s->from,
+                                               .to = (const char *const *)s->to};
+    struct hale_buf body;
+    struct actuator_note *note = NULL;
+    char *group = json_dumps(digest, JSON_COMPACT);
+    hale_buf_init(&body, BODY_MAX_BYTES);
+    tenant = tenant != NULL ? tenant : "";
+    name = name != NULL ? name : "";
+    if (group != NULL &&
+        actuator_digest_body(s->profile, &what, digest, &body) == HALE_OK)
+        note = malloc(sizeof(*note) + strlen(tenant) + strlen(name) + strlen(group) + 4 +
+                      body.len + 1);
+    if (note != NULL) {
+        char *at = (char *)(note + 1);
+        int64_t ms = json_integer_value(json_object_get(digest, "time_ms"));
+        bool raised = json_integer_value(json_object_get(digest, "raised")) > 0;
+        *note = (struct actuator_note){.refs = 1,
+                                       .logged_us = ms * 1000,
+                                       .state = raised ? HALE_STATE_ALARM : HALE_STATE_OK,
+                                       .len = body.len};
+        (void)snprintf(note->id, sizeof(note->id), "%s", id);
+        note->alarm_id = keep(&at, "");
+        note->tenant = keep(&at, tenant);
+        note->name = keep(&at, name);
+        note->group = hale_str_from(keep(&at, group));
+        note->body = at;
+        memcpy(at, body.p, body.len + 1);
+    }
+    free(group);
+    hale_buf_fini(&body);
+    return note;
+}
+
+struct actuator_note *actuator_note_of_group(const struct actuator_subscriber *s,
+                                             const struct actuator_group_message *m,
+                                             int64_t now_us)
+{
+    json_t *digest = actuator_digest_of(m, now_us / 1000);
+    struct actuator_note *note = digest != NULL ? of_digest(s, m->id, digest) : NULL;
+    json_decref(digest);
+    return note;
+}
+
+struct actuator_note *actuator_note_from_letter(const struct actuator_subscriber *s,
+                                                struct hale_str letter)
+{
+    json_t *root = json_loadb(letter.p, letter.len, 0, NULL);
+    const char *id = json_string_value(json_object_get(root, "id"));
+    const json_t *digest = json_object_get(root, "group");
+    struct actuator_note *note = NULL;
+    if (id != NULL && digest != NULL && actuator_profile_for_people(s->profile))
+        note = of_digest(s, id, digest);
+    json_decref(root);
     return note;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "actuator/notify.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/digest.h"
 #include "actuator/note.h"
+#include "actuator/outlet.h"
 #include "actuator/profile.h"
 #include "actuator/receipt.h"
 #include "actuator/record.h"
@@ -17,7 +17,6 @@
 
 #define BACKOFF_FIRST_US 500000
 #define BACKOFF_MAX_US   60000000
-#define HEADERS_MAX      40
 #define ALL_SEVERITIES   15u
 
 struct target {
@@ -26,7 +25,10 @@ struct target {
     char recipient[ACTUATOR_RECIPIENT_MAX];
     struct actuator_note *queue[ACTUATOR_NOTIFY_QUEUE]; /* ring */
     unsigned head, n;
-    struct actuator_note *replay; /* a dead letter that is sent again, or NULL */
+    struct actuator_groups *groups; /* NULL: everything is told at once */
+    struct actuator_note *group;    /* the message that is under way */
+    int64_t group_since_us;         /* it has failed since then, or 0 */
+    struct actuator_note *replay;   /* a dead letter that is sent again, or NULL */
     char replay_id[HALE_UUID_TEXT];
     int64_t replay_ms; /* when that was asked for */
     int64_t cursor;    /* all up to here is done */
@@ -40,6 +42,7 @@ struct target {
 };
 struct actuator_notify {
     struct actuator_notify_parts p;
+    struct actuator_outlet out;
     int64_t seen;
     unsigned n;
     struct target *target;
@@ -52,8 +55,9 @@ struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *
     if (n == NULL)
         return NULL;
     n->p = *parts;
+    n->out = (struct actuator_outlet){parts->http, parts->conf};
     n->seen = seen;
-    n->n = parts->conf->n_subscribers;
+    n->n = parts->conf->subscribers.n;
     n->target = calloc(n->n > 0 ? n->n : 1, sizeof(*n->target));
     if (n->target == NULL) {
         free(n);
@@ -61,11 +65,19 @@ struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *
     }
     for (unsigned i = 0; i < n->n; i++) {
         struct target *t = &n->target[i];
-        t->conf = &parts->conf->subscriber[i];
+        t->conf = &parts->conf->subscribers.v[i];
         t->owner = n;
         t->cursor = t->read_to = seen;
         (void)snprintf(t->recipient, sizeof(t->recipient), "subscriber/%s",
                        t->conf->name);
+        if (!t->conf->grouping.on)
+            continue;
+        t->groups = actuator_groups_new(&t->conf->grouping, t->conf->name, parts->arg,
+                                        parts->store_group);
+        if (t->groups == NULL) {
+            actuator_notify_free(n);
+            return NULL;
+        }
     }
     return n;
 }
@@ -92,8 +104,11 @@ void actuator_notify_free(struct actuator_notify *n)
         return;
     for (unsigned i = 0; i < n->n; i++) {
         struct target *t = &n->target[i];
-        hale_http_client_cancel(n->p.http, t->call);
+        if (t->call != 0)
+            actuator_outlet_cancel(&n->out, t->conf, t->call);
         actuator_note_put(t->replay);
+        actuator_note_put(t->group);
+        actuator_groups_free(t->groups);
         while (t->n > 0)
             drop_first(t);
     }
@@ -109,6 +124,23 @@ void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t c
     t->behind = t->cursor < n->seen;
 }
 
+bool actuator_notify_load_group(struct actuator_notify *n, struct hale_str field,
+                                struct hale_str value)
+{
+    bool taken_by_one = false;
+    for (unsigned i = 0; i < n->n; i++)
+        if (n->target[i].groups != NULL)
+            taken_by_one |= actuator_groups_load(n->target[i].groups, field, value);
+    return taken_by_one;
+}
+
+void actuator_notify_groups_loaded(struct actuator_notify *n)
+{
+    for (unsigned i = 0; i < n->n; i++)
+        if (n->target[i].groups != NULL)
+            actuator_groups_loaded(n->target[i].groups);
+}
+
 int64_t actuator_notify_cursor(const struct actuator_notify *n, unsigned i)
 {
     return n->target[i].cursor;
@@ -119,19 +151,6 @@ bool actuator_notify_moved(struct actuator_notify *n, unsigned i)
     bool moved = n->target[i].moved;
     n->target[i].moved = false;
     return moved;
-}
-
-/* --- signature --------------------------------------------------------------------- */
-
-void actuator_notify_sign(const void *key, size_t key_len, struct hale_str body,
-                          char *dst)
-{
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    memcpy(dst, "sha256=", 8);
-    if (HMAC(EVP_sha256(), key, (int)key_len, (const unsigned char *)body.p, body.len,
-             mac, &len) != NULL)
-        hale_str_hex(mac, len, dst + 7);
 }
 
 /* --- sending ----------------------------------------------------------------------- */
@@ -160,14 +179,23 @@ static void finished(struct target *t, int64_t seq)
         t->cursor = t->read_to; /* what followed did not concern it */
 }
 
+static const char *id_of(const struct target *t, const struct actuator_note *note,
+                         char id[HALE_UUID_TEXT])
+{
+    if (note->group.len > 0)
+        memcpy(id, note->id, HALE_UUID_TEXT);
+    else
+        actuator_note_id(t->conf->name, note->seq, id);
+    return id;
+}
+
 /* The letter keeps what is known of the note; the record comes from the log. */
 static void bury(struct target *t, const struct actuator_note *note,
                  enum actuator_dead_reason reason, const char *detail, int64_t now_us)
 {
     struct actuator_raised *raised = t->owner->p.raised;
     char id[HALE_UUID_TEXT];
-    actuator_note_id(t->conf->name, note->seq, id);
-    const struct actuator_letter letter = {.id = id,
+    const struct actuator_letter letter = {.id = id_of(t, note, id),
                                            .recipient = t->recipient,
                                            .name = t->conf->name,
                                            .tenant = note->tenant,
@@ -179,9 +207,12 @@ static void bury(struct target *t, const struct actuator_note *note,
                                            .logged_ms = note->logged_us / 1000,
                                            .reason = reason,
                                            .detail = detail,
-                                           .tries = t->tries};
+                                           .tries = t->tries,
+                                           .group = note->group};
     actuator_deadletters_bury(t->owner->p.dead, &letter, now_us / 1000);
     hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_EXPIRED), 1);
+    if (note->group.len > 0)
+        return; /* its groups know */
     if (note->state == HALE_STATE_ALARM)
         actuator_raised_died(raised, t->recipient, note->alarm_id, note->fresh,
                              note->created_ms);
@@ -194,6 +225,8 @@ static void known(struct target *t, const struct actuator_note *note, int64_t no
 {
     struct actuator_raised *raised = t->owner->p.raised;
     char end_id[HALE_UUID_TEXT];
+    if (note->group.len > 0)
+        return;
     if (note->state == HALE_STATE_ALARM) {
         if (t->replay != NULL &&
             actuator_raised_letter(raised, t->recipient, note->alarm_id, end_id))
@@ -215,6 +248,21 @@ static void end_replay(struct target *t, bool was_taken)
     t->retry_us = 0;
 }
 
+/* LATER: at t->retry_us. */
+static void end_group(struct target *t, enum actuator_group_end end, int64_t now_us)
+{
+    actuator_groups_done(t->groups, end, now_us / 1000, t->retry_us / 1000);
+    actuator_note_put(t->group);
+    t->group = NULL;
+    if (end != ACTUATOR_GROUP_LATER) {
+        t->tries = 0;
+        t->retry_us = 0;
+        t->group_since_us = 0;
+    } else if (t->group_since_us == 0) {
+        t->group_since_us = now_us;
+    }
+}
+
 static void taken(struct target *t, const struct actuator_note *note, int64_t now_us)
 {
     if (note->accepted_us > 0 && t->replay == NULL)
@@ -227,6 +275,8 @@ static void taken(struct target *t, const struct actuator_note *note, int64_t no
     known(t, note, now_us);
     if (t->replay != NULL)
         end_replay(t, true);
+    else if (t->group != NULL)
+        end_group(t, ACTUATOR_GROUP_TOLD, now_us);
     else
         finished(t, note->seq);
 }
@@ -241,81 +291,63 @@ static void complain(struct target *t, const struct hale_http_result *r, const c
     t->failing = true;
 }
 
+/* It will be tried again. */
+static void put_off(struct target *t, int64_t now_us)
+{
+    t->retry_us = now_us + backoff_us(t);
+    actuator_note_put(t->replay); /* what came meanwhile goes first */
+    t->replay = NULL;
+    if (t->group != NULL)
+        end_group(t, ACTUATOR_GROUP_LATER, now_us);
+}
+
+/* It will never be taken. */
+static void refused(struct target *t, const struct actuator_note *note,
+                    enum actuator_receipt receipt, const char *text, int64_t now_us)
+{
+    if (t->replay != NULL) {
+        end_replay(t, false);
+        return;
+    }
+    bury(t, note,
+         receipt == ACTUATOR_REFUSED ? ACTUATOR_DEAD_REFUSED : ACTUATOR_DEAD_DENIED, text,
+         now_us);
+    if (t->group != NULL)
+        end_group(t, ACTUATOR_GROUP_GIVEN_UP, now_us);
+    else
+        finished(t, note->seq);
+}
+
 static void on_done(const struct hale_http_result *r, void *arg)
 {
     struct target *t = arg;
     char text[256];
     int64_t now_us = hale_clock_wall_us();
-    const struct actuator_note *note = t->replay != NULL ? t->replay : t->queue[t->head];
-    enum actuator_receipt receipt = actuator_receipt_http(r);
+    const struct actuator_note *note = t->replay != NULL  ? t->replay
+                                       : t->group != NULL ? t->group
+                                                          : t->queue[t->head];
+    enum actuator_receipt receipt = actuator_outlet_receipt(t->conf, r);
     t->call = 0;
     t->tries++;
     if (receipt == ACTUATOR_TAKEN) {
         taken(t, note, now_us);
-        send_next(t, now_us);
-        return;
-    }
-    complain(t, r, actuator_receipt_text(r, text, sizeof(text)));
-    if (receipt == ACTUATOR_AGAIN) {
-        t->retry_us = now_us + backoff_us(t);
-        actuator_note_put(t->replay); /* what came meanwhile goes first */
-        t->replay = NULL;
-    } else if (t->replay != NULL) {
-        end_replay(t, false);
     } else {
-        bury(t, note,
-             receipt == ACTUATOR_REFUSED ? ACTUATOR_DEAD_REFUSED : ACTUATOR_DEAD_DENIED,
-             text, now_us);
-        finished(t, note->seq);
+        complain(t, r, actuator_receipt_text(r, text, sizeof(text)));
+        if (receipt == ACTUATOR_AGAIN)
+            put_off(t, now_us);
+        else
+            refused(t, note, receipt, text, now_us);
     }
     send_next(t, now_us);
-}
-
-static enum hale_rc start_call(struct target *t, const struct actuator_note *note)
-{
-    char id[HALE_UUID_TEXT], line_id[HALE_UUID_TEXT + 32], signature[96] = "";
-    char sign_line[128], type[64];
-    char *custom[HEADERS_MAX];
-    const char *lines[HEADERS_MAX + 4];
-    unsigned n = 0, n_custom = 0;
-    (void)snprintf(type, sizeof(type), "Content-Type: %s",
-                   actuator_profile_content_type(t->conf->profile));
-    actuator_note_id(t->conf->name, note->seq, id);
-    (void)snprintf(line_id, sizeof(line_id), "X-Hale-Notification: %s", id);
-    lines[n++] = type;
-    lines[n++] = line_id;
-    if (t->conf->secret != NULL && t->conf->profile != ACTUATOR_PROFILE_PAGERDUTY) {
-        actuator_notify_sign(t->conf->secret, t->conf->secret_len,
-                             (struct hale_str){note->body, note->len}, signature);
-        (void)snprintf(sign_line, sizeof(sign_line), "X-Hale-Signature: %s", signature);
-        lines[n++] = sign_line;
-    }
-    const char *name;
-    json_t *value;
-    json_object_foreach (t->conf->headers, name, value) {
-        if (n_custom == HEADERS_MAX ||
-            asprintf(&custom[n_custom], "%s: %s", name, json_string_value(value)) < 0)
-            break;
-        lines[n++] = custom[n_custom++];
-    }
-    lines[n] = NULL;
-    const struct hale_http_call call = {.method = "POST",
-                                        .url = t->conf->url,
-                                        .headers = lines,
-                                        .body = {note->body, note->len},
-                                        .timeout_ms = t->conf->timeout_ms,
-                                        .max_response_bytes = 65536};
-    enum hale_rc rc =
-        hale_http_client_start(t->owner->p.http, &call, on_done, t, &t->call);
-    for (unsigned i = 0; i < n_custom; i++)
-        free(custom[i]);
-    return rc;
 }
 
 /* True when it is under way; false: t->retry_us says when to try again. */
 static bool try_now(struct target *t, const struct actuator_note *note, int64_t now_us)
 {
-    if (start_call(t, note) == HALE_OK)
+    const struct hale_str body = {note->body, note->len};
+    char id[HALE_UUID_TEXT];
+    if (actuator_outlet_start(&t->owner->out, t->conf, id_of(t, note, id), body, on_done,
+                              t, &t->call) == HALE_OK)
         return true;
     t->call = 0;
     t->tries++;
@@ -338,8 +370,9 @@ static bool take_replay(struct target *t)
     memset(&rec, 0, sizeof(rec));
     memcpy(t->replay_id, letter.id, sizeof(t->replay_id));
     t->replay_ms = letter.at_ms;
-    if (!letter.group &&
-        actuator_record_decode(hale_buf_str(&letter.text), &rec) == HALE_OK) {
+    if (letter.group) {
+        t->replay = actuator_note_from_letter(t->conf, hale_buf_str(&letter.text));
+    } else if (actuator_record_decode(hale_buf_str(&letter.text), &rec) == HALE_OK) {
         t->replay = actuator_note_new(t->conf, &rec);
         hale_log_record_fini(&rec);
     }
@@ -370,6 +403,28 @@ static void send_replay(struct target *t, int64_t now_us)
     }
 }
 
+static void send_group(struct target *t, int64_t now_us)
+{
+    while (t->call == 0 && t->retry_us <= now_us) {
+        const struct actuator_group_message *m =
+            actuator_groups_due(t->groups, now_us / 1000);
+        if (m == NULL)
+            return;
+        t->group = actuator_note_of_group(t->conf, m, now_us);
+        if (t->group == NULL) {
+            hale_error("event=notification_lost subscriber=%s", t->conf->name);
+            hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_EXPIRED), 1);
+            end_group(t, ACTUATOR_GROUP_GIVEN_UP, now_us);
+        } else if (t->group_since_us != 0 && is_old(t, t->group_since_us, now_us)) {
+            bury(t, t->group, ACTUATOR_DEAD_EXPIRED, "not taken within notify_max_age",
+                 now_us);
+            end_group(t, ACTUATOR_GROUP_GIVEN_UP, now_us);
+        } else if (!try_now(t, t->group, now_us)) {
+            end_group(t, ACTUATOR_GROUP_LATER, now_us);
+        }
+    }
+}
+
 /* What is given up without another try. */
 static bool given_up(struct target *t, const struct actuator_note *note, int64_t now_us)
 {
@@ -394,11 +449,37 @@ static void send_next(struct target *t, int64_t now_us)
         if (t->retry_us > now_us || !try_now(t, note, now_us))
             return;
     }
+    if (t->groups != NULL)
+        send_group(t, now_us);
     if (t->n == 0)
         send_replay(t, now_us);
 }
 
 /* --- records ----------------------------------------------------------------------- */
+
+/* Groups know of whom they were told. */
+static void take_into_group(struct target *t, const struct hale_log_record *rec,
+                            int64_t now_us)
+{
+    const struct hale_alarm *a = &rec->alarm;
+    bool raised = a->state == HALE_STATE_ALARM;
+    if (!rec->announce || !a->actions_enabled || a->state == HALE_STATE_UNDETERMINED ||
+        (raised && (t->conf->severities & 1u << a->severity) == 0))
+        return;
+    json_t *labels = actuator_profile_labels(a);
+    char *show = actuator_digest_show(rec);
+    if (labels != NULL && show != NULL)
+        actuator_groups_take(t->groups,
+                             &(struct actuator_group_alarm){.tenant = a->tenant,
+                                                            .id = a->id,
+                                                            .labels = labels,
+                                                            .raised = raised,
+                                                            .seq = rec->seq,
+                                                            .show = hale_str_from(show)},
+                             now_us / 1000);
+    free(show);
+    json_decref(labels);
+}
 
 /* Whoever is told that it began is told of its end, whatever its severity is then. */
 static bool concerns(const struct target *t, const struct hale_log_record *rec)
@@ -458,9 +539,13 @@ void actuator_notify_record(struct actuator_notify *n, const struct hale_log_rec
         struct target *t = &n->target[i];
         if (t->behind || rec->seq <= t->read_to)
             continue;
-        if (!concerns(t, rec)) {
+        if (t->groups != NULL)
+            take_into_group(t, rec, now_us);
+        if (t->groups != NULL || !concerns(t, rec)) {
             t->read_to = rec->seq;
             settle_cursor(t);
+            if (t->groups != NULL)
+                send_next(t, now_us);
             continue;
         }
         if (t->n == ACTUATOR_NOTIFY_QUEUE) {
@@ -498,7 +583,9 @@ void actuator_notify_offer(struct actuator_notify *n, unsigned i,
     struct target *t = &n->target[i];
     if (rec->seq <= t->read_to || t->n == ACTUATOR_NOTIFY_QUEUE)
         return;
-    if (concerns(t, rec)) {
+    if (t->groups != NULL) {
+        take_into_group(t, rec, now_us);
+    } else if (concerns(t, rec)) {
         struct actuator_note *note = make_note(t, rec);
         if (note == NULL)
             return;
@@ -533,8 +620,36 @@ int64_t actuator_notify_next_us(const struct actuator_notify *n)
     for (unsigned i = 0; i < n->n; i++) {
         const struct target *t = &n->target[i];
         bool replays = t->n == 0 && actuator_deadletters_waiting(n->p.dead, t->recipient);
-        if ((t->n > 0 || replays) && t->call == 0 && t->retry_us < next)
+        if (t->call != 0)
+            continue;
+        if ((t->n > 0 || replays) && t->retry_us < next)
             next = t->retry_us;
+        if (t->groups != NULL) {
+            int64_t due_ms = actuator_groups_next_ms(t->groups);
+            int64_t due_us = due_ms < INT64_MAX / 1000 ? due_ms * 1000 : INT64_MAX;
+            due_us = due_us > t->retry_us ? due_us : t->retry_us;
+            next = due_us < next ? due_us : next;
+        }
     }
     return next;
+}
+
+void actuator_notify_adopt(struct actuator_notify *n, struct actuator_notify *old,
+                           int64_t now_us)
+{
+    for (unsigned i = 0; i < n->n; i++)
+        for (unsigned k = 0; k < old->n; k++) {
+            struct target *t = &n->target[i], *from = &old->target[k];
+            if (strcmp(t->recipient, from->recipient) != 0)
+                continue;
+            actuator_notify_set_cursor(n, i, from->cursor, INT64_MAX);
+            if (t->groups == NULL || from->groups == NULL)
+                continue;
+            if (from->group != NULL)
+                end_group(from, ACTUATOR_GROUP_LATER, now_us);
+            actuator_groups_free(t->groups);
+            t->groups = from->groups;
+            from->groups = NULL;
+            actuator_groups_set_conf(t->groups, &t->conf->grouping);
+        }
 }

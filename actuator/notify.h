@@ -37,6 +37,9 @@ struct actuator_notify_parts { /* all borrowed */
     struct hale_http_client *http;
     struct actuator_deadletters *dead;
     struct actuator_raised *raised;
+    /* Stores a field of HALE_KEYS_GROUPS (value.p NULL: deletes it), before later cursors. */
+    void *arg;
+    void (*store_group)(void *arg, const char *field, struct hale_str value);
 };
 /* seen: the log position read so far. */
 struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *parts,
@@ -49,6 +52,13 @@ void actuator_notify_free(struct actuator_notify *n);
  * is; a cursor beyond it is of another log. */
 void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t cursor,
                                 int64_t log_end);
+/* Takes over cursors and groups of subscribers that were there before. */
+void actuator_notify_adopt(struct actuator_notify *n, struct actuator_notify *old,
+                           int64_t now_us);
+/* Fields of HALE_KEYS_GROUPS, all of them, then _groups_loaded. false: nobody's. */
+bool actuator_notify_load_group(struct actuator_notify *n, struct hale_str field,
+                                struct hale_str value);
+void actuator_notify_groups_loaded(struct actuator_notify *n);
 int64_t actuator_notify_cursor(const struct actuator_notify *n, unsigned i);
 /* True once after the cursor moved since the last call. */
 bool actuator_notify_moved(struct actuator_notify *n, unsigned i);
@@ -66,7 +76,4 @@ void actuator_notify_offered(struct actuator_notify *n, unsigned i, int64_t seq,
                              bool read_all);
 void actuator_notify_tick(struct actuator_notify *n, int64_t now_us);
 int64_t actuator_notify_next_us(const struct actuator_notify *n);
-/* "sha256=<hex>" of the body under the key, into dst (80 bytes). */
-void actuator_notify_sign(const void *key, size_t key_len, struct hale_str body,
-                          char *dst);
 #endif

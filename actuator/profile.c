@@ -14,7 +14,7 @@
 
 const char *const actuator_profile_words[] = {
     "hale", "monasca",   "alertmanager", "cloudevents", "aodh",
-    "ves",  "pagerduty", "slack",        NULL,
+    "ves",  "pagerduty", "slack",        "email",       NULL,
 };
 
 bool actuator_profile_tells(enum actuator_profile p, enum hale_state state)
@@ -22,6 +22,12 @@ bool actuator_profile_tells(enum actuator_profile p, enum hale_state state)
     return state != HALE_STATE_UNDETERMINED ||
            (p != ACTUATOR_PROFILE_ALERTMANAGER && p != ACTUATOR_PROFILE_VES &&
             p != ACTUATOR_PROFILE_PAGERDUTY);
+}
+
+bool actuator_profile_for_people(enum actuator_profile p)
+{
+    return p == ACTUATOR_PROFILE_EMAIL || p == ACTUATOR_PROFILE_SLACK ||
+           p == ACTUATOR_PROFILE_PAGERDUTY;
 }
 
 bool actuator_profile_shared(enum actuator_profile p)
@@ -125,7 +131,7 @@ static bool is_raised(const struct hale_log_record *rec)
 }
 
 /* The thing that the alarm is about, for a person. */
-static const char *source_of(const struct hale_alarm *a)
+const char *actuator_profile_source(const struct hale_alarm *a)
 {
     static const char *const keys[] = {"hostname", "host",   "resource_id",
                                        "vnfc_id",  "vnf_id", "service"};
@@ -145,7 +151,7 @@ static json_t *time_json(int64_t ms)
 /* --- Alertmanager -------------------------------------------------------------------- */
 
 /* alertname, severity, tenant, definition and the group; a dimension of such a name yields. */
-static json_t *labels_of(const struct hale_alarm *a)
+json_t *actuator_profile_labels(const struct hale_alarm *a)
 {
     json_t *labels = json_deep_copy(a->group);
     if (labels != NULL &&
@@ -164,7 +170,7 @@ static json_t *alertmanager_body(const struct actuator_profile_note *n)
     const struct hale_log_record *rec = n->rec;
     const struct hale_alarm *a = &rec->alarm;
     const char *status = is_raised(rec) ? "firing" : "resolved";
-    json_t *labels = labels_of(a);
+    json_t *labels = actuator_profile_labels(a);
     char *text =
         labels != NULL ? json_dumps(labels, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     char fingerprint[17], group[512];
@@ -303,7 +309,7 @@ static json_t *ves_body(const struct actuator_profile_note *n)
 {
     const struct hale_log_record *rec = n->rec;
     const struct hale_alarm *a = &rec->alarm;
-    const char *source = source_of(a);
+    const char *source = actuator_profile_source(a);
     char name[256];
     json_t *more = json_deep_copy(a->group);
     (void)snprintf(name, sizeof(name), "Fault_Hale_%.200s", a->definition_name);
@@ -339,18 +345,19 @@ static json_t *pagerduty_body(const struct actuator_profile_note *n)
     char summary[1024]; /* PagerDuty's ceiling */
     HALE_ASSERT((unsigned)a->severity <= HALE_SEV_CRITICAL);
     (void)snprintf(summary, sizeof(summary), "%.200s on %.200s", a->definition_name,
-                   source_of(a));
+                   actuator_profile_source(a));
     return json_pack(
         "{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:o, s:s, s:{s:s, s:s, s:s, s:O}}}",
         "routing_key", n->key != NULL ? n->key : "", "event_action",
         is_raised(rec) ? "trigger" : "resolve", "dedup_key", a->id, "payload", "summary",
-        summary, "source", source_of(a), "severity", words[a->severity], "timestamp",
-        time_json(rec->time_ms), "class", a->definition_name, "custom_details", "reason",
-        a->reason, "alarm_id", a->id, "tenant", a->tenant, "group", a->group);
+        summary, "source", actuator_profile_source(a), "severity", words[a->severity],
+        "timestamp", time_json(rec->time_ms), "class", a->definition_name,
+        "custom_details", "reason", a->reason, "alarm_id", a->id, "tenant", a->tenant,
+        "group", a->group);
 }
 
 /* Slack's own signs: & < > are written as entities. */
-static void add_slack(struct hale_buf *out, const char *text)
+void actuator_profile_slack_text(struct hale_buf *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '&')
@@ -376,10 +383,10 @@ static json_t *slack_body(const struct actuator_profile_note *n)
     hale_buf_init(&text, 65536);
     hale_buf_printf(&title, "%s %s ", hale_state_text(a->state),
                     hale_severity_text(a->severity));
-    add_slack(&title, a->definition_name);
+    actuator_profile_slack_text(&title, a->definition_name);
     hale_buf_add_c(&title, " on ");
-    add_slack(&title, source_of(a));
-    add_slack(&text, a->reason);
+    actuator_profile_slack_text(&title, actuator_profile_source(a));
+    actuator_profile_slack_text(&text, a->reason);
     json_t *body = NULL;
     if (!title.failed && !text.failed)
         body = json_pack("{s:s, s:[{s:s, s:s, s:I}]}", "text", title.p, "attachments",
@@ -388,6 +395,20 @@ static json_t *slack_body(const struct actuator_profile_note *n)
     hale_buf_fini(&title);
     hale_buf_fini(&text);
     return body;
+}
+
+static enum hale_rc email_body(const struct actuator_profile_note *n,
+                               struct hale_buf *out)
+{
+    const struct hale_log_record *rec = n->rec;
+    const struct actuator_message m = {.alarm = &rec->alarm,
+                                       .old_state = rec->old_state,
+                                       .time_ms = rec->time_ms,
+                                       .id = n->id,
+                                       .from = n->from,
+                                       .now_ms = rec->time_ms,
+                                       .thread = rec->alarm.id};
+    return actuator_message_email(&m, n->to, out);
 }
 
 /* --- all ----------------------------------------------------------------------------- */
@@ -417,6 +438,7 @@ enum hale_rc actuator_profile_body(enum actuator_profile p,
     case ACTUATOR_PROFILE_VES: rc = dump(ves_body(n), out); break;
     case ACTUATOR_PROFILE_PAGERDUTY: rc = dump(pagerduty_body(n), out); break;
     case ACTUATOR_PROFILE_SLACK: rc = dump(slack_body(n), out); break;
+    case ACTUATOR_PROFILE_EMAIL: rc = email_body(n, out); break;
     case ACTUATOR_PROFILES: HALE_ASSERT(p < ACTUATOR_PROFILES);
     }
     return rc == HALE_OK && out->failed ? HALE_E_LIMIT : rc;

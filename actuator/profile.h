@@ -18,6 +18,7 @@ enum actuator_profile {
     ACTUATOR_PROFILE_VES,          /* ONAP VES 7.2 fault event */
     ACTUATOR_PROFILE_PAGERDUTY,    /* PagerDuty's events API v2 */
     ACTUATOR_PROFILE_SLACK,        /* Slack's incoming webhooks */
+    ACTUATOR_PROFILE_EMAIL,        /* a letter */
     ACTUATOR_PROFILES
 };
 /* NULL-terminated words of the configuration, by enum. */
@@ -28,8 +29,19 @@ struct actuator_profile_note {
     const char *id;         /* of the notification: the same for every try */
     const char *subscriber; /* its name */
     const char *key;        /* pagerduty: the routing key; else NULL */
+    const char *from;       /* email */
+    const char *const *to;  /* email: NULL-terminated */
 };
+/* Somebody reads it: alarms may come in groups. */
+bool actuator_profile_for_people(enum actuator_profile p);
+/* Labels of an alarm as Alertmanager's users know them: the group, alertname, severity, tenant. New; NULL:
+ * no memory. */
+json_t *actuator_profile_labels(const struct hale_alarm *a);
+/* The thing that the alarm is about, for a person. */
+const char *actuator_profile_source(const struct hale_alarm *a);
 
+/* Slack's own signs & < > as entities. */
+void actuator_profile_slack_text(struct hale_buf *out, const char *text);
 /* False: the profile has no words for this state (alertmanager, ves and pagerduty know no
  * UNDETERMINED: what is told is ALARM and its end). */
 bool actuator_profile_tells(enum actuator_profile p, enum hale_state state);

@@ -162,7 +162,7 @@ void collector_dead_letter_replay(struct collector *c, struct hale_redis *redis,
     if (letter == NULL)
         return;
     if (json_is_null(json_object_get(letter, "record")) &&
-        json_object_get(letter, "alerts") == NULL) {
+        json_object_get(letter, "group") == NULL) {
         collector_reply_error(req, 409, "NoRecord",
                               "The record of this letter was gone from the alarm log "
                               "already; it can only be dropped");

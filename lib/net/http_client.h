@@ -62,9 +62,10 @@ HALE_MUST_CHECK enum hale_rc hale_http_client_start(struct hale_http_client *c,
                                                     hale_http_done done, void *arg,
                                                     uint64_t *id_out);
 enum hale_mail_tls { HALE_MAIL_PLAIN, HALE_MAIL_TRY_TLS, HALE_MAIL_TLS };
-struct hale_mail {               /* all text is copied by start */
-    const char *url;             /* smtp://host[:port], smtps://host[:port] */
-    const char *from, *to;       /* addresses, without angle brackets */
+struct hale_mail {         /* all text is copied by start */
+    const char *url;       /* smtp://host[:port], smtps://host[:port] */
+    const char *from;      /* an address, without angle brackets */
+    const char *const *to; /* the same, NULL-terminated: all get the letter or none */
     const char *user, *password; /* NULL = no login */
     const char *ca_file;         /* NULL = the system's */
     struct hale_str text;        /* the whole letter, CRLF lines */

@@ -66,19 +66,32 @@ static bool set_options(struct hale_http_job *call, const struct hale_mail *mail
     return ok;
 }
 
+static bool add_recipients(struct hale_http_job *call, const char *const *to)
+{
+    for (size_t i = 0; to[i] != NULL; i++) {
+        struct curl_slist *grown = curl_slist_append(call->rcpt, to[i]);
+        if (grown == NULL)
+            return false;
+        call->rcpt = grown;
+    }
+    return true;
+}
+
 enum hale_rc hale_http_client_mail(struct hale_http_client *c,
                                    const struct hale_mail *mail, hale_http_done done,
                                    void *arg, uint64_t *id_out)
 {
-    if (!address_ok(mail->from) || !address_ok(mail->to) || !url_ok(mail->url))
+    if (!address_ok(mail->from) || mail->to[0] == NULL || !url_ok(mail->url))
         return HALE_E_INVAL;
+    for (size_t i = 0; mail->to[i] != NULL; i++)
+        if (!address_ok(mail->to[i]))
+            return HALE_E_INVAL;
     if (c->active >= c->max_calls)
         return HALE_E_LIMIT;
     struct hale_http_job *call = hale_http_job_blank(c, ANSWER_MAX);
     if (call == NULL)
         return HALE_E_NOMEM;
-    call->rcpt = curl_slist_append(NULL, mail->to);
-    if (call->rcpt == NULL || !hale_http_job_copy(call, mail->text) ||
+    if (!add_recipients(call, mail->to) || !hale_http_job_copy(call, mail->text) ||
         !set_options(call, mail)) {
         hale_http_job_free(call);
         return HALE_E_NOMEM;

@@ -55,6 +55,7 @@
  * | hale:{m}:deadletters       | hash   | actuator   | id -> letter, id:r -> its record (docs/formats/deadletter.md) |
  * | hale:{m}:dead:<recipient>  | zset   | actuator   | ids of its letters by when they were given up |
  * | hale:{m}:replays           | hash   | collector  | letter id -> who wants it sent again; the actuator deletes |
+ * | hale:{m}:groups            | hash   | actuator   | messages for people: groups and their alarms (actuator/group.h) |
  * | hale:{m}:told              | hash   | actuator   | recipient and alarm -> told or dead (raised.h) |
  * | hale:{m}:ask              | stream | collector  | field j = question about sub-alarms (docs/formats/why.md) |
  * | hale:{m}:answer:<id>       | list   | thresholds | answers to it, one per shard, EX 10       |
@@ -107,6 +108,7 @@
 #define HALE_KEYS_DEADLETTERS "hale:{m}:deadletters"
 #define HALE_KEYS_REPLAYS     "hale:{m}:replays"
 #define HALE_KEYS_TOLD        "hale:{m}:told"
+#define HALE_KEYS_GROUPS      "hale:{m}:groups"
 #define HALE_KEYS_JOURNAL     "hale:{m}:journal"
 #define HALE_KEYS_POLICIES    "hale:{m}:act:policies"
 #define HALE_KEYS_CHAIN       "hale:{m}:chain"

@@ -166,7 +166,7 @@ def test_expired_filters_and_drops(dead, receiver):
 
 
 def test_replays_survive_kill9(dead, receiver):
-    """Neither lost nor sent twice but for the one under way, which has the same id."""
+    """None is lost; what was under way in a crash, or not yet written down as taken, comes with the same id."""
     hook = receiver(400)
     dead.subscribers({"name": "noc", "url": hook.url})
     for i in range(20):
@@ -185,7 +185,8 @@ def test_replays_survive_kill9(dead, receiver):
     dead.await_letters(0)
     dead.replays_over()
     ids = [h["X-Hale-Notification"] for _, h, _ in hook.got]
-    assert len(set(ids)) == 20 and len(ids) <= 23, ids
+    assert len(set(ids)) == 20 and len(ids) <= 35, ids       # three crashes
+    assert max(ids.count(i) for i in ids) <= 4
     order = list(dict.fromkeys(v for v, _ in told(hook)))
     assert order == [f"v{i}" for i in range(20)]
 

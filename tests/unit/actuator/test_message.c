@@ -26,8 +26,10 @@ static void webhooks_have_monascas_keys(void **state)
     json_t *metrics =
         json_loads("[{\"name\":\"m\",\"dimensions\":{\"hostname\":\"h1\"}}]", 0, NULL);
     struct hale_alarm alarm = alarm_of(metrics);
-    const struct actuator_message m = {&alarm, HALE_STATE_OK, 1426880689999,
-                                       "id",   NULL,          0};
+    const struct actuator_message m = {.alarm = &alarm,
+                                       .old_state = HALE_STATE_OK,
+                                       .time_ms = 1426880689999,
+                                       .id = "id"};
     struct hale_buf out;
     (void)state;
     hale_buf_init(&out, 4096);
@@ -49,7 +51,7 @@ static void pagerduty_is_always_triggered(void **state)
 {
     json_t *metrics = json_array();
     struct hale_alarm alarm = alarm_of(metrics);
-    const struct actuator_message m = {&alarm, HALE_STATE_OK, 0, "id", NULL, 0};
+    const struct actuator_message m = {.alarm = &alarm, .id = "id"};
     struct hale_buf out;
     (void)state;
     hale_buf_init(&out, 4096);
@@ -74,13 +76,18 @@ static void letters_are_ascii_lines(void **state)
                                  "{\"name\":\"m\",\"dimensions\":{\"hostname\":\"h2\"}}]",
                                  0, NULL);
     struct hale_alarm alarm = alarm_of(metrics);
-    const struct actuator_message m = {&alarm, HALE_STATE_OK, 1426880689999,
-                                       "id",   "a@b",         1426880690000};
+    const struct actuator_message m = {.alarm = &alarm,
+                                       .old_state = HALE_STATE_OK,
+                                       .time_ms = 1426880689999,
+                                       .id = "id",
+                                       .from = "a@b",
+                                       .now_ms = 1426880690000};
     struct hale_buf out;
     (void)state;
     alarm.definition_name = name;
     hale_buf_init(&out, 65536);
-    assert_int_equal(actuator_message_email(&m, "c@d", &out), HALE_OK);
+    assert_int_equal(actuator_message_email(&m, (const char *const[]){"c@d", NULL}, &out),
+                     HALE_OK);
     assert_non_null(strstr(out.p, "Date: Fri, 20 Mar 2015 19:44:50 +0000\r\n"));
     assert_non_null(strstr(out.p, "To: <c@d>\r\n"));
     assert_null(strstr(out.p, "Bcc"));

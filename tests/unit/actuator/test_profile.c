@@ -25,7 +25,8 @@ static json_t *body(enum actuator_profile p, const char *record, const char *key
     struct hale_log_record rec;
     struct hale_buf out;
     assert_int_equal(hale_log_record_decode(hale_str_from(record), &rec), HALE_OK);
-    const struct actuator_profile_note n = {&rec, "n-1", "noc", key};
+    const struct actuator_profile_note n = {
+        .rec = &rec, .id = "n-1", .subscriber = "noc", .key = key};
     hale_buf_init(&out, 1u << 16);
     assert_int_equal(actuator_profile_body(p, &n, &out), HALE_OK);
     json_t *got = json_loadb(out.p, out.len, 0, NULL);

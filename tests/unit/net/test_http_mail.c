@@ -37,7 +37,7 @@ static void letters_that_cannot_be_sent_are_refused(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         const struct hale_mail mail = {.url = bad[i].url,
                                        .from = bad[i].from,
-                                       .to = bad[i].to,
+                                       .to = (const char *const[]){bad[i].to, NULL},
                                        .text = HALE_STR("x")};
         if (hale_http_client_mail(c, &mail, mail_done, &rc, NULL) != HALE_E_INVAL)
             fail_msg("%s %s %s", bad[i].url, bad[i].from, bad[i].to);
@@ -57,8 +57,10 @@ static void a_letter_needs_a_server(void **state)
     assert_true(fd >= 0);
     (void)close(fd);
     (void)snprintf(url, sizeof(url), "smtp://127.0.0.1:%u", port);
-    const struct hale_mail mail = {
-        .url = url, .from = "a@b", .to = "c@d", .text = HALE_STR("x\r\n")};
+    const struct hale_mail mail = {.url = url,
+                                   .from = "a@b",
+                                   .to = (const char *const[]){"c@d", NULL},
+                                   .text = HALE_STR("x\r\n")};
     assert_int_equal(hale_http_client_mail(c, &mail, mail_done, &rc, NULL), HALE_OK);
     assert_int_equal(hale_http_client_mail(c, &mail, mail_done, &rc, NULL), HALE_E_LIMIT);
     while (hale_http_client_active(c) > 0)
