@@ -137,20 +137,27 @@ bool actuator_allow_url(const struct actuator_allow *a, const char *url)
     return is_loopback(host) || actuator_allow_listed(a, url);
 }
 
-bool actuator_allow_listed(const struct actuator_allow *a, const char *url)
+enum actuator_allow_word actuator_allow_match(const struct actuator_allow *a,
+                                              const char *url)
 {
     struct hale_str host = {NULL, 0}, wanted = {NULL, 0};
+    enum actuator_allow_word best = ACTUATOR_ALLOW_NO;
     unsigned port = 0;
     if (actuator_allow_split(url, &host, &port) != HALE_OK)
-        return false;
-    for (unsigned i = 0; i < a->n; i++) {
+        return ACTUATOR_ALLOW_NO;
+    for (unsigned i = 0; i < a->n && best != ACTUATOR_ALLOW_EXACT; i++) {
         unsigned wanted_port = 0;
         if (split_authority(hale_str_from(a->pattern[i]), &wanted, &wanted_port) ==
                 HALE_OK &&
             (wanted_port == 0 || wanted_port == port) && host_matches(wanted, host))
-            return true;
+            best = wanted.p[0] == '*' ? ACTUATOR_ALLOW_WILD : ACTUATOR_ALLOW_EXACT;
     }
-    return false;
+    return best;
+}
+
+bool actuator_allow_listed(const struct actuator_allow *a, const char *url)
+{
+    return actuator_allow_match(a, url) != ACTUATOR_ALLOW_NO;
 }
 
 void actuator_allow_fini(struct actuator_allow *a)

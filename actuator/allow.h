@@ -4,6 +4,8 @@
 /*
  * allow - which hosts the actuator may call (against server-side request forgery: parts
  * of a URL may come from an alarm).
+ * Names:     what is checked here is text; that a name has no address of this machine is checked by the
+ *            HTTP client, at the connection itself (only_remote): for all that is not named exactly.
  * Patterns:  "host" (any port), "host:port", "*.example.org" (any name below it),
  *            "[::1]:8080". Loopback addresses are always allowed. Names are compared
  *            without case.
@@ -35,7 +37,12 @@ HALE_MUST_CHECK enum hale_rc actuator_allow_add(struct actuator_allow *a,
 HALE_MUST_CHECK enum hale_rc actuator_allow_add_url(struct actuator_allow *a,
                                                     const char *url);
 bool actuator_allow_url(const struct actuator_allow *a, const char *url);
-/* True only when a pattern names the host: loopback must be written, too. */
+/* How a pattern names the host: loopback must be written, too. A host that is named by "*." only has a
+ * name that others may give an address: whoever calls it asks for only_remote (net/http_client.h). */
+enum actuator_allow_word { ACTUATOR_ALLOW_NO, ACTUATOR_ALLOW_WILD, ACTUATOR_ALLOW_EXACT };
+enum actuator_allow_word actuator_allow_match(const struct actuator_allow *a,
+                                              const char *url);
+/* Named in any way. */
 bool actuator_allow_listed(const struct actuator_allow *a, const char *url);
 void actuator_allow_fini(struct actuator_allow *a);
 #endif

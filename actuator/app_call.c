@@ -97,12 +97,15 @@ static enum hale_rc start_call(struct app *app, struct call *call,
             asprintf(&line[n++], "%s: %s", name, json_string_value(value)) < 0)
             rc = HALE_E_NOMEM;
     if (rc == HALE_OK) {
-        const struct hale_http_call http = {.method = q->method,
-                                            .url = q->url.p,
-                                            .headers = (const char *const *)line,
-                                            .body = hale_buf_str(&q->body),
-                                            .ca_file = q->ca_file,
-                                            .timeout_ms = q->timeout_ms};
+        const struct hale_http_call http = {
+            .method = q->method,
+            .url = q->url.p,
+            .headers = (const char *const *)line,
+            .body = hale_buf_str(&q->body),
+            .ca_file = q->ca_file,
+            .timeout_ms = q->timeout_ms,
+            .only_remote =
+                actuator_allow_match(&app->conf->allow, q->url.p) == ACTUATOR_ALLOW_WILD};
         rc = hale_http_client_start(app->http, &http, on_done, call, &call->id);
         if (rc != HALE_OK)
             (void)hale_err_set(err, rc, "the request could not be started: %s",

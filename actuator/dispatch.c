@@ -33,13 +33,16 @@ static enum hale_rc post(const struct attempt *t, const char *url, bool only_rem
 static enum hale_rc webhook(const struct attempt *t, struct hale_buf *body,
                             const char **why)
 {
-    bool listed = actuator_allow_listed(&t->s->conf->allow, t->s->method->address);
-    if (!listed && t->s->conf->listed_only) {
+    enum actuator_allow_word word =
+        actuator_allow_match(&t->s->conf->allow, t->s->method->address);
+    if (word == ACTUATOR_ALLOW_NO && t->s->conf->listed_only) {
         *why = "the host is not in notification_methods: allow";
         return HALE_E_DENIED;
     }
     enum hale_rc rc = actuator_message_webhook(t->m, body);
-    return rc == HALE_OK ? post(t, t->s->method->address, !listed, body) : HALE_E_INVAL;
+    return rc == HALE_OK
+               ? post(t, t->s->method->address, word != ACTUATOR_ALLOW_EXACT, body)
+               : HALE_E_INVAL;
 }
 
 static enum hale_rc letter(const struct attempt *t, struct hale_buf *body,

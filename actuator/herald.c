@@ -270,8 +270,8 @@ static enum hale_rc post(struct waiter *w, const char *url, struct hale_str body
 {
     struct actuator_herald *h = w->place->owner;
     char id[HALE_UUID_TEXT], line[96];
-    bool listed = actuator_allow_listed(&h->conf->allow, url);
-    if (!listed && h->conf->listed_only)
+    enum actuator_allow_word word = actuator_allow_match(&h->conf->allow, url);
+    if (word == ACTUATOR_ALLOW_NO && h->conf->listed_only)
         return HALE_E_DENIED;
     hale_id_uuid_random(id);
     (void)snprintf(line, sizeof(line), "x-openstack-request-id: req-%s", id);
@@ -282,7 +282,7 @@ static enum hale_rc post(struct waiter *w, const char *url, struct hale_str body
                                         .body = body,
                                         .timeout_ms = h->conf->timeout_ms,
                                         .max_response_bytes = ANSWER_MAX,
-                                        .only_remote = !listed};
+                                        .only_remote = word != ACTUATOR_ALLOW_EXACT};
     return hale_http_client_start(h->http, &call, on_done, w, &w->call);
 }
 

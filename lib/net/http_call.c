@@ -154,6 +154,11 @@ static bool set_body(struct hale_http_job *call, const struct hale_http_call *fr
 
 static bool local_v4(uint32_t host_order)
 {
+    static const uint32_t metadata[] = {0x646464c8, 0xa83f8110, 0xc00000c0};
+    for (size_t i = 0; i < sizeof(metadata) / sizeof(metadata[0]); i++)
+        if (host_order ==
+            metadata[i]) /* clouds': 100.100.100.200 168.63.129.16 192.0.0.192 */
+            return true;
     return host_order >> 24 == 127 || host_order >> 24 == 0 ||
            host_order >> 16 == 0xa9fe || host_order >> 28 >= 14; /* 169.254/16, 224/3 */
 }
@@ -163,14 +168,24 @@ static bool local_v6(const struct in6_addr *a)
 {
     static const uint8_t metadata[] = {0xfd, 0x00, 0x0e, 0xc2}; /* fd00:ec2::254 */
     static const uint8_t nat64[] = {0x00, 0x64, 0xff, 0x9b};
+    static const uint8_t six_to_four[] = {0x20, 0x02};        /* 2002:<v4>::/48 */
+    static const uint8_t teredo[] = {0x20, 0x01, 0x00, 0x00}; /* 2001::/32 */
+    static const uint8_t translated[] = {0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0};
     uint32_t last;
     memcpy(&last, a->s6_addr + 12, sizeof(last));
     if (IN6_IS_ADDR_LOOPBACK(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
         IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MULTICAST(a) ||
         memcmp(a->s6_addr, metadata, sizeof(metadata)) == 0)
         return true;
+    if (IN6_IS_ADDR_SITELOCAL(a) || memcmp(a->s6_addr, teredo, sizeof(teredo)) == 0)
+        return true;
+    if (memcmp(a->s6_addr, six_to_four, sizeof(six_to_four)) == 0) {
+        memcpy(&last, a->s6_addr + 2, sizeof(last));
+        return local_v4(ntohl(last));
+    }
     bool carries = IN6_IS_ADDR_V4MAPPED(a) || IN6_IS_ADDR_V4COMPAT(a) ||
-                   memcmp(a->s6_addr, nat64, sizeof(nat64)) == 0;
+                   memcmp(a->s6_addr, nat64, sizeof(nat64)) == 0 ||
+                   memcmp(a->s6_addr, translated, sizeof(translated)) == 0;
     return carries && local_v4(ntohl(last));
 }
 
@@ -202,16 +217,21 @@ static curl_socket_t open_remote(void *arg, curlsocktype purpose, struct curl_so
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+bool hale_http_is_local(const char *address)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, address, &v4) == 1)
+        return local_v4(ntohl(v4.s_addr));
+    return inet_pton(AF_INET6, address, &v6) != 1 || local_v6(&v6);
+}
+
 /* A kept connection of another call may be taken without a new socket. */
 static int check_remote(void *arg, char *peer, char *own, int peer_port, int own_port)
 {
     struct hale_http_job *call = arg;
-    struct in_addr v4;
-    struct in6_addr v6;
     (void)own, (void)peer_port, (void)own_port;
-    if (inet_pton(AF_INET, peer, &v4) == 1 && !local_v4(ntohl(v4.s_addr)))
-        return CURL_PREREQFUNC_OK;
-    if (inet_pton(AF_INET6, peer, &v6) == 1 && !local_v6(&v6))
+    if (!hale_http_is_local(peer))
         return CURL_PREREQFUNC_OK;
     call->denied = true;
     return CURL_PREREQFUNC_ABORT;

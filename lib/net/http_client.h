@@ -97,6 +97,8 @@ HALE_MUST_CHECK enum hale_rc hale_http_call_sync(const struct hale_http_call *ca
                                                  struct hale_http_result *r,
                                                  struct hale_buf *body_out,
                                                  char *location_out);
+/* True for an address (text) that only_remote refuses, and for what is no address. */
+bool hale_http_is_local(const char *address);
 /* True for an absolute http/https URL with a host. */
 bool hale_http_url_ok(const char *url);
 /* Percent-encodes s for a query value or path segment. */

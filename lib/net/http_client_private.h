@@ -11,7 +11,7 @@
 
 #define HALE_HTTP_CLIENT_MAGIC 0x477ec101u
 #define HALE_HTTP_JOB_MAGIC    0x477ec102u
-#define HALE_HTTP_HANDLES_KEPT 16 /* finished curl handles kept for the next calls */
+#define HALE_HTTP_HANDLES_KEPT 256 /* finished curl handles kept for the next calls */
 
 struct hale_http_job {
     unsigned magic;

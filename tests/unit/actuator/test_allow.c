@@ -88,10 +88,25 @@ static void test_patterns(void **state)
     assert_int_equal(a.n, 0);
 }
 
+static void how_it_is_named(void **state)
+{
+    struct actuator_allow a = {0};
+    (void)state;
+    assert_int_equal(actuator_allow_add(&a, HALE_STR("*.example.org")), HALE_OK);
+    assert_int_equal(actuator_allow_add(&a, HALE_STR("one.example.org:8080")), HALE_OK);
+    assert_int_equal(actuator_allow_match(&a, "http://one.example.org:8080/"),
+                     ACTUATOR_ALLOW_EXACT);
+    assert_int_equal(actuator_allow_match(&a, "http://one.example.org/"),
+                     ACTUATOR_ALLOW_WILD);
+    assert_int_equal(actuator_allow_match(&a, "http://example.org/"), ACTUATOR_ALLOW_NO);
+    assert_int_equal(actuator_allow_match(&a, "http://127.0.0.1/"), ACTUATOR_ALLOW_NO);
+    actuator_allow_fini(&a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls),
-                                       cmocka_unit_test(test_listed),
-                                       cmocka_unit_test(test_patterns)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(how_it_is_named), cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_listed), cmocka_unit_test(test_patterns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

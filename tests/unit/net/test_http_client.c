@@ -500,9 +500,53 @@ static void test_sync_and_helpers(void **state)
     hale_buf_fini(&q);
 }
 
+static void local_addresses_in_all_clothes(void **state)
+{
+    static const char *const local[] = {"127.0.0.1",
+                                        "127.9.9.9",
+                                        "0.0.0.0",
+                                        "0.1.2.3",
+                                        "169.254.169.254",
+                                        "224.0.0.1",
+                                        "255.255.255.255",
+                                        "100.100.100.200",
+                                        "168.63.129.16",
+                                        "192.0.0.192",
+                                        "::1",
+                                        "::",
+                                        "fe80::1",
+                                        "fec0::1",
+                                        "ff02::1",
+                                        "fd00:ec2::254",
+                                        "::ffff:127.0.0.1",
+                                        "::127.0.0.1",
+                                        "64:ff9b::7f00:1",
+                                        "64:ff9b::169.254.169.254",
+                                        "2002:7f00:1::",
+                                        "2002:a9fe:a9fe::1",
+                                        "2001::1",
+                                        "::ffff:0:127.0.0.1",
+                                        "localhost",
+                                        "2130706433",
+                                        "0x7f.1",
+                                        ""};
+    static const char *const remote[] = {
+        "10.0.0.1",        "192.168.1.1",     "172.16.0.1",   "8.8.8.8",
+        "100.100.100.201", "126.255.255.255", "128.0.0.1",    "2001:db8::1",
+        "fd00::1",         "::ffff:10.0.0.1", "2002:a00:1::", "64:ff9b::a00:1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
+        if (!hale_http_is_local(local[i]))
+            fail_msg("%s is not local", local[i]);
+    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+        if (hale_http_is_local(remote[i]))
+            fail_msg("%s is local", remote[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(local_addresses_in_all_clothes),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_timeout),
