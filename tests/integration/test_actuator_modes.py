@@ -94,7 +94,8 @@ def test_two_approvals_at_once_are_one_run(stack, log, receiver):
     over(log, "verified")
     assert kinds(log) == ["proposed", "approved", "triggered", "call", "answer", "step", "verifying", "verified"]
     assert len(hooks.got) == 1 and approvals(log) == ["raise", "clear"]
-    assert log.rows("triggered")[0]["detail"] == {"version": "7"}
+    born = log.rows("triggered")[0]["detail"]
+    assert born["version"] == "7" and all(g["allowed"] for g in born["guards"])
     assert log.rows("approved")[0]["detail"]["by"] and len({r["run_id"] for r in log.rows()}) == 1
 
 
