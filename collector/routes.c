@@ -28,6 +28,7 @@
 #include "collector/switches_api.h"
 #include "collector/token.h"
 #include "collector/topology_api.h"
+#include "collector/upkeep_api.h"
 #include "collector/why_api.h"
 
 #define OPEN  0u
@@ -85,6 +86,7 @@ const struct collector_route collector_routes[] = {
     {"POST",   "/v1/event",                             FEED,  NET,   collector_events_post},
     {"POST",   "/events",                               FEED,  NET,   collector_events_post},
     {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
+    {"POST",   "/maintenance",                          WRITE, WAITS, collector_upkeep_post},
     {"POST",   "/api/v2/alerts",                        FEED,  NET,   collector_events_alerts_post},
     {"GET",    "/api/v2/alerts",                        READ,  QUERY, collector_alerts_get},
     {"GET",    "/api/v2/status",                        READ,  QUERY, collector_alerts_status_get},

@@ -231,6 +231,34 @@ def test_addresses_that_may_not_be_called(doctor):
     assert not d.receivers[0].got
 
 
+def test_a_host_in_maintenance_troubles_nobody(doctor):
+    d = doctor()
+    consumer = d.receiver()
+    ident = d.alarm(d.vms["compute-1"][0], consumer.url, ok_actions=[consumer.url])
+
+    def tool(state, host="compute-1", kind="maintenance.host"):
+        """As Aodh posts what Doctor's admin tool says."""
+        return d.stack.http("POST", "/maintenance", {
+            "alarm_name": "maintenance", "alarm_id": str(uuid.uuid4()), "severity": "low",
+            "previous": "insufficient data", "current": "alarm", "reason": "", "reason_data": {
+                "type": "event", "event": {"event_type": kind, "message_id": str(uuid.uuid4()),
+                                           "generated": "2026-11-21T10:00:00", "raw": {}, "traits": [
+                                               ["host", 1, host], ["project_id", 1, "admin"],
+                                               ["session_id", 1, "s"], ["state", 1, state]]}}}).status
+
+    assert [tool("IN_MAINTENANCE"), tool("IN_MAINTENANCE")] == [200, 200]
+    window, = d.stack.http("GET", "/v1/maintenance").json["elements"]
+    assert window["state"] == "active" and window["entity"] == "host/compute-1"
+    d.event("compute-1")
+    d.event("compute-0")  # what follows is told when all before it was looked at
+    wait_for(lambda: d.stack.redis.cmd("HLEN", "hale:{m}:act:outages") == 1, 20, "the other host's outage")
+    assert d.state(ident) == "insufficient data" and not consumer.got
+    assert tool("MAINTENANCE_COMPLETE") == 200
+    assert got(consumer, 1)[0]["current"] == "alarm"  # it is down still: now it is told
+    assert tool("MAINTENANCE_COMPLETE") == 200
+    assert [tool("FINE"), tool("IN_MAINTENANCE", kind="x"), tool("IN_MAINTENANCE", host="")] == [400, 400, 400]
+
+
 def test_the_example_is_valid():
     done = subprocess.run([str(binary("cli")), "check", str(ROOT / "packaging/examples/doctor-policies.yaml")],
                           capture_output=True, text=True, timeout=30)

@@ -117,6 +117,11 @@ def aodh(name):
         "query": [{"field": "traits.instance_id", "op": "eq", "value": name}]}}
 
 
+def upkeep(name):
+    return {"alarm_id": NOBODY, "reason_data": {"type": "event", "event": {
+        "event_type": "maintenance.host", "traits": [["host", 1, name], ["state", 1, "IN_MAINTENANCE"]]}}}
+
+
 # --- the cases: how each route is called -------------------------------------------------------------
 # get: query of a reading call, with {needle} where it asks for A's things by name; id: what {id} is;
 # body: of the tenant whose needle it gets; feed: brings samples; wait: does not answer at once.
@@ -159,6 +164,7 @@ CASES = {
     ("PATCH", "/v2.0/alarms/{id}"): {"body": lambda n: {"lifecycle_state": n}, "id": "alarm"},
     ("DELETE", "/v2.0/alarms/{id}"): {"id": "alarm"},
     ("GET", "/v2.0/alarms/{id}/state-history"): {"get": [""], "id": "alarm"},
+    ("POST", "/maintenance"): {"body": upkeep},
     ("GET", "/v2/alarms"): {"get": ["", "?q.field=name&q.value={needle}", "?limit=1"]},
     ("POST", "/v2/alarms"): {"body": aodh},
     ("GET", "/v2/alarms/{id}"): {"get": [""], "id": "aodh"},
