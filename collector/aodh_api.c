@@ -298,7 +298,7 @@ void collector_aodh_post(struct collector *c, struct hale_redis *redis,
         return;
     a->created_ms = a->updated_ms;
     a->set_ms = a->set_ms > 0 ? a->updated_ms : 0;
-    enum hale_rc rc = collector_aodh_put(redis, a, true);
+    enum hale_rc rc = collector_aodh_create(redis, a);
     if (rc == HALE_OK) {
         const struct collector_aodh x = {
             a, a->set_ms > 0 ? a->set : HALE_STATE_UNDETERMINED, a->created_ms, reason};
@@ -315,48 +315,60 @@ void collector_aodh_post(struct collector *c, struct hale_redis *redis,
     hale_aodh_free(a);
 }
 
-/* A state that is another than now is given by hand; else what was given before stays. */
-static void keep_state(struct hale_aodh *a, const struct collector_aodh *before)
+/* By hand, now: x is in that state, whatever the actuator said. */
+static void set_state(struct collector_aodh *x, enum hale_state state)
 {
-    bool given = a->set_ms > 0 && a->set != before->state;
-    if (given) {
-        a->set_ms =
-            a->updated_ms > before->since_ms ? a->updated_ms : before->since_ms + 1;
-        return;
-    }
-    a->set = before->a->set;
-    a->set_ms = before->a->set_ms;
+    int64_t now_ms = hale_clock_wall_ms();
+
+    x->a->set = state;
+    x->a->set_ms = now_ms > x->since_ms ? now_ms : x->since_ms + 1;
+    x->state = state;
+    x->since_ms = x->a->set_ms;
+}
+
+/* What a PUT says takes the alarm's place; a state that is another than now is given by hand. */
+static enum hale_rc make_whole(struct collector_aodh *x, void *arg, struct hale_err *err)
+{
+    const struct hale_http_req *req = arg;
+    struct hale_aodh *a = NULL, *before = x->a;
+    struct hale_str body = hale_http_body(req);
+    json_t *j = body.len > 0 ? json_loadb(body.p, body.len, 0, NULL) : NULL;
+
+    if (j == NULL)
+        return hale_err_set(err, HALE_E_INVAL, "the body is not JSON");
+    enum hale_rc rc = hale_aodh_from_api(j, &a, err);
+    json_decref(j);
+    if (rc == HALE_OK)
+        rc = identify(a, collector_request_of(req), before->id, err);
+    if (rc != HALE_OK)
+        return rc;
+    bool given = a->set_ms > 0 && a->set != x->state;
+    enum hale_state state = a->set;
+    a->created_ms = before->created_ms;
+    a->set = before->set;
+    a->set_ms = before->set_ms;
+    hale_aodh_free(before);
+    x->a = a;
+    if (given)
+        set_state(x, state);
+    return HALE_OK;
 }
 
 void collector_aodh_put_one(struct collector *c, struct hale_redis *redis,
                             struct hale_http_req *req)
 {
     const struct collector_request *r = collector_request_of(req);
+    const struct collector_aodh_change ch = {r->tenant, r->param, make_whole, req};
     struct collector_aodh x;
     struct hale_err err = {0};
 
     (void)c;
-    enum hale_rc rc = collector_aodh_load(redis, r->tenant, r->param, &x);
+    enum hale_rc rc = collector_aodh_change(redis, &ch, &x, &err);
     if (rc != HALE_OK) {
         reply_failure(req, rc, &err);
         return;
     }
-    struct hale_aodh *a = from_body(req, x.a->id);
-    if (a != NULL) {
-        a->created_ms = x.a->created_ms;
-        keep_state(a, &x);
-        rc = collector_aodh_put(redis, a, false);
-        if (a->set_ms > x.since_ms) {
-            x.state = a->set;
-            x.since_ms = a->set_ms;
-        }
-        hale_aodh_free(x.a);
-        x.a = a;
-        if (rc == HALE_OK)
-            reply_alarm(req, 200, &x);
-        else
-            reply_failure(req, rc, &err);
-    }
+    reply_alarm(req, 200, &x);
     collector_aodh_fini(&x);
 }
 
@@ -364,15 +376,11 @@ void collector_aodh_delete(struct collector *c, struct hale_redis *redis,
                            struct hale_http_req *req)
 {
     const struct collector_request *r = collector_request_of(req);
-    struct collector_aodh x;
+    const struct collector_aodh_change ch = {r->tenant, r->param, NULL, NULL};
     struct hale_err err = {0};
 
     (void)c;
-    enum hale_rc rc = collector_aodh_load(redis, r->tenant, r->param, &x);
-    if (rc == HALE_OK) {
-        rc = collector_aodh_remove(redis, x.a->id);
-        collector_aodh_fini(&x);
-    }
+    enum hale_rc rc = collector_aodh_change(redis, &ch, NULL, &err);
     if (rc == HALE_OK)
         collector_reply_none(req, 204);
     else
@@ -398,11 +406,17 @@ void collector_aodh_state_get(struct collector *c, struct hale_redis *redis,
     collector_aodh_fini(&x);
 }
 
+static enum hale_rc make_state(struct collector_aodh *x, void *arg, struct hale_err *err)
+{
+    (void)err;
+    set_state(x, *(const enum hale_state *)arg);
+    return HALE_OK;
+}
+
 void collector_aodh_state_put(struct collector *c, struct hale_redis *redis,
                               struct hale_http_req *req)
 {
     const struct collector_request *r = collector_request_of(req);
-    struct collector_aodh x;
     struct hale_err err = {0};
     enum hale_state state;
     struct hale_str body = hale_http_body(req);
@@ -419,14 +433,8 @@ void collector_aodh_state_put(struct collector *c, struct hale_redis *redis,
                     "\"insufficient data\"");
         return;
     }
-    enum hale_rc rc = collector_aodh_load(redis, r->tenant, r->param, &x);
-    if (rc == HALE_OK) {
-        int64_t now_ms = hale_clock_wall_ms();
-        x.a->set = state;
-        x.a->set_ms = now_ms > x.since_ms ? now_ms : x.since_ms + 1;
-        rc = collector_aodh_put(redis, x.a, false);
-        collector_aodh_fini(&x);
-    }
+    const struct collector_aodh_change ch = {r->tenant, r->param, make_state, &state};
+    enum hale_rc rc = collector_aodh_change(redis, &ch, NULL, &err);
     if (rc == HALE_OK)
         reply_state(req, state);
     else

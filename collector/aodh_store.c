@@ -11,6 +11,7 @@
 
 #define RECORD_MAX (1u << 20)
 #define PAGE_TEXT  "1000"
+#define RETRIES    20
 
 void collector_aodh_fini(struct collector_aodh *x)
 {
@@ -184,16 +185,12 @@ static enum hale_rc check_room(struct hale_redis *r)
     return rc;
 }
 
-enum hale_rc collector_aodh_put(struct hale_redis *r, const struct hale_aodh *a,
-                                bool create)
+static enum hale_rc put(struct hale_redis *r, const struct hale_aodh *a)
 {
     struct hale_buf json;
-    enum hale_rc rc = create ? check_room(r) : HALE_OK;
 
-    if (rc != HALE_OK)
-        return rc;
     hale_buf_init(&json, RECORD_MAX);
-    rc = hale_aodh_encode(a, &json);
+    enum hale_rc rc = hale_aodh_encode(a, &json);
     if (rc == HALE_OK)
         rc = hale_redis_begin(r);
     if (rc == HALE_OK)
@@ -207,7 +204,7 @@ enum hale_rc collector_aodh_put(struct hale_redis *r, const struct hale_aodh *a,
     return rc;
 }
 
-enum hale_rc collector_aodh_remove(struct hale_redis *r, const char *id)
+static enum hale_rc drop(struct hale_redis *r, const char *id)
 {
     enum hale_rc rc = hale_redis_begin(r);
 
@@ -216,4 +213,49 @@ enum hale_rc collector_aodh_remove(struct hale_redis *r, const char *id)
     if (rc == HALE_OK)
         rc = collector_control_append_id(r, HALE_CONTROL_AODH, id);
     return rc == HALE_OK ? hale_redis_exec(r, NULL) : rc;
+}
+
+enum hale_rc collector_aodh_create(struct hale_redis *r, const struct hale_aodh *a)
+{
+    enum hale_rc rc = check_room(r);
+    return rc == HALE_OK ? put(r, a) : rc;
+}
+
+/* One attempt. HALE_E_CONFLICT: somebody else wrote meanwhile. */
+static enum hale_rc attempt(struct hale_redis *r, const struct collector_aodh_change *ch,
+                            struct collector_aodh *x, struct hale_err *err)
+{
+    struct hale_reply *reply = NULL;
+    enum hale_rc rc =
+        HALE_REDIS_CMD(r, &reply, HALE_STR("WATCH"), HALE_STR(HALE_KEYS_AODH));
+
+    if (rc != HALE_OK)
+        return rc == HALE_E_INVAL ? HALE_E_IO : rc;
+    hale_reply_free(reply);
+    rc = collector_aodh_load(r, ch->tenant, ch->id, x);
+    if (rc == HALE_OK && ch->make != NULL)
+        rc = ch->make(x, ch->arg, err);
+    if (rc == HALE_OK)
+        return ch->make != NULL ? put(r, x->a) : drop(r, ch->id);
+    if (hale_redis_connected(r))
+        collector_store_unwatch(r);
+    return rc;
+}
+
+enum hale_rc collector_aodh_change(struct hale_redis *r,
+                                   const struct collector_aodh_change *ch,
+                                   struct collector_aodh *out, struct hale_err *err)
+{
+    struct collector_aodh x = {0};
+    enum hale_rc rc = HALE_E_CONFLICT;
+
+    for (unsigned i = 0; i < RETRIES && rc == HALE_E_CONFLICT; i++) {
+        collector_aodh_fini(&x);
+        rc = attempt(r, ch, &x, err);
+    }
+    if (rc == HALE_OK && out != NULL)
+        *out = x;
+    else
+        collector_aodh_fini(&x);
+    return rc == HALE_E_CONFLICT ? HALE_E_AGAIN : rc;
 }

@@ -29,8 +29,20 @@ void collector_aodh_list_fini(struct collector_aodh_list *l);
 HALE_MUST_CHECK enum hale_rc collector_aodh_load_all(struct hale_redis *r,
                                                      const char *tenant,
                                                      struct collector_aodh_list *out);
-/* HALE_E_LIMIT (create): HALE_AODH_MAX are there. */
-HALE_MUST_CHECK enum hale_rc collector_aodh_put(struct hale_redis *r,
-                                                const struct hale_aodh *a, bool create);
-HALE_MUST_CHECK enum hale_rc collector_aodh_remove(struct hale_redis *r, const char *id);
+/* A new one. HALE_E_LIMIT: HALE_AODH_MAX are there. */
+HALE_MUST_CHECK enum hale_rc collector_aodh_create(struct hale_redis *r,
+                                                   const struct hale_aodh *a);
+/* What a change makes of the alarm x->a. An error ends the change and is returned. May run several times. */
+typedef enum hale_rc (*collector_aodh_make)(struct collector_aodh *x, void *arg,
+                                            struct hale_err *err);
+struct collector_aodh_change {
+    const char *tenant, *id;
+    collector_aodh_make make; /* NULL: delete */
+    void *arg;
+};
+/* HALE_E_NOTFOUND; HALE_E_IO, HALE_E_AGAIN: Redis. *out (NULL allowed): the alarm after it, the caller's. */
+HALE_MUST_CHECK enum hale_rc collector_aodh_change(struct hale_redis *r,
+                                                   const struct collector_aodh_change *ch,
+                                                   struct collector_aodh *out,
+                                                   struct hale_err *err);
 #endif

@@ -29,8 +29,7 @@ static const char *trait(const json_t *traits, const char *name)
 static enum hale_rc read_event(const json_t *body, char *ref, size_t size, bool *begins,
                                struct hale_err *err)
 {
-    const json_t *event =
-        json_object_get(json_object_get(body, "reason_data"), "event");
+    const json_t *event = json_object_get(json_object_get(body, "reason_data"), "event");
     const json_t *traits = json_object_get(event, "traits");
     const char *type = json_string_value(json_object_get(event, "event_type"));
     const char *host = trait(traits, "host");
