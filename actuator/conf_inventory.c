@@ -67,7 +67,7 @@ static enum hale_rc add_string(struct hale_strings *s, struct hale_str text,
     if (more == NULL)
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     s->v = more;
-    s->v[s->n] = strndup(text.p, text.len);
+    s->v[s->n] = strndup(text.p != NULL ? text.p : "", text.len);
     if (s->v[s->n] == NULL)
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     s->n++;

@@ -398,12 +398,11 @@ static int dispatch_file(const struct cli_options *o, int n, char **words,
         return n <= 2 ? cli_backtest(o, n == 2 ? verb : NULL)
                       : wrong("backtest wants one file, got", words[2]);
     if (strcmp(noun, "import") == 0)
-        return n == 3
-                   ? cli_import(o, verb, words[2])
-                   : wrong(
-                         "import wants monasca, prometheus, vitrage, osm or tacker and one "
-                         "file, got",
-                         n > 1 ? verb : "none");
+        return n == 3 ? cli_import(o, verb, words[2])
+                      : wrong("import wants monasca, prometheus, vitrage, osm or tacker "
+                              "and one "
+                              "file, got",
+                              n > 1 ? verb : "none");
     return dispatch_noun(o, n, words, verb);
 }
 

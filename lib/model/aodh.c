@@ -354,7 +354,7 @@ enum hale_rc hale_aodh_from_api(json_t *body, struct hale_aodh **out,
     if (a == NULL)
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     rc = api_text(body, "name", NULL, &a->name, err);
-    if (rc == HALE_OK && *a->name == '\0')
+    if (rc == HALE_OK && (a->name == NULL || *a->name == '\0'))
         rc = hale_err_set(err, HALE_E_INVAL, "name is required");
     if (rc == HALE_OK)
         rc = api_text(body, "description", "", &a->description, err);

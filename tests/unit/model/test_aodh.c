@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/cmocka.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,10 @@
     "\"event_type\":\"compute.instance.update\",\"query\":["                             \
     "{\"field\":\"traits.instance_id\",\"type\":\"\",\"op\":\"eq\",\"value\":\"vm1\"},"  \
     "{\"field\":\"traits.state\",\"type\":\"\",\"op\":\"eq\",\"value\":\"error\"}]}}"
+
+#define DIRE                                                                             \
+    "{\"v\":1,\"id\":\"i\",\"tenant\":\"t\",\"name\":\"n\",\"enabled\":true,"            \
+    "\"severity\":\"dire\"}"
 
 static struct hale_aodh *read_api(const char *text, struct hale_err *err)
 {
@@ -63,10 +68,7 @@ static void stored_form_comes_back_as_it_was(void **state)
 
 static void broken_records_are_refused(void **state)
 {
-    static const char *const broken[] = {
-        "", "{}", "[]", "{\"v\":1,\"id\":\"i\"}",
-        "{\"v\":1,\"id\":\"i\",\"tenant\":\"t\",\"name\":"
-        "\"n\",\"enabled\":true,\"severity\":\"dire\"}"};
+    static const char *const broken[] = {"", "{}", "[]", "{\"v\":1,\"id\":\"i\"}", DIRE};
     (void)state;
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         struct hale_aodh *a = NULL;
@@ -168,8 +170,9 @@ static void texts_are_cropped_to_whole_characters(void **state)
     char text[600] = "";
     struct hale_aodh *a = doctors();
     (void)state;
-    for (int i = 0; i < 256; i++)
-        strcat(text, i % 2 == 0 ? "a" : "\xc3\xa4");
+    for (size_t i = 0, at = 0; i < 256; i++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s",
+                               i % 2 == 0 ? "a" : "\xc3\xa4");
     const struct hale_aodh_event e = {"m", "compute.instance.update", 1000,
                                       json_pack("{s:s}", "display_name", text)};
     json_t *body = hale_aodh_body(a, HALE_STATE_UNDETERMINED, HALE_STATE_ALARM, &e);
