@@ -401,10 +401,8 @@ void actuator_engine_tick(struct actuator_engine *e, int64_t now_us)
     e->now_us = now_us;
     if (e->n_storms > 0 && now_us >= e->storms_us)
         storms_check(e);
-    if (now_us >= e->prune_us) {
+    if (now_us >= e->prune_us)
         memory_prune(e);
-        latch_check(e); /* switches end by themselves */
-    }
     while ((timer = hale_timers_pop(e->timers, now_us)) != NULL)
         life_wake(e, timer->owner);
     if (now_us < e->renew_us)

@@ -269,7 +269,6 @@ void memory_taken(struct actuator_memory *list, unsigned n);
 /* Field of a scope's memory into dst (ENGINE_FIELD_MAX bytes); a target cannot be one. */
 const char *memory_field(enum actuator_scope scope, const char *name, char *dst);
 bool memory_reserved(const char *target);
-#define MEMORY_SWITCHES "switch:" /* which kill switches the journal knows of */
 /* What the policies may ask for; after every change of them. */
 void memory_set_policies(struct actuator_engine *e);
 /* Forgets, here and by commits, what matters to no policy any more. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * latch - what stops a loop: latches, which the loop itself trips, and kill switches, which people
- * throw (declared in engine_private.h). Both in the memories, so that each is told of once.
+ * throw (declared in engine_private.h). What people do is in the journal already: the collector
+ * writes it there with the change.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +88,7 @@ void latch_close(struct actuator_engine *e, const struct actuator_run *r,
 }
 
 static void latch_open(struct actuator_engine *e, const char *policy, const char *by,
-                       int64_t at_ms)
+                       int64_t at_ms, bool row)
 {
     static const char *const keys[] = {"latched_ms", "word",         "why",
                                        "fails",      "latch_tenant", "latch_target"};
@@ -97,9 +98,11 @@ static void latch_open(struct actuator_engine *e, const char *policy, const char
         return;
     (void)snprintf(text, sizeof(text), "opened by %.100s: it acts again", by);
     tell(e, policy, memory, true, text);
-    life_row_alone(e, "unlatched", policy, text_of(memory, "latch_tenant"),
-                   text_of(memory, "latch_target"),
-                   json_pack("{s:s,s:s}", "by", by, "why", text_of(memory, "why")), text);
+    if (row) /* else whoever opened it has written it */
+        life_row_alone(e, "unlatched", policy, text_of(memory, "latch_tenant"),
+                       text_of(memory, "latch_target"),
+                       json_pack("{s:s,s:s}", "by", by, "why", text_of(memory, "why")),
+                       text);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         (void)json_object_del(memory, keys[i]); /* some are often absent */
     if (json_object_set_new(memory, "opened_ms", json_integer(at_ms)) != 0)
@@ -134,46 +137,6 @@ bool guards_stopped(const struct actuator_engine *e, const char *site, const cha
     return false;
 }
 
-/* The journal hears of every switch that changed since it heard last. */
-static void row_switched(struct actuator_engine *e, const char *field, const json_t *sw)
-{
-    char text[300];
-    const char *policy = strncmp(field, "policy/", 7) == 0 ? field + 7 : "*";
-    if (sw != NULL)
-        (void)snprintf(text, sizeof(text), "kill switch %.80s on: %.150s", field,
-                       text_of(sw, "reason"));
-    else
-        (void)snprintf(text, sizeof(text), "kill switch %.80s off", field);
-    life_row_alone(e, "switched", policy, "", "",
-                   json_pack("{s:s,s:b,s:s,s:s}", "scope", field, "on", sw != NULL, "by",
-                             text_of(sw, "by"), "reason", text_of(sw, "reason")),
-                   text);
-}
-
-static void hear(struct actuator_engine *e, const char *field, const json_t *sw)
-{
-    json_t *memory = memory_make(e, MEMORY_SWITCHES);
-    json_t *seen = json_object_get(memory, "seen");
-    if (memory == NULL)
-        return;
-    if (seen == NULL) {
-        seen = json_object();
-        if (seen == NULL || json_object_set_new(memory, "seen", seen) != 0)
-            return;
-    }
-    const json_t *known = json_object_get(seen, field);
-    if ((sw == NULL && known == NULL) ||
-        (sw != NULL && known != NULL && json_integer_value(known) == int_of(sw, "at_ms")))
-        return;
-    row_switched(e, field, sw);
-    if (sw == NULL)
-        (void)json_object_del(seen, field);
-    else if (json_object_set_new(seen, field, json_integer(int_of(sw, "at_ms"))) != 0)
-        hale_error("event=out_of_memory switch=%s", field);
-    memory_touch(e, MEMORY_SWITCHES);
-    life_commit_alone(e);
-}
-
 void actuator_engine_switch(struct actuator_engine *e, struct hale_str field,
                             struct hale_str json, int64_t now_us)
 {
@@ -193,19 +156,6 @@ void actuator_engine_switch(struct actuator_engine *e, struct hale_str field,
 
 /* --- after a start, and after each change ------------------------------------------ */
 
-/* Of the switches that the journal knows, one that is no longer there; NULL: none. */
-static const char *next_off(const struct actuator_engine *e)
-{
-    const json_t *seen = json_object_get(memory_find(e, MEMORY_SWITCHES), "seen");
-    for (void *it = json_object_iter((json_t *)(uintptr_t)seen); it != NULL;
-         it = json_object_iter_next((json_t *)(uintptr_t)seen, it)) {
-        const char *field = json_object_iter_key(it);
-        if (hale_map_get(e->switches, hale_str_from(field)) == NULL)
-            return field;
-    }
-    return NULL;
-}
-
 static void check_policy(struct actuator_engine *e, const char *policy)
 {
     char field[ENGINE_FIELD_MAX];
@@ -213,34 +163,17 @@ static void check_policy(struct actuator_engine *e, const char *policy)
     const json_t *order = hale_map_get(e->switches, hale_str_from(field));
     int64_t latched = int_of(policy_memory(e, policy), "latched_ms");
     if (actuator_policies_find(e->policies, policy) == NULL)
-        latch_open(e, policy, "the removal of the policy", e->now_us / 1000);
+        latch_open(e, policy, "the removal of the policy", e->now_us / 1000, true);
     else if (order != NULL && int_of(order, "at_ms") >= latched)
-        latch_open(e, policy, text_of(order, "by"), int_of(order, "at_ms"));
+        latch_open(e, policy, text_of(order, "by"), int_of(order, "at_ms"), false);
 }
 
 void latch_check(struct actuator_engine *e)
 {
     struct hale_str key;
     const json_t *one;
-    const char *off;
     char *field;
     size_t it = 0;
-    while ((one = hale_map_next(e->switches, &it, &key)) != NULL) {
-        if (key.len >= strlen(UNLATCH) && memcmp(key.p, UNLATCH, strlen(UNLATCH)) == 0)
-            continue;
-        field = strndup(key.p, key.len);
-        if (field != NULL)
-            hear(e, field, is_on(e, one) ? one : NULL);
-        free(field);
-    }
-    while ((off = next_off(e)) != NULL) {
-        field = strdup(off);
-        if (field == NULL)
-            return;
-        hear(e, field, NULL);
-        free(field);
-    }
-    it = 0;
     while ((one = hale_map_next(e->guards, &it, &key)) != NULL) {
         if (json_object_get(one, "latched_ms") == NULL || key.len <= strlen("policy:"))
             continue;

@@ -33,8 +33,7 @@ static bool starts_with(struct hale_str text, const char *prefix)
 
 bool memory_reserved(const char *target)
 {
-    bool is = starts_with(hale_str_from(target), MEMORY_SWITCHES) ||
-              starts_with(hale_str_from(target), ACTUATOR_SCALING_PREFIX);
+    bool is = starts_with(hale_str_from(target), ACTUATOR_SCALING_PREFIX);
     for (int i = ACTUATOR_SCOPE_POLICY; i < ACTUATOR_SCOPES; i++)
         is = is || starts_with(hale_str_from(target), PREFIXES[i]);
     return is;
@@ -130,8 +129,7 @@ static bool matters(const struct actuator_engine *e, struct hale_str field,
 {
     int64_t opened = json_integer_value(json_object_get(memory, "opened_ms"));
     int64_t latest = most(actuator_guard_latest(memory), opened);
-    return hale_str_eq_c(field, MEMORY_SWITCHES) ||
-           starts_with(field, ACTUATOR_SCALING_PREFIX) || /* not a guard's */
+    return starts_with(field, ACTUATOR_SCALING_PREFIX) || /* not a guard's */
            hale_map_get(e->leases, field) != NULL ||
            json_object_get(memory, "latched_ms") != NULL ||
            json_object_size(json_object_get(memory, "storms")) > 0 ||
