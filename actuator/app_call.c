@@ -10,8 +10,9 @@
 #include "base/fs.h"
 #include "base/log.h"
 
-#define TOKEN_MAX   8192
-#define HEADERS_MAX 48
+#define TOKEN_MAX     8192
+#define HEADERS_MAX   48
+#define CLUSTER_BYTES (16u << 20) /* a thousand pods in detail */
 
 static void answer(struct app *app, const char *run_id, const struct actuator_answer *a)
 {
@@ -60,16 +61,15 @@ static void refuse_call(struct app *app, const char *run_id, int lane, enum hale
 }
 
 /* "Authorization: Bearer x" or "X-Auth-Token: x" from the file; the caller frees it. */
-static enum hale_rc token_line(const struct actuator_request *q, char **out,
+static enum hale_rc token_line(const char *file, bool bearer, char **out,
                                struct hale_err *err)
 {
     struct hale_buf buf;
     hale_buf_init(&buf, TOKEN_MAX);
-    enum hale_rc rc = hale_fs_read(q->token_file, &buf, err);
+    enum hale_rc rc = hale_fs_read(file, &buf, err);
     *out = NULL;
     if (rc == HALE_OK) {
         struct hale_str token = hale_str_trim(hale_buf_str(&buf));
-        bool bearer = strcmp(q->auth, "bearer") == 0;
         if (asprintf(out, "%s%.*s", bearer ? "Authorization: Bearer " : "X-Auth-Token: ",
                      (int)token.len, token.p != NULL ? token.p : "") < 0) {
             *out = NULL;
@@ -82,16 +82,24 @@ static enum hale_rc token_line(const struct actuator_request *q, char **out,
     return rc;
 }
 
+/* cluster: NULL, or whose API q->url is a path of. */
 static enum hale_rc start_call(struct app *app, struct call *call,
-                               const struct actuator_request *q, struct hale_err *err)
+                               const struct actuator_request *q,
+                               const struct actuator_cluster *cluster,
+                               struct hale_err *err)
 {
-    char *line[HEADERS_MAX + 1] = {NULL};
+    char *line[HEADERS_MAX + 1] = {NULL}, *url = NULL;
     unsigned n = 0;
     enum hale_rc rc = HALE_OK;
-    const char *name;
+    const char *name, *token = cluster != NULL ? cluster->token_file : q->token_file;
     json_t *value;
-    if (q->token_file[0] != '\0')
-        rc = token_line(q, &line[n++], err);
+    if (cluster != NULL && asprintf(&url, "%s%s", cluster->url, q->url.p) < 0) {
+        url = NULL;
+        rc = HALE_E_NOMEM;
+    }
+    if (rc == HALE_OK && token != NULL && token[0] != '\0')
+        rc = token_line(token, cluster != NULL || strcmp(q->auth, "bearer") == 0,
+                        &line[n++], err);
     json_object_foreach (q->headers, name, value)
         if (rc == HALE_OK && n < HEADERS_MAX &&
             asprintf(&line[n++], "%s: %s", name, json_string_value(value)) < 0)
@@ -99,12 +107,16 @@ static enum hale_rc start_call(struct app *app, struct call *call,
     if (rc == HALE_OK) {
         const struct hale_http_call http = {
             .method = q->method,
-            .url = q->url.p,
+            .url = url != NULL ? url : q->url.p,
             .headers = (const char *const *)line,
             .body = hale_buf_str(&q->body),
-            .ca_file = q->ca_file,
+            .ca_file = cluster != NULL ? cluster->ca_file : q->ca_file,
+            .cert_file = cluster != NULL ? cluster->cert_file : NULL,
+            .key_file = cluster != NULL ? cluster->key_file : NULL,
+            .max_response_bytes = cluster != NULL ? CLUSTER_BYTES : 0,
             .timeout_ms = q->timeout_ms,
             .only_remote =
+                cluster == NULL &&
                 actuator_allow_match(&app->conf->allow, q->url.p) == ACTUATOR_ALLOW_WILD};
         rc = hale_http_client_start(app->http, &http, on_done, call, &call->id);
         if (rc != HALE_OK)
@@ -116,6 +128,7 @@ static enum hale_rc start_call(struct app *app, struct call *call,
             explicit_bzero(line[i], strlen(line[i]));
         free(line[i]);
     }
+    free(url);
     return rc;
 }
 
@@ -148,8 +161,16 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
 {
     struct app *app = arg;
     struct hale_err err = {.text = "out of memory"};
-    bool of_cloud = q->cloud[0] != '\0';
-    if (!of_cloud && !actuator_allow_url(&app->conf->allow, q->url.p)) {
+    const struct actuator_cluster *cluster =
+        q->of_cluster ? actuator_clusters_find(&app->conf->clusters, q->cloud) : NULL;
+    bool of_cloud = q->cloud[0] != '\0' && !q->of_cluster;
+    if (q->of_cluster && cluster == NULL) {
+        refuse_call(app, run_id, q->lane, HALE_E_DENIED,
+                    "the configuration has no such cluster");
+        return;
+    }
+    if (!of_cloud && cluster == NULL &&
+        !actuator_allow_url(&app->conf->allow, q->url.p)) {
         hale_counter_add(actuator_stat(ACTUATOR_STAT_CALLS_DENIED), 1);
         refuse_call(app, run_id, q->lane, HALE_E_DENIED,
                     "the host is not allowed: add it to 'allow' in the configuration");
@@ -163,7 +184,8 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
     call->app = app;
     call->lane = q->lane;
     call->of_cloud = of_cloud;
-    call->of_access = !of_cloud && q->credentials != NULL && q->credentials[0] != '\0';
+    call->of_access = !of_cloud && cluster == NULL && q->credentials != NULL &&
+                      q->credentials[0] != '\0';
     (void)snprintf(call->key, sizeof(call->key), "%s/%d", run_id, q->lane);
     if (hale_map_put(app->calls, hale_str_from(call->key), call) != HALE_OK) {
         free(call);
@@ -177,7 +199,7 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
         start_in_session(app, call, q);
         return;
     }
-    enum hale_rc rc = start_call(app, call, q, &err);
+    enum hale_rc rc = start_call(app, call, q, cluster, &err);
     if (rc == HALE_OK)
         return;
     hale_map_del(app->calls, hale_str_from(call->key));

@@ -26,6 +26,7 @@ struct conf_raw {
     NODE methods;
     NODE smtp;
     NODE clouds;
+    NODE clusters;
     NODE credentials;
     NODE collector;
     NODE infrastructure;
@@ -53,6 +54,8 @@ static const struct hale_conf_field FIELDS[] = {
      "letters: url, from, user, password_file, starttls, ca_file, timeout"},
     {"clouds", HALE_CONF_NODE, C(clouds), false, NULL, 0, 0, NULL,
      "OpenStack clouds by name: auth_url, user, password_file, project, ..."},
+    {"clusters", HALE_CONF_NODE, C(clusters), false, NULL, 0, 0, NULL,
+     "Kubernetes clusters by name: url, token_file, ca_file, namespace, ..."},
     {"credentials", HALE_CONF_NODE, C(credentials), false, NULL, 0, 0, NULL,
      "who we are to managers and webhooks, by name: type, token_url, client_id, ..."},
     {"infrastructure", HALE_CONF_NODE, C(infrastructure), false, NULL, 0, 0, NULL,
@@ -75,6 +78,7 @@ void actuator_conf_free(void *arg)
     actuator_allow_fini(&conf->allow);
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
+    actuator_clusters_fini(&conf->clusters);
     actuator_credentials_fini(&conf->credentials);
     actuator_strings_fini(&conf->infrastructure);
     actuator_inventory_conf_fini(&conf->inventory);
@@ -133,6 +137,8 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
         rc = allow_policy(conf, actuator_policies_at(conf->policies, i));
     for (unsigned i = 0; i < conf->clouds.n && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->clouds.v[i].auth_url);
+    for (unsigned i = 0; i < conf->clusters.n && rc == HALE_OK; i++)
+        rc = actuator_allow_add_url(&conf->allow, conf->clusters.v[i].url);
     for (unsigned i = 0; i < conf->credentials.n && rc == HALE_OK; i++)
         if (conf->credentials.v[i].token_url != NULL)
             rc = actuator_allow_add_url(&conf->allow, conf->credentials.v[i].token_url);
@@ -172,7 +178,29 @@ static enum hale_rc check_queries(const struct actuator_conf *conf, const char *
     return HALE_OK;
 }
 
-/* A policy may only name clouds and credentials there are. */
+static bool is_kubernetes(const struct actuator_step *s)
+{
+    return s->kind != NULL && strcmp(s->kind, "kubernetes") == 0;
+}
+
+/* A step without a namespace has its cluster's. */
+static enum hale_rc to_cluster(const struct actuator_conf *conf, const char *source,
+                               const struct actuator_step *s, struct hale_err *err)
+{
+    char near[128];
+    const struct actuator_cluster *c = actuator_clusters_find(&conf->clusters, s->cloud);
+    if (c == NULL)
+        return hale_err_at(
+            err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
+            "'clusters' in the configuration has no '%.64s'%s", s->cloud,
+            actuator_clusters_suggest(&conf->clusters, s->cloud, near, sizeof(near)));
+    if (json_object_get(s->body, "namespace") == NULL &&
+        json_object_set_new(s->body, "namespace", json_string(c->space)) != 0)
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    return HALE_OK;
+}
+
+/* A policy may only name clouds, clusters and credentials there are. */
 static enum hale_rc check_names(const struct actuator_conf *conf, const char *source,
                                 struct hale_err *err)
 {
@@ -181,7 +209,12 @@ static enum hale_rc check_names(const struct actuator_conf *conf, const char *so
         for (unsigned k = 0; k < actuator_policies_at(conf->policies, i)->n_steps; k++) {
             const struct actuator_step *s =
                 &actuator_policies_at(conf->policies, i)->step[k];
-            if (s->cloud != NULL && actuator_clouds_find(&conf->clouds, s->cloud) == NULL)
+            if (is_kubernetes(s)) {
+                enum hale_rc rc = to_cluster(conf, source, s, err);
+                if (rc != HALE_OK)
+                    return rc;
+            } else if (s->cloud != NULL &&
+                       actuator_clouds_find(&conf->clouds, s->cloud) == NULL)
                 return hale_err_at(
                     err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
                     "'clouds' in the configuration has no '%.64s'%s", s->cloud,
@@ -221,6 +254,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = actuator_infrastructure_read(raw.infrastructure, &conf->infrastructure, err);
     if (rc == HALE_OK)
         rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
+    if (rc == HALE_OK)
+        rc = actuator_clusters_read(raw.clusters, &conf->clusters, err);
     if (rc == HALE_OK)
         rc = actuator_credentials_read(raw.credentials, &conf->credentials, err);
     if (rc == HALE_OK)

@@ -11,6 +11,7 @@
 
 #include "actuator/allow.h"
 #include "actuator/cloud.h"
+#include "actuator/cluster.h"
 #include "actuator/conf_inventory.h"
 #include "actuator/conf_methods.h"
 #include "actuator/conf_subscribers.h"
@@ -29,6 +30,7 @@ struct actuator_conf {
     struct actuator_allow allow;
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;
+    struct actuator_clusters clusters;
     struct actuator_credentials credentials;
     struct actuator_inventory_conf inventory;
     struct hale_strings infrastructure;  /* tenants whose topology has the VMs of all */

@@ -329,6 +329,7 @@ static void lane_answer(struct actuator_engine *e, struct actuator_run *r,
     lane->calling = false;
     bool call = lane->phase == ACTUATOR_CALL;
     actuator_vim_answer(r, lane, a, e->now_us, &d);
+    lane = &r->lanes.v[a->lane]; /* there may be more of them now, elsewhere */
     (void)snprintf(lane->text, sizeof(lane->text), "%.200s", d.text);
     lane->status = a->status;
     lane->took_us = a->took_us;

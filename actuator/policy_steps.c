@@ -24,10 +24,10 @@ struct step_raw {
     NODE common; /* read by policy_flow.c */
     NODE lcm[2]; /* vnflcm, nslcm */
     NODE webhook;
-    NODE vim[6]; /* as in VIM_TYPES */
+    NODE vim[7]; /* as in VIM_TYPES */
 };
-static const char *const VIM_TYPES[] = {"nova",    "heat",    "masakari",
-                                        "mistral", "neutron", "senlin"};
+static const char *const VIM_TYPES[] = {"nova",    "heat",   "masakari",  "mistral",
+                                        "neutron", "senlin", "kubernetes"};
 #define N_VIM N(VIM_TYPES)
 static const struct hale_conf_field STEP_FIELDS[] = {
     {"wait", HALE_CONF_NODE, offsetof(struct step_raw, wait), false, NULL, 0, 0, NULL,
@@ -62,6 +62,8 @@ static const struct hale_conf_field STEP_FIELDS[] = {
      NULL, "OpenStack networks"},
     {"senlin", HALE_CONF_NODE, offsetof(struct step_raw, vim[5]), false, NULL, 0, 0, NULL,
      "OpenStack clusters"},
+    {"kubernetes", HALE_CONF_NODE, offsetof(struct step_raw, vim[6]), false, NULL, 0, 0,
+     NULL, "Kubernetes workloads, pods and nodes"},
 };
 
 struct webhook_raw {
@@ -187,7 +189,7 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
         return hale_yaml_error(
             item, err,
             "a step is exactly one of: vnflcm, nslcm, webhook, nova, heat, "
-            "masakari, mistral, neutron, senlin, wait");
+            "masakari, mistral, neutron, senlin, kubernetes, wait");
     enum hale_rc rc = actuator_proof_read(raw->verify, &s->verify, err);
     if (rc != HALE_OK)
         return rc;

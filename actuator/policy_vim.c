@@ -47,6 +47,10 @@ static void make_table(const struct actuator_vim_driver *driver, struct table *t
         t->action[i] = driver->actions[i].name;
     for (; t->n < N_COMMON; t->n++)
         t->field[t->n] = COMMON[t->n];
+    if (driver->of_cluster) {
+        t->field[0].key = "cluster";
+        t->field[0].help = "name in 'clusters'";
+    }
     t->field[1].choices = t->action;
     for (size_t i = 0; i < ARGS_MAX && driver->keys[i].name != NULL; i++) {
         const struct actuator_vim_key *key = &driver->keys[i];
@@ -184,6 +188,11 @@ enum hale_rc actuator_policy_read_vim(NODE map, const struct actuator_vim_driver
         rc = add_args(map, driver, action, &raw, s->body, err);
     if (rc == HALE_OK)
         rc = add_input(raw.input, s->body, err);
+    const char *wrong = rc == HALE_OK && driver->check != NULL
+                            ? driver->check(action->name, s->body)
+                            : NULL;
+    if (wrong != NULL)
+        rc = hale_yaml_error(map, err, "%s: %s", driver->type, wrong);
     hale_conf_fini(t.field, t.n, &raw);
     return rc;
 }

@@ -20,7 +20,9 @@ struct actuator_request {
     const char *cloud;  /* "" = url is a whole one; else the cloud's name, plan's */
     const char
         *service; /* type in the cloud's catalogue; url is the path below its endpoint */
-    int lane;     /* number of the lane, or ACTUATOR_NO_LANE */
+    bool
+        of_cluster; /* cloud is the name of a Kubernetes cluster; url is its API's path */
+    int lane;       /* number of the lane, or ACTUATOR_NO_LANE */
     struct hale_buf url;     /* owned */
     json_t *headers;         /* object of strings, owned; without the token */
     const char *auth;        /* "bearer" | "x-auth-token", plan's */

@@ -11,10 +11,11 @@
 #define GARBAGE_MAX 3 /* unreadable answers in a row to a question */
 #define CALL_MAX_MS 30000
 #define CALL_MIN_MS 100
+#define BUSY_US     5000000 /* 429 that does not say how long */
 
 static const struct actuator_vim_driver *const DRIVERS[] = {
-    &actuator_nova,    &actuator_heat,    &actuator_masakari,
-    &actuator_mistral, &actuator_neutron, &actuator_senlin};
+    &actuator_nova,    &actuator_heat,   &actuator_masakari,  &actuator_mistral,
+    &actuator_neutron, &actuator_senlin, &actuator_kubernetes};
 
 const struct actuator_vim_driver *actuator_vim_driver(const char *type)
 {
@@ -165,6 +166,7 @@ enum hale_rc actuator_vim_request(const struct actuator_run *r,
         return HALE_E_INVAL;
     out->cloud = actuator_run_step_text(r, "cloud");
     out->service = driver->service;
+    out->of_cluster = driver->of_cluster;
     out->method = "GET";
     out->lane = lane != NULL ? (int)(lane - r->lanes.v) : ACTUATOR_NO_LANE;
     out->timeout_ms = left_ms < CALL_MIN_MS   ? CALL_MIN_MS
@@ -229,7 +231,7 @@ static void unlucky_call(const struct actuator_run *r, struct actuator_lane *lan
 
 /* What means the same everywhere. True: decided. */
 static bool usual(struct actuator_run *r, struct actuator_lane *lane,
-                  const struct actuator_answer *a, bool twice,
+                  const struct actuator_answer *a, bool twice, bool waits_429,
                   struct actuator_decision *d)
 {
     char detail[VIM_PROBLEM_MAX];
@@ -241,6 +243,12 @@ static bool usual(struct actuator_run *r, struct actuator_lane *lane,
                  a->status == 413 || a->status == 425 || a->status == 429;
     if (a->rc == HALE_OK && a->status == 501)
         later = false;
+    if (later && a->rc == HALE_OK && a->status == 429 && is_call(lane) && waits_429) {
+        actuator_decide(d, ACTUATOR_WAIT, actuator_retry_after_us(a, BUSY_US),
+                        "not now%s", vim_problem(a, detail, sizeof(detail)));
+        d->note = true;
+        return true;
+    }
     if (later && is_call(lane)) {
         unlucky_call(r, lane, a, twice, d);
         return true;
@@ -289,13 +297,15 @@ void actuator_vim_answer(struct actuator_run *r, struct actuator_lane *lane,
         return;
     }
     bool twice = lane != NULL && driver->idempotent(r, lane);
-    if (!usual(r, lane, a, twice, d)) {
+    size_t at = lane != NULL ? (size_t)(lane - r->lanes.v) : 0;
+    if (!usual(r, lane, a, twice, driver->waits_429, d)) {
         if (lane == NULL)
             driver->find_answer(r, a, d);
         else
             driver->answer(r, lane, a, d);
     }
-    check_limits(r, lane, now_us, d);
+    /* the driver may have added lanes: they may have moved */
+    check_limits(r, lane != NULL ? &r->lanes.v[at] : NULL, now_us, d);
 }
 
 enum actuator_phase actuator_vim_resume(const struct actuator_run *r,

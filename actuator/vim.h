@@ -33,6 +33,10 @@ struct actuator_vim_driver {
     const struct actuator_vim_action *actions; /* ends with name NULL */
     const struct actuator_vim_key *keys; /* ends with name NULL; all the driver knows */
     bool has_input;                      /* takes a map `input` */
+    bool of_cluster;                     /* acts on one of `clusters`, not of `clouds` */
+    bool waits_429; /* a call that is refused with 429 has time: it costs no retry */
+    /* NULL, or what is wrong with an action's arguments as they are in the file; may be NULL. */
+    const char *(*check)(const char *action, const json_t *args);
     /* What to ask in stage r->lanes.stage. */
     void (*find_request)(const struct actuator_run *r, struct actuator_request *q);
     /* STEP_DONE: the lanes are complete; GOES_ON: ask (again), in r->lanes.stage; FAILED. */
@@ -42,14 +46,14 @@ struct actuator_vim_driver {
     enum hale_rc (*request)(const struct actuator_run *r,
                             const struct actuator_lane *lane, struct actuator_request *q);
     /* What its answer means for the lane; statuses that mean the same everywhere do not come
-     * here (vim.c). STEP_DONE, STEP_FAILED: of the lane. */
+     * here (vim.c). STEP_DONE, STEP_FAILED: of the lane. May add lanes, which moves them. */
     void (*answer)(struct actuator_run *r, struct actuator_lane *lane,
                    const struct actuator_answer *a, struct actuator_decision *d);
     /* The lane's call may be made twice. */
     bool (*idempotent)(const struct actuator_run *r, const struct actuator_lane *lane);
 };
 extern const struct actuator_vim_driver actuator_nova, actuator_heat, actuator_masakari,
-    actuator_mistral, actuator_neutron, actuator_senlin;
+    actuator_mistral, actuator_neutron, actuator_senlin, actuator_kubernetes;
 
 /* The driver of a step type, or NULL. */
 const struct actuator_vim_driver *actuator_vim_driver(const char *type);

@@ -26,6 +26,10 @@ static const struct {
     {"masakari", "host-failed", "{\"host\":\"h\"}"},
     {"mistral", "execute", "{\"workflow\":\"w\"}"},
     {"neutron", "data-plane-status", "{\"host\":\"h\",\"status\":\"DOWN\"}"},
+    {"kubernetes", "scale",
+     "{\"namespace\":\"n\",\"kind\":\"deployment\",\"name\":\"x\",\"by\":\"1\"}"},
+    {"kubernetes", "drain", "{\"node\":\"n\",\"unmanaged\":\"evict\"}"},
+    {"kubernetes", "evict", "{\"namespace\":\"n\",\"pod\":\"x\"}"},
     {"senlin", "recover", "{\"cluster\":\"c\",\"operation\":\"rebuild\"}"},
 };
 #define N_STEPS (sizeof(STEPS) / sizeof(STEPS[0]))
@@ -36,8 +40,11 @@ static void check(struct actuator_run *r, struct actuator_lane *lane,
     struct actuator_decision d;
     struct actuator_request q;
     struct actuator_lanes back;
+    size_t at = lane != NULL ? (size_t)(lane - r->lanes.v) : 0;
     actuator_vim_answer(r, lane, a, NOW_US, &d);
     HALE_ASSERT(d.end != ACTUATOR_STEP_FAILED || d.text[0] != '\0');
+    if (lane != NULL)
+        lane = &r->lanes.v[at]; /* it may have moved */
     if (lane != NULL && d.end == ACTUATOR_GOES_ON) {
         lane->phase = (int)(d.phase == ACTUATOR_WAIT ? ACTUATOR_CALL : d.phase);
         if (actuator_step_lane_request(r, lane, NOW_US, &q) == HALE_OK)

@@ -232,7 +232,6 @@ class Cloud:
         self._infrastructure()
         with Parallel() as jobs:
             jobs.add(self._make_nova)
-            jobs.add(self._identity)
             for name, words in (
                     ("neutron", self.program("neutron.db.migration.cli:main", "neutron-db-manage",
                                              "neutron/neutron.conf", "upgrade", "head")),
@@ -249,6 +248,7 @@ class Cloud:
             if "mistral" in self.parts:
                 jobs.add(self._make_mistral)
             jobs.add(self._make_rabbit)
+            self._identity()  # in this thread: what a thread has started is killed at the thread's end
         self._services()
         self._things()
 
@@ -350,6 +350,11 @@ class Cloud:
         self.ready("keystone", self._keystone_answers)
         self._catalogue()
 
+    def _keystone_lives(self):
+        if not self.pid("keystone"):
+            raise Failed(f"keystone has ended:\n{self.tail('keystone')}")
+        return True
+
     def _keystone_answers(self):
         try:
             return OPENER.open(self.url("keystone"), timeout=10).status == 200
@@ -378,7 +383,7 @@ class Cloud:
         for i in range(1, self.computes + 1):
             self.start_compute(i)
         for name in ["placement", "nova", "neutron", "glance"] + self.parts:
-            self.ready(name, lambda n=name: self._answers(n))
+            self.ready(name, lambda n=name: self._keystone_lives() and self._answers(n))
         self._listeners()
 
     def _answers(self, name):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The drivers of heat, masakari, mistral, neutron and senlin by themselves: a step's questions and calls
+ * The drivers of heat, masakari, mistral, neutron, senlin and kubernetes by themselves: a step's questions and calls
  * in order, and what each answer leads to. The real services are in tests/integration.
  */
 #include <setjmp.h>
@@ -240,6 +240,118 @@ static const struct scene SCENES[] = {
      "{\"host\":\"h\",\"status\":\"DOWN\"}",
      {{SAY("GET", NULL, NULL, 200, "{\"ports\":[{\"id\":\"p1\"}]}"), NO, 0}},
      {{NULL, NULL, NULL, HALE_OK, 0, NULL, NULL, 0, 0}}},
+    {"kubernetes scales from what it saw, anew after a conflict",
+     "kubernetes",
+     "scale",
+     "{\"namespace\":\"d\",\"kind\":\"deployment\",\"name\":\"w\",\"by\":\"2\"}",
+     {{SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"1\",\"generation\":1},\"spec\":{"
+           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
+           "\"readyReplicas\":2}}"),
+       OK, 0}},
+     {{SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
+           "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}", 409,
+           "{}"),
+       GO, CONFLICT},
+      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"5\",\"generation\":2},\"spec\":{"
+           "\"replicas\":3},\"status\":{\"observedGeneration\":2,\"replicas\":3,"
+           "\"readyReplicas\":3}}"),
+       GO, WAIT},
+      {SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
+           "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"replicas\":5}}", 503,
+           "{}"),
+       GO, WAIT},
+      {SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
+           "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"replicas\":5}}", 200,
+           "{}"),
+       GO, POLL},
+      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"6\",\"generation\":3},\"spec\":{"
+           "\"replicas\":5},\"status\":{\"observedGeneration\":2,\"replicas\":3,"
+           "\"readyReplicas\":3}}"),
+       GO, POLL},
+      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"7\",\"generation\":3},\"spec\":{"
+           "\"replicas\":5},\"status\":{\"observedGeneration\":3,\"replicas\":5,"
+           "\"readyReplicas\":5}}"),
+       OK, 0}}},
+    {"kubernetes does not know who has scaled",
+     "kubernetes",
+     "scale",
+     "{\"namespace\":\"d\",\"kind\":\"deployment\",\"name\":\"w\",\"by\":\"2\"}",
+     {{SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"1\",\"generation\":1},\"spec\":{"
+           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
+           "\"readyReplicas\":2}}"),
+       OK, 0}},
+     {{"PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
+       "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}", HALE_E_IO,
+       0, "", NULL, GO, ASK},
+      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"5\",\"generation\":2},\"spec\":{"
+           "\"replicas\":9},\"status\":{\"observedGeneration\":2,\"replicas\":9,"
+           "\"readyReplicas\":9}}"),
+       NO, 0}}},
+    {"kubernetes has not got the call",
+     "kubernetes",
+     "scale",
+     "{\"namespace\":\"d\",\"kind\":\"deployment\",\"name\":\"w\",\"by\":\"2\"}",
+     {{SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"1\",\"generation\":1},\"spec\":{"
+           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
+           "\"readyReplicas\":2}}"),
+       OK, 0}},
+     {{"PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
+       "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}", HALE_E_IO,
+       0, "", NULL, GO, ASK},
+      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"3\",\"generation\":1},\"spec\":{"
+           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
+           "\"readyReplicas\":2}}"),
+       GO, WAIT},
+      {SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
+           "{\"metadata\":{\"resourceVersion\":\"3\"},\"spec\":{\"replicas\":4}}", 200,
+           "{}"),
+       GO, POLL},
+      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
+           "{\"metadata\":{\"resourceVersion\":\"6\",\"generation\":3},\"spec\":{"
+           "\"replicas\":1},\"status\":{\"observedGeneration\":3,\"replicas\":1,"
+           "\"readyReplicas\":1}}"),
+       NO, 0}}},
+    {"a pod in a namespace that leads elsewhere, and one with a budget",
+     "kubernetes",
+     "evict",
+     "{\"namespace\":\"..\",\"pod\":\"p\",\"grace\":\"x\"}",
+     {{SAY("GET", "/api/v1/namespaces/_/pods/p", NULL, 200,
+           "{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u\"}}"),
+       OK, 0}},
+     {{SAY("POST", "/api/v1/namespaces/d/pods/p/eviction",
+           "{\"apiVersion\":\"policy/"
+           "v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"p\","
+           "\"namespace\":\"d\"},\"deleteOptions\":{\"preconditions\":{\"uid\":\"u\"}}}",
+           429, "{}"),
+       GO, WAIT},
+      {SAY("POST", "/api/v1/namespaces/d/pods/p/eviction", NULL, 201, "{}"), GO, POLL},
+      {SAY("GET", "/api/v1/namespaces/d/pods/p", NULL, 200,
+           "{\"metadata\":{\"uid\":\"u\"}}"),
+       GO, POLL},
+      {SAY("GET", "/api/v1/namespaces/d/pods/p", NULL, 200,
+           "{\"metadata\":{\"uid\":\"u2\"}}"),
+       OK, 0}}},
+    {"a pod that is gone before it is told to go",
+     "kubernetes",
+     "delete-pod",
+     "{\"namespace\":\"d\",\"pod\":\"p\",\"grace\":\"0\"}",
+     {{SAY("GET", NULL, NULL, 200,
+           "{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u\"}}"),
+       OK, 0}},
+     {{SAY("DELETE", "/api/v1/namespaces/d/pods/p",
+           "{\"preconditions\":{\"uid\":\"u\"},\"kind\":\"DeleteOptions\",\"apiVersion\":"
+           "\"v1\","
+           "\"gracePeriodSeconds\":0}",
+           409, "{}"),
+       OK, 0}}},
     {"senlin finds its action again",
      "senlin",
      "scale-in",
