@@ -83,7 +83,7 @@ enum hale_rc actuator_oauth_token(struct hale_str body, int64_t now_us,
         rc = hale_err_set(err, HALE_E_INVAL, "its token cannot stand in a header");
     else if (!(life_s > 0))
         rc = hale_err_set(err, HALE_E_INVAL, "its token has expired already");
-    if (rc == HALE_OK) {
+    if (rc == HALE_OK && text != NULL) {
         int64_t life_us = (int64_t)(life_s < LIFE_MAX_S ? life_s : LIFE_MAX_S) * 1000000;
         int64_t margin_us = life_us / 10 < MARGIN_US ? life_us / 10 : MARGIN_US;
         out->renew_us = now_us + life_us - margin_us;

@@ -141,9 +141,17 @@ static enum hale_rc heal_ns(NODE map, const struct raw *raw, json_t *o,
 
 /* --- scale ------------------------------------------------------------------------- */
 
-static enum hale_rc to_level(NODE map, const struct raw *raw, json_t *o,
-                             const char *level_key, const char *info_key,
-                             const char *aspect_key, const char *scale_key,
+/* How a level is said of a VNF and of a NS. */
+struct level_names {
+    const char *level, *info, *aspect, *scale;
+};
+static const struct level_names VNF_LEVEL = {"vnfInstantiationLevelId", "vnfScaleInfo",
+                                             "aspectId", "scaleLevel"};
+static const struct level_names NS_LEVEL = {"nsInstantiationLevel", "nsScaleInfo",
+                                            "nsScalingAspectId", "nsScaleLevelId"};
+
+static enum hale_rc to_level(NODE map, const struct raw *raw,
+                             const struct level_names *names, json_t *o,
                              struct hale_err *err)
 {
     bool info = hale_yaml_kind(raw->levels) != HALE_YAML_NULL;
@@ -151,9 +159,10 @@ static enum hale_rc to_level(NODE map, const struct raw *raw, json_t *o,
         return hale_yaml_error(map, err,
                                "to a level: instantiation_level_id or scale_info, and no "
                                "aspect_id");
-    return info ? policy_lcm_levels(raw->levels, o, info_key, aspect_key, scale_key, err)
-                : policy_lcm_text(map, "instantiation_level_id", raw->level, o, level_key,
-                                  err);
+    return info ? policy_lcm_levels(raw->levels, o, names->info, names->aspect,
+                                    names->scale, err)
+                : policy_lcm_text(map, "instantiation_level_id", raw->level, o,
+                                  names->level, err);
 }
 
 static enum hale_rc by_steps(NODE map, const struct raw *raw, json_t *o,
@@ -202,9 +211,8 @@ static enum hale_rc scale_vnf(NODE map, bool osm, const struct raw *raw, json_t 
         return nomem(err);
     rc = policy_lcm_text(map, "vnf_instance_id", raw->vnf, o, "vnfInstanceId", err);
     if (rc == HALE_OK)
-        rc = steps ? by_steps(map, raw, in, err)
-                   : to_level(map, raw, in, "vnfInstantiationLevelId", "vnfScaleInfo",
-                              "aspectId", "scaleLevel", err);
+        rc =
+            steps ? by_steps(map, raw, in, err) : to_level(map, raw, &VNF_LEVEL, in, err);
     if (rc == HALE_OK && raw->type == TO_LEVEL && raw->level == NULL)
         rc = hale_yaml_error(map, err, "type %s needs instantiation_level_id",
                              VNF_TYPES[TO_LEVEL]);
@@ -224,8 +232,7 @@ static enum hale_rc scale_ns(NODE map, const struct raw *raw, json_t *o,
     if (in == NULL)
         return nomem(err);
     if (!steps)
-        return to_level(map, raw, in, "nsInstantiationLevel", "nsScaleInfo",
-                        "nsScalingAspectId", "nsScaleLevelId", err);
+        return to_level(map, raw, &NS_LEVEL, in, err);
     if (!set(in, "scalingDirection", json_string(DIRECTIONS[raw->direction])))
         return nomem(err);
     return by_steps(map, raw, in, err);
