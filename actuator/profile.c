@@ -13,15 +13,15 @@
 #define TRAIT_MAX 255 /* Aodh's: characters of a trait's text */
 
 const char *const actuator_profile_words[] = {
-    "hale", "monasca",   "alertmanager", "cloudevents", "aodh",
-    "ves",  "pagerduty", "slack",        "email",       NULL,
+    "hale",      "monasca", "alertmanager", "cloudevents", "aodh", "ves",
+    "pagerduty", "slack",   "email",        "tacker",      NULL,
 };
 
 bool actuator_profile_tells(enum actuator_profile p, enum hale_state state)
 {
     return state != HALE_STATE_UNDETERMINED ||
            (p != ACTUATOR_PROFILE_ALERTMANAGER && p != ACTUATOR_PROFILE_VES &&
-            p != ACTUATOR_PROFILE_PAGERDUTY);
+            p != ACTUATOR_PROFILE_PAGERDUTY && p != ACTUATOR_PROFILE_TACKER);
 }
 
 bool actuator_profile_for_people(enum actuator_profile p)
@@ -33,7 +33,8 @@ bool actuator_profile_for_people(enum actuator_profile p)
 bool actuator_profile_shared(enum actuator_profile p)
 {
     return p == ACTUATOR_PROFILE_HALE || p == ACTUATOR_PROFILE_MONASCA ||
-           p == ACTUATOR_PROFILE_AODH || p == ACTUATOR_PROFILE_SLACK;
+           p == ACTUATOR_PROFILE_AODH || p == ACTUATOR_PROFILE_SLACK ||
+           p == ACTUATOR_PROFILE_TACKER;
 }
 
 const char *actuator_profile_content_type(enum actuator_profile p)
@@ -439,6 +440,7 @@ enum hale_rc actuator_profile_body(enum actuator_profile p,
     case ACTUATOR_PROFILE_PAGERDUTY: rc = dump(pagerduty_body(n), out); break;
     case ACTUATOR_PROFILE_SLACK: rc = dump(slack_body(n), out); break;
     case ACTUATOR_PROFILE_EMAIL: rc = email_body(n, out); break;
+    case ACTUATOR_PROFILE_TACKER: rc = dump(actuator_profile_tacker(n), out); break;
     case ACTUATOR_PROFILES: HALE_ASSERT(p < ACTUATOR_PROFILES);
     }
     return rc == HALE_OK && out->failed ? HALE_E_LIMIT : rc;

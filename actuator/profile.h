@@ -5,6 +5,8 @@
  * profile - what a subscriber is told about an alarm, in the words that it knows
  * (docs/formats/notification.md, "Profiles"). Pure. Threads: any.
  */
+#include <jansson.h>
+
 #include "base/buf.h"
 #include "base/rc.h"
 #include "model/alarm.h"
@@ -19,6 +21,7 @@ enum actuator_profile {
     ACTUATOR_PROFILE_PAGERDUTY,    /* PagerDuty's events API v2 */
     ACTUATOR_PROFILE_SLACK,        /* Slack's incoming webhooks */
     ACTUATOR_PROFILE_EMAIL,        /* a letter */
+    ACTUATOR_PROFILE_TACKER,       /* Alertmanager's alert for Tacker's /alert */
     ACTUATOR_PROFILES
 };
 /* NULL-terminated words of the configuration, by enum. */
@@ -42,7 +45,7 @@ const char *actuator_profile_source(const struct hale_alarm *a);
 
 /* Slack's own signs & < > as entities. */
 void actuator_profile_slack_text(struct hale_buf *out, const char *text);
-/* False: the profile has no words for this state (alertmanager, ves and pagerduty know no
+/* False: the profile has no words for this state (alertmanager, ves, pagerduty and tacker know no
  * UNDETERMINED: what is told is ALARM and its end). */
 bool actuator_profile_tells(enum actuator_profile p, enum hale_state state);
 /* Do all subscribers of the profile get the same bytes? */
@@ -52,4 +55,7 @@ const char *actuator_profile_content_type(enum actuator_profile p);
 HALE_MUST_CHECK enum hale_rc actuator_profile_body(enum actuator_profile p,
                                                    const struct actuator_profile_note *n,
                                                    struct hale_buf *out);
+
+/* --- profile_tacker.c; NULL without memory --- */
+json_t *actuator_profile_tacker(const struct actuator_profile_note *n);
 #endif

@@ -85,30 +85,36 @@ static struct hale_str vnf_metric(const struct vnfd *v, struct hale_str ref)
     return found;
 }
 
+struct condition {
+    const char *function;
+    struct hale_str metric, operation, value;
+    int64_t for_s;
+};
+
 /* "avg(m) > 80 for 60s" appended; false with a note: it has no counterpart. */
-static bool add_condition(struct vnfd *v, const char *place, const char *function,
-                          struct hale_str metric, struct hale_str operation,
-                          struct hale_str value, int64_t for_s, struct hale_buf *out)
+static bool add_condition(struct vnfd *v, const char *place, const struct condition *c,
+                          struct hale_buf *out)
 {
     static const char *const words[][2] = {
         {"GT", ">"}, {"GE", ">="}, {"LT", "<"}, {"LE", "<="}};
     const char *op = NULL;
     double number;
     for (size_t i = 0; i < 4; i++)
-        if (hale_str_ieq_c(operation, words[i][0]))
+        if (hale_str_ieq_c(c->operation, words[i][0]))
             op = words[i][1];
-    if (op == NULL || metric.len == 0 || hale_str_double(value, &number) != HALE_OK) {
+    if (op == NULL || c->metric.len == 0 ||
+        hale_str_double(c->value, &number) != HALE_OK) {
         cli_import_leave_out(v->import, place, "%s",
                              op == NULL ? "its comparison is none of GT, GE, LT, LE"
-                             : metric.len == 0
+                             : c->metric.len == 0
                                  ? "the metric of its monitoring parameter is not named"
                                  : "its threshold is not a number");
         return false;
     }
-    hale_buf_printf(out, "%s(%.*s) %s %.*s", function, (int)metric.len, metric.p, op,
-                    (int)value.len, value.p);
-    if (for_s > 0)
-        hale_buf_printf(out, " for %llds", (long long)for_s);
+    hale_buf_printf(out, "%s(%.*s) %s %.*s", c->function, (int)c->metric.len, c->metric.p,
+                    op, (int)c->value.len, c->value.p);
+    if (c->for_s > 0)
+        hale_buf_printf(out, " for %llds", (long long)c->for_s);
     return true;
 }
 
@@ -158,11 +164,14 @@ static bool criteria_of(struct vnfd *v, NODE policy, bool out, const char *place
             continue;
         if (text->len > 0)
             hale_buf_add_c(text, with);
-        if (!add_condition(v, place, "avg",
-                           vnf_metric(v, cli_import_text(c, "vnf-monitoring-param-ref")),
-                           cli_import_text(c, out ? "scale-out-relational-operation"
-                                                  : "scale-in-relational-operation"),
-                           value, for_s, text))
+        const struct condition condition = {
+            .function = "avg",
+            .metric = vnf_metric(v, cli_import_text(c, "vnf-monitoring-param-ref")),
+            .operation = cli_import_text(c, out ? "scale-out-relational-operation"
+                                                : "scale-in-relational-operation"),
+            .value = value,
+            .for_s = for_s};
+        if (!add_condition(v, place, &condition, text))
             return false;
     }
     return text->len > 0;
@@ -330,10 +339,12 @@ static enum hale_rc take_alarm(struct vnfd *v, NODE vdu, NODE alarm)
             severity = severities[i][1];
     (void)snprintf(name, sizeof(name), "%s-%s", v->id, id);
     hale_buf_init(&text, TEXT_MAX);
-    if (add_condition(v, place, function,
-                      vdu_metric(vdu, cli_import_text(alarm, "vnf-monitoring-param-ref")),
-                      cli_import_text(alarm, "operation"),
-                      cli_import_text(alarm, "value"), 0, &text)) {
+    const struct condition condition = {
+        .function = function,
+        .metric = vdu_metric(vdu, cli_import_text(alarm, "vnf-monitoring-param-ref")),
+        .operation = cli_import_text(alarm, "operation"),
+        .value = cli_import_text(alarm, "value")};
+    if (add_condition(v, place, &condition, &text)) {
         const struct cli_import_action a = {.place = place,
                                             .name = name,
                                             .expression = text.p,

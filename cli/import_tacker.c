@@ -143,12 +143,12 @@ static enum hale_rc take_monitoring(struct template *t, NODE policy, struct hale
     if (!heals(t, policy, place))
         return HALE_OK;
     int64_t tries = number_of(parameters, http ? "retry" : "count", http ? 5 : 1);
+    int64_t for_s = (tries > 0 ? tries : 1) * MONITOR_S;
     (void)snprintf(name, sizeof(name), "%s-%.*s-unreachable", t->name,
                    (int)(vdu.len < 100 ? vdu.len : 100), vdu.p);
     (void)snprintf(expression, sizeof(expression), "last(%s{vdu_id=%.*s}) > 0 for %llds",
                    http ? "http_status" : "host_alive_status",
-                   (int)(vdu.len < 100 ? vdu.len : 100), vdu.p,
-                   (long long)((tries > 0 ? tries : 1) * MONITOR_S));
+                   (int)(vdu.len < 100 ? vdu.len : 100), vdu.p, (long long)for_s);
     cli_import_note(t->import, place,
                     "checks of hale-agent take Tacker's place: they report %s with "
                     "dimensions vnf_id, vdu_id, vnfc_id",

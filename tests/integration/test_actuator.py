@@ -426,7 +426,7 @@ def test_notification_body_signature_and_order(stack, log, receiver):
 
 def test_profiles(stack, log, receiver):
     """Each in its own words, with its own content type; those that know no UNDETERMINED are not told of it."""
-    names = ["monasca", "alertmanager", "cloudevents", "aodh", "ves", "pagerduty", "slack"]
+    names = ["monasca", "alertmanager", "cloudevents", "aodh", "ves", "pagerduty", "slack", "tacker"]
     hooks = {name: receiver() for name in names}
     secret = stack.dir / "routing-key"
     secret.write_text("R0UT3\n")
@@ -436,7 +436,7 @@ def test_profiles(stack, log, receiver):
     log.write(state="UNDETERMINED")
     log.write(state="OK")
     for name, hook in hooks.items():
-        n = 2 if name in ("alertmanager", "ves", "pagerduty") else 3
+        n = 2 if name in ("alertmanager", "ves", "pagerduty", "tacker") else 3
         wait_for(lambda h=hook, n=n: len(h.got) == n, 10, f"{n} notifications as {name}")
         for _, headers, body in hook.got:
             kind = "cloudevents+json" if name == "cloudevents" else "json"
@@ -445,6 +445,8 @@ def test_profiles(stack, log, receiver):
     last = {name: hook.bodies()[-1] for name, hook in hooks.items()}
     assert [b["status"] for b in hooks["alertmanager"].bodies()] == ["firing", "resolved"]
     assert last["alertmanager"]["receiver"] == "alertmanager"
+    alert = hooks["tacker"].bodies()[0]["alerts"][0]
+    assert (alert["status"], alert["labels"]["vnf_instance_id"], alert["labels"]["pod"]) == ("firing", "dns-vnf", "dns-1")
     assert [b["type"] for b in hooks["cloudevents"].bodies()] == [
         "org.hale.alarm." + w for w in ("raised", "undetermined", "cleared")]
     assert [b["current"] for b in hooks["aodh"].bodies()] == ["alarm", "insufficient data", "ok"]

@@ -121,6 +121,29 @@ static void alertmanager(void **state)
                      "2023-11-14T22:13:20.500Z");
 }
 
+static void tacker_one(const char *record, const char *status, const char *starts,
+                       const char *ends)
+{
+    char wanted[1024];
+    (void)snprintf(
+        wanted, sizeof(wanted),
+        "{\"alerts\":[{\"status\":\"%s\",\"labels\":{\"receiver_type\":\"tacker\","
+        "\"function_type\":\"vnffm\",\"vnf_instance_id\":\"\",\"perceived_severity\":"
+        "\"MAJOR\",\"event_type\":\"QOS_ALARM\",\"pod\":\".*\"},\"annotations\":{"
+        "\"fault_type\":\"dns <slow>\",\"probable_cause\":\"x & y\",\"fault_details\":"
+        "\"d\"},\"startsAt\":\"%s\",\"endsAt\":\"%s\",\"fingerprint\":\"a1\"}]}",
+        status, starts, ends);
+    is(body(ACTUATOR_PROFILE_TACKER, record, NULL), wanted);
+}
+
+static void tacker(void **state)
+{
+    (void)state;
+    tacker_one(raised, "firing", "2023-11-14T22:13:20.500Z", "0001-01-01T00:00:00Z");
+    tacker_one(cleared, "resolved", "2020-09-13T12:26:40.000Z",
+               "2023-11-14T22:13:20.500Z");
+}
+
 static void cloudevents(void **state)
 {
     (void)state;
@@ -230,15 +253,11 @@ static void who_is_told_what(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own),
-        cmocka_unit_test(monasca),
-        cmocka_unit_test(alertmanager),
-        cmocka_unit_test(cloudevents),
-        cmocka_unit_test(aodh),
-        cmocka_unit_test(ves),
-        cmocka_unit_test(pagerduty),
-        cmocka_unit_test(slack),
-        cmocka_unit_test(who_is_told_what),
+        cmocka_unit_test(own),          cmocka_unit_test(monasca),
+        cmocka_unit_test(alertmanager), cmocka_unit_test(tacker),
+        cmocka_unit_test(cloudevents),  cmocka_unit_test(aodh),
+        cmocka_unit_test(ves),          cmocka_unit_test(pagerduty),
+        cmocka_unit_test(slack),        cmocka_unit_test(who_is_told_what),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
