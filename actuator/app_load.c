@@ -178,10 +178,15 @@ const struct actuator_policies *app_policies(const struct app *app)
     return app->acts ? app->conf->policies : &none;
 }
 
+static void io_verdicts(void *arg, const char *run_id)
+{
+    app_read_verdicts(arg, run_id);
+}
+
 bool app_load(struct app *app)
 {
-    const struct actuator_engine_io io = {app, io_commit, app_call, app_call_cancel,
-                                          app_topology};
+    const struct actuator_engine_io io = {
+        app, io_commit, app_call, app_call_cancel, app_topology, io_verdicts};
     int64_t log_end = 0;
     memset(&app->counted, 0, sizeof(app->counted));
     app->acts = actuator_roles_has(app->roles, ACTUATOR_ROLE_ACT);

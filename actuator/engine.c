@@ -382,6 +382,12 @@ void actuator_engine_committed(struct actuator_engine *e, const char *run_id,
     e->now_us = now_us;
     if (r != NULL)
         life_committed(e, r, result, token, holder);
+    r = engine_find(e, run_id);
+    if (r == NULL || !r->ask_again || r->busy > 0)
+        return;
+    r->ask_again = false;
+    if (e->io.verdicts != NULL)
+        e->io.verdicts(e->io.arg, run_id);
 }
 
 void actuator_engine_answered(struct actuator_engine *e, const char *run_id,

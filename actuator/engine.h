@@ -83,6 +83,8 @@ struct actuator_engine_io {
     /* The tenant's topology as it is now, valid during the call that asks; NULL: not known. The
      * function may be NULL. Only asked for policies with a fleet. */
     struct hale_graph *(*topology)(void *arg, const char *tenant);
+    /* Wants all verdicts about the run as they are now (_verdict); may be NULL. */
+    void (*verdicts)(void *arg, const char *run_id);
 };
 struct actuator_engine;
 

@@ -106,14 +106,16 @@ struct actuator_run {
     bool alarm_gone; /* the alarm was deleted */
     bool withdrawn;  /* the alarm is not as it was when this was proposed */
     json_t *verdict[ACTUATOR_VERDICTS]; /* given, not carried out yet; or NULL */
-    unsigned settled_verdicts;          /* bits: their fields go with the next commit */
-    unsigned busy;   /* commits under way; `after` belongs to the newest */
-    bool calling;    /* a request is under way */
-    int after;       /* what follows the commit, engine's own */
-    int64_t token;   /* fencing token of the lease; 0 = none yet */
-    char url[512];   /* of the request, for the journal */
-    uint64_t turn;   /* the instance it is at work on or waits for; 0 = none */
-    char asked[200]; /* what the last answer in phase PROVE said */
+    bool
+        ask_again; /* an acknowledgement came while a commit was under way: of which wait? */
+    unsigned settled_verdicts; /* bits: their fields go with the next commit */
+    unsigned busy;             /* commits under way; `after` belongs to the newest */
+    bool calling;              /* a request is under way */
+    int after;                 /* what follows the commit, engine's own */
+    int64_t token;             /* fencing token of the lease; 0 = none yet */
+    char url[512];             /* of the request, for the journal */
+    uint64_t turn;             /* the instance it is at work on or waits for; 0 = none */
+    char asked[200];           /* what the last answer in phase PROVE said */
     struct hale_timer timer;
 };
 

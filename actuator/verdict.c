@@ -256,6 +256,11 @@ void actuator_engine_verdict(struct actuator_engine *e, const char *run_id,
     struct actuator_run *r = engine_find(e, run_id);
     json_t *verdict =
         r != NULL && json.p != NULL ? json_loadb(json.p, json.len, 0, NULL) : NULL;
+    if (r != NULL && kind == ACTUATOR_VERDICT_ACK && r->busy > 0) {
+        r->ask_again = true; /* said before this wait, or in it: Redis knows then */
+        json_decref(verdict);
+        return;
+    }
     if (!json_is_object(verdict) ||
         (kind == ACTUATOR_VERDICT_ACK && !actuator_run_held(r))) {
         json_decref(verdict); /* of a run, or a wait, that is over */

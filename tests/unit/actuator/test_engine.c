@@ -399,7 +399,8 @@ static void load_alarm(const char *alarm_id, void *arg)
 
 static void boot(struct world *w)
 {
-    const struct actuator_engine_io io = {w, io_commit, io_call, io_cancel, NULL};
+    const struct actuator_engine_io io = {
+        .arg = w, .commit = io_commit, .call = io_call, .cancel = io_cancel};
     const char *key;
     json_t *value;
     w->engine = actuator_engine_new(&io, w->policies);

@@ -346,11 +346,26 @@ static void alarm_now(const char *alarm_id, void *arg)
                               w->now_us);
 }
 
+static void io_verdicts(void *arg, const char *run_id)
+{
+    struct world *w = arg;
+    const char *field;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe (w->verdicts, next, field, value)
+        if (strncmp(field, run_id, HALE_UUID_TEXT - 1) == 0)
+            verdict(w, field, json_string_value(value));
+}
+
 static void boot(struct world *w)
 {
     static char url[] = "http://collector";
     static const struct actuator_collector collector = {.url = url, .timeout_ms = 1000};
-    const struct actuator_engine_io io = {w, io_commit, io_call, io_cancel, NULL};
+    const struct actuator_engine_io io = {.arg = w,
+                                          .commit = io_commit,
+                                          .call = io_call,
+                                          .cancel = io_cancel,
+                                          .verdicts = io_verdicts};
     const char *key;
     json_t *value;
     w->engine = actuator_engine_new(&io, w->policies);
@@ -648,6 +663,12 @@ static const struct story STORIES[] = {
                     "30s}\n  - webhook: {url: \"http://h/heal\"}\n"),
      acknowledges, 2, "triggered step waiting acknowledged step step verifying verified",
      0, true},
+    {"an acknowledgement is for one wait",
+     POLICY("auto", "  steps:\n" NOTIFY "  - wait: {acknowledgement: required, within: "
+                    "30s}\n  - wait: {acknowledgement: required, within: 2s}\n"
+                    "  - webhook: {url: \"http://h/heal\"}\n"),
+     acknowledges, 1, "triggered step waiting acknowledged step waiting step failed", 0,
+     true},
     {"a timer instead of an acknowledgement",
      POLICY("auto", "  steps:\n" NOTIFY "  - wait: {acknowledgement: optional, within: "
                     "2s}\n  - webhook: {url: \"http://h/heal\"}\n"),
