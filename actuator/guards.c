@@ -185,8 +185,12 @@ static void ask_lease(struct asking *a)
              holder->target);
 }
 
-static enum actuator_sizing sizing_of(const json_t *plan)
+static enum actuator_sizing sizing_of(const struct actuator_run *r)
 {
+    const json_t *plan = r->plan;
+    const char *way = json_string_value(json_object_get(r->vars, "scale.direction"));
+    if (scaling_is(r) && way != NULL)
+        return strcmp(way, "up") == 0 ? ACTUATOR_WAY_UP : ACTUATOR_WAY_DOWN;
     const json_t *step;
     size_t i;
     json_array_foreach ((json_t *)(uintptr_t)plan, i, step) {
@@ -221,9 +225,8 @@ int64_t guards_rested_us(const struct actuator_engine *e, const struct actuator_
 
 static void ask_cooldown(struct asking *a)
 {
-    struct actuator_verdict v =
-        actuator_guard_cooldown(&a->p->guards, a->r->policy, a->memory,
-                                sizing_of(a->r->plan), a->opened_ms, a->now_ms);
+    struct actuator_verdict v = actuator_guard_cooldown(
+        &a->p->guards, a->r->policy, a->memory, sizing_of(a->r), a->opened_ms, a->now_ms);
     if (v.allowed)
         allow(a, "cooldown", "");
     else

@@ -35,9 +35,9 @@ struct lcm_raw {
     int64_t timeout, poll, retries;
     NODE failed_temp;
     /* vnflcm */
-    char *cause, *aspect, *level, *server, *fault, *fault_type, *host, *alarm;
+    char *cause, *aspect, *steps, *level, *server, *fault, *fault_type, *host, *alarm;
     int type, state, stop, way;
-    int64_t steps, grace, appear;
+    int64_t grace, appear;
     NODE vnfcs;
     NODE params;
     NODE levels;
@@ -76,7 +76,7 @@ static const struct hale_conf_field VNF_FIELDS[] = {
     {"type", HALE_CONF_ENUM, L(type), false, "SCALE_OUT", 0, 0, SCALE_TYPES,
      "scale: direction"},
     {"aspect_id", HALE_CONF_STRING, L(aspect), false, NULL, 0, 0, NULL, "scale: aspect"},
-    {"number_of_steps", HALE_CONF_INT, L(steps), false, "1", 1, 100, NULL,
+    {"number_of_steps", HALE_CONF_STRING, L(steps), false, "1", 0, 0, NULL,
      "scale: how far"},
     {"instantiation_level_id", HALE_CONF_STRING, L(level), false, NULL, 0, 0, NULL,
      "scale_to_level: level"},
@@ -233,15 +233,32 @@ static enum hale_rc check_keys(NODE map, int operation, struct hale_err *err)
     return HALE_OK;
 }
 
+/* A number, or a template that becomes one. */
+static enum hale_rc count_body(NODE map, const char *text, json_t *body,
+                               struct hale_err *err)
+{
+    int64_t n = 0;
+    if (strstr(text, "${") != NULL)
+        return policy_lcm_text(map, "number_of_steps", text, body, "numberOfSteps", err);
+    if (hale_str_i64(hale_str_from(text), &n) != HALE_OK || n < 1 || n > 100)
+        return hale_yaml_error(hale_yaml_get(map, "number_of_steps"), err,
+                               "number_of_steps must be 1 to 100, or a variable like "
+                               "${scale.by}");
+    return json_object_set_new(body, "numberOfSteps", json_integer(n)) == 0 ? HALE_OK
+                                                                            : nomem(err);
+}
+
 static enum hale_rc scale_body(NODE map, const struct lcm_raw *raw, json_t *body,
                                struct hale_err *err)
 {
     if (raw->aspect == NULL)
         return hale_yaml_error(map, err,
                                "missing key 'aspect_id' (which aspect to scale)");
-    if (json_object_set_new(body, "type", json_string(SCALE_TYPES[raw->type])) != 0 ||
-        json_object_set_new(body, "numberOfSteps", json_integer(raw->steps)) != 0)
+    if (json_object_set_new(body, "type", json_string(SCALE_TYPES[raw->type])) != 0)
         return nomem(err);
+    enum hale_rc rc = count_body(map, raw->steps, body, err);
+    if (rc != HALE_OK)
+        return rc;
     return policy_lcm_text(map, "aspect_id", raw->aspect, body, "aspectId", err);
 }
 
@@ -336,7 +353,7 @@ static enum hale_rc alert_way(NODE map, const struct lcm_raw *raw, const json_t 
     json_t *list = json_array();
     size_t i;
     int rc = list != NULL ? 0 : -1;
-    if (raw->operation > SCALE || raw->steps != 1 ||
+    if (raw->operation > SCALE || strcmp(raw->steps, "1") != 0 ||
         (raw->operation == HEAL && json_array_size(vnfcs) == 0)) {
         json_decref(list);
         return hale_yaml_error(map, err,
@@ -490,6 +507,16 @@ enum hale_rc actuator_policy_read_lcm(NODE map, const char *type, struct actuato
     return rc;
 }
 
+/* What a variable gave is a number in the request; else it says what is wrong itself. */
+static void number_steps(json_t *body)
+{
+    int64_t n;
+    const char *text = json_string_value(json_object_get(body, "numberOfSteps"));
+    if (text != NULL && hale_str_i64(hale_str_from(text), &n) == HALE_OK &&
+        json_object_set_new(body, "numberOfSteps", json_integer(n)) != 0)
+        json_object_clear(body); /* no memory: nothing is better than something else */
+}
+
 json_t *actuator_policy_pack_lcm(const struct actuator_step *s, json_t *url,
                                  json_t *instance, json_t *body, json_t *way)
 {
@@ -502,6 +529,7 @@ json_t *actuator_policy_pack_lcm(const struct actuator_step *s, json_t *url,
         s->credentials, "api", s->api, "version", s->version, "body", body, api->plan_key,
         instance, "operation", s->action, "poll_ms", (json_int_t)s->poll_ms);
     int rc = o != NULL ? 0 : -1;
+    number_steps(body);
     if (s->failed_temp != ACTUATOR_LCM_FAIL)
         rc |= json_object_set_new(o, "failed_temp", json_integer(s->failed_temp));
     if (s->look_first)

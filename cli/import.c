@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* import - `hale import monasca|prometheus|vitrage|osm|tacker FILE`. */
+/* import - `hale import monasca|prometheus|vitrage|osm|tacker|onap FILE`. */
 #include "cli/import.h"
 
 #include <stdarg.h>
@@ -147,6 +147,8 @@ static enum hale_rc read_any(const struct cli_options *o, const char *kind,
         rc = cli_import_osm(hale_buf_str(&text), path, i, err);
     else if (rc == HALE_OK && strcmp(kind, "tacker") == 0)
         rc = cli_import_tacker(hale_buf_str(&text), path, i, err);
+    else if (rc == HALE_OK && strcmp(kind, "onap") == 0)
+        rc = cli_import_onap(hale_buf_str(&text), path, i, err);
     else if (rc == HALE_OK)
         rc = cli_import_prometheus(hale_buf_str(&text), path, o->match_by, i, err);
     hale_buf_fini(&text);
@@ -194,7 +196,7 @@ static int import_vitrage(const char *path)
 
 static bool is_kind(const char *kind)
 {
-    static const char *const kinds[] = {"monasca", "prometheus", "osm", "tacker"};
+    static const char *const kinds[] = {"monasca", "prometheus", "osm", "tacker", "onap"};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -233,7 +235,8 @@ int cli_import(const struct cli_options *o, const char *kind, const char *path)
     if (!is_kind(kind)) {
         (void)hale_err_set(
             &err, HALE_E_INVAL,
-            "import knows monasca, prometheus, vitrage, osm and tacker, not '%.60s'",
+            "import knows monasca, prometheus, vitrage, osm, tacker and onap, not "
+            "'%.60s'",
             kind);
         (void)cli_fail(&err);
         return CLI_USAGE;
@@ -245,15 +248,21 @@ int cli_import(const struct cli_options *o, const char *kind, const char *path)
         return CLI_USAGE;
     }
     hale_buf_init(&out, FILE_BYTES);
-    cli_import_write(&i, &out);
+    bool onap = strcmp(kind, "onap") == 0; /* has policies only */
+    if (onap)
+        cli_import_write_policies(&i, &out);
+    else
+        cli_import_write(&i, &out);
     if (out.p != NULL)
         (void)fwrite(out.p, 1, out.len, stdout);
     if (i.notes.p != NULL)
         (void)fputs(i.notes.p, stderr);
-    bool written = write_policies(o, &i);
-    (void)fprintf(stderr, "%s: %zu definition%s written, %u left out\n", path,
-                  json_array_size(i.definitions),
-                  json_array_size(i.definitions) == 1 ? "" : "s", i.left_out);
+    bool written = onap || write_policies(o, &i);
+    size_t n = json_array_size(onap ? i.policies : i.definitions);
+    static const char *const words[2][2] = {{"definitions", "definition"},
+                                            {"policies", "policy"}};
+    (void)fprintf(stderr, "%s: %zu %s written, %u left out\n", path, n,
+                  words[onap][n == 1], i.left_out);
     bool failed = out.failed || i.left_out > 0 || !written;
     hale_buf_fini(&out);
     cli_import_fini(&i);

@@ -50,6 +50,11 @@ HALE_MUST_CHECK enum hale_rc
 cli_import_prometheus(struct hale_str text, const char *source, const char *match_by,
                       struct cli_import *out, struct hale_err *err);
 
+/* Operational and guard policies of ONAP (TOSCA, YAML or JSON) as policies of the actuator in mode
+ * observe. HALE_E_INVAL: not such a file. */
+HALE_MUST_CHECK enum hale_rc cli_import_onap(struct hale_str text, const char *source,
+                                             struct cli_import *out,
+                                             struct hale_err *err);
 /* A VNF descriptor of OSM (SOL 006 with OSM's additions, or its older model): scaling policies, healing
  * policies and alarms of VDUs. HALE_E_INVAL: not such a descriptor. */
 HALE_MUST_CHECK enum hale_rc cli_import_osm(struct hale_str text, const char *source,

@@ -87,7 +87,7 @@ static const char usage[] =
     "  backtest [FILE]             what definitions would have done with stored samples "
     "(--from, --to,\n"
     "                              --definition NAME instead of FILE, --policies FILE)\n"
-    "  import monasca|prometheus|vitrage|osm|tacker FILE\n"
+    "  import monasca|prometheus|vitrage|osm|tacker|onap FILE\n"
     "                              definitions of Monasca (JSON), alerting rules of "
     "Prometheus:\n"
     "                              a file for apply; what is left out is named "
@@ -399,8 +399,8 @@ static int dispatch_file(const struct cli_options *o, int n, char **words,
                       : wrong("backtest wants one file, got", words[2]);
     if (strcmp(noun, "import") == 0)
         return n == 3 ? cli_import(o, verb, words[2])
-                      : wrong("import wants monasca, prometheus, vitrage, osm or tacker "
-                              "and one "
+                      : wrong("import wants monasca, prometheus, vitrage, osm, tacker or "
+                              "onap and one "
                               "file, got",
                               n > 1 ? verb : "none");
     return dispatch_noun(o, n, words, verb);

@@ -46,10 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cli_import i;
     if (size > 100000)
         return 0;
-    for (unsigned k = 0; k < 5; k++) {
+    for (unsigned k = 0; k < 6; k++) {
         cli_import_init(&i);
         enum hale_rc rc =
-            k == 4   ? cli_import_tacker(text, "fuzz", &i, &err)
+            k == 5   ? cli_import_onap(text, "fuzz", &i, &err)
+            : k == 4 ? cli_import_tacker(text, "fuzz", &i, &err)
             : k == 3 ? cli_import_osm(text, "fuzz", &i, &err)
             : k == 2 ? cli_import_monasca(text, "fuzz", &i, &err)
                      : cli_import_prometheus(text, "fuzz", match_by[k], &i, &err);

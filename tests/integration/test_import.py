@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Imported rules beside Prometheus' own promtool: the same samples, the same onsets."""
+import json
 import re
 import shutil
 import subprocess
@@ -130,6 +131,41 @@ def test_monasca(tmp_path):
     assert yaml.safe_load(out.stdout)["alarm_definitions"][0]["match_by"] == ["hostname"]
     for args in (["import", "nagios", "x"], ["import", "monasca"], ["import", "monasca", tmp_path / "no"]):
         assert subprocess.run([HALE, *args], timeout=60, capture_output=True).returncode == 2
+
+
+def test_onap(tmp_path):
+    out = subprocess.run([HALE, "import", "onap", f"{ROOT}/tests/vectors/import/onap.yaml"],
+                         timeout=60, capture_output=True, text=True)
+    assert out.returncode == 1, out.stderr
+    restart, scale = yaml.safe_load(out.stdout)["policies"]
+    assert restart["mode"] == "observe" and restart["alarm"] == {"definition": "ControlLoop-vCPE"}
+    assert restart["frequency"] == [{"max": 5, "per": "600s"}]
+    assert restart["guards"]["blackout"]["targets"] == ["*/vserver.one", "*/vserver.two", "*/*golden*"]
+    first, second = restart["steps"]
+    assert (first["name"], first["on_ok"], first["on_fail"], first["on_timeout"]) == (
+        "restart-vm", "done", "rebuild-vm", "rebuild-vm")
+    assert first["nova"] == {"cloud": "openstack", "action": "reboot", "server": "${resource_id}",
+                             "timeout": "60s", "retries": 2}
+    assert second["name"] == "rebuild-vm" and second["on_guard"] == "fail"
+    assert scale["steps"][0]["vnflcm"]["aspect_id"] == "vdns-scaling"
+    for reason in ("policy operational.sdnr: left out: operation modify: nothing here does",
+                   "policy operational.circle: left out: operation a comes again after itself",
+                   "policy onap.policies.Monitoring.tca: left out: it is neither",
+                   "guard guard.nobody: left out: it guards none",
+                   "guard guard.minmax: a policy on an alarm does not know a size",
+                   "a filter on generic-vnf.vnf-type has no counterpart"):
+        assert reason in out.stderr, (reason, out.stderr)
+    assert out.stderr.strip().endswith("2 policies written, 6 left out")
+    path = tmp_path / "policies.yaml"
+    path.write_text(out.stdout)
+    assert subprocess.run([HALE, "check", path], timeout=60).returncode == 0
+    tosca = yaml.safe_load(open(f"{ROOT}/tests/vectors/import/onap.yaml", encoding="utf-8"))
+    path.write_text(json.dumps(tosca))  # as ONAP's API gives it
+    again = subprocess.run([HALE, "import", "onap", path], timeout=60, capture_output=True, text=True)
+    assert again.stdout == out.stdout
+    for text in ("a: b\n", "topology_template: {policies: {}}\n", "["):
+        path.write_text(text)
+        assert subprocess.run([HALE, "import", "onap", path], timeout=60, capture_output=True).returncode == 2
 
 
 def test_vitrage(tmp_path):
