@@ -217,7 +217,7 @@ int64_t guards_rested_us(const struct actuator_engine *e, const struct actuator_
                          const struct actuator_policy *p)
 {
     return actuator_guard_cooldown(&p->guards, r->policy, memory_find(e, r->target),
-                                   sizing_of(r->plan), latch_opened_ms(e, r->policy),
+                                   sizing_of(r), latch_opened_ms(e, r->policy),
                                    e->now_us / 1000)
                .until_ms *
            1000;

@@ -4,7 +4,7 @@ _hale() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   case $prev in
     hale) mapfile -t COMPREPLY < <(compgen -W 'status alarm silence maintenance dead-letter metric query series apply check test backtest import topology token --help --version' -- "$cur"); return ;;
-    import) mapfile -t COMPREPLY < <(compgen -W 'monasca prometheus vitrage osm tacker nova neutron heat sol003' -- "$cur"); return ;;
+    import) mapfile -t COMPREPLY < <(compgen -W 'monasca prometheus vitrage osm tacker onap nova neutron heat sol003' -- "$cur"); return ;;
     alarm) mapfile -t COMPREPLY < <(compgen -W 'list show why ack unack assign comment shelve unshelve' -- "$cur"); return ;;
     silence) mapfile -t COMPREPLY < <(compgen -W 'add list expire' -- "$cur"); return ;;
     maintenance) mapfile -t COMPREPLY < <(compgen -W 'add list end' -- "$cur"); return ;;

@@ -280,6 +280,22 @@ def test_load_that_follows_capacity_comes_to_rest(stack, farm):
     assert farm.size == 7
 
 
+def test_a_loop_that_quarrels_ends_in_quiet(stack, farm):
+    """The load does the opposite of what is wanted: the flap budget ends it, and an alarm says so."""
+    start(stack, policies(farm, stabilise={"up": "0s", "down": "0s"}, guards={"flap_budget": {"max": 4, "per": "1h"}}))
+
+    def contrary():
+        farm.load = 240.0 if farm.size <= 2 else 100.0
+        return rows(stack, "latched")
+    wait_for(contrary, 30, "the latch")
+    assert len(farm.changes()) <= 4
+    n, before = len(farm.changes()), looks(stack)["looks_total"]
+    wait_for(lambda: contrary() and looks(stack)["looks_total"] >= before + 10, 20, "further looks")
+    assert len(farm.changes()) == n and len(rows(stack, "suppressed")) == 1, "one word, then quiet"
+    events = [json.loads(f[1]) for _, f in stack.redis.cmd("XRANGE", "hale:{m}:events", "-", "+")]
+    assert [e for e in events if e["type"] == "hale.loop.oscillating" and e["dimensions"]["policy"] == "web"], events
+
+
 def test_reload_takes_and_refuses(stack, farm):
     d = start(stack, policies(farm, max=3))
     farm.load = 600.0
