@@ -2,7 +2,6 @@
 #include "actuator/policy_guards.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,11 +239,19 @@ static enum hale_rc add_days(NODE item, void *arg, struct hale_err *err)
     }
 }
 
+static bool two_digits(const char *text, int *out)
+{
+    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+        return false;
+    *out = (text[0] - '0') * 10 + text[1] - '0';
+    return true;
+}
+
 static bool clock_min(const char *text, int *out)
 {
-    int h = 0, m = 0, used = 0;
-    if (sscanf(text, "%2d:%2d%n", &h, &m, &used) != 2 || strlen(text) != 5 || used != 5 ||
-        h < 0 || m < 0 || m > 59 || h * 60 + m > 24 * 60)
+    int h = 0, m = 0;
+    if (strlen(text) != 5 || text[2] != ':' || !two_digits(text, &h) ||
+        !two_digits(text + 3, &m) || m > 59 || h * 60 + m > 24 * 60)
         return false;
     *out = h * 60 + m;
     return true;
