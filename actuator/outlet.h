@@ -13,10 +13,15 @@ struct actuator_outlet { /* all borrowed */
     struct hale_http_client *http;
     const struct actuator_conf *conf;
 };
+struct actuator_parcel { /* borrowed, copied by start */
+    const struct actuator_subscriber *to;
+    const char *id;
+    struct hale_str body;
+    hale_http_done done;
+    void *arg;
+};
 HALE_MUST_CHECK enum hale_rc actuator_outlet_start(const struct actuator_outlet *o,
-                                                   const struct actuator_subscriber *s,
-                                                   const char *id, struct hale_str body,
-                                                   hale_http_done done, void *arg,
+                                                   const struct actuator_parcel *p,
                                                    uint64_t *call_out);
 void actuator_outlet_cancel(const struct actuator_outlet *o,
                             const struct actuator_subscriber *s, uint64_t call);

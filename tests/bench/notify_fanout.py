@@ -6,8 +6,8 @@
 
 Alarm log records are written as the correlator writes them, so many that --rate notifications a second are due; the
 receiver (bench_receiver.c, one thread) takes them for all subscribers but the last, which takes connections and never
-answers. Printed: notifications a second that were taken, whether the writer kept its pace, CPU of the actuator and of the receiver
-per notification, and p50/p99 from the record's stamp to the receiver's socket.
+answers. Printed: notifications a second that were taken, whether the writer kept its pace, CPU of the actuator, of Redis
+and of the receiver per notification, and p50/p99 from the record's stamp to the receiver's socket.
 """
 import argparse
 import json
@@ -61,20 +61,21 @@ def main():
         stack.start("actuator", {"subscribers": [
             {"name": f"s{i}", "url": f"http://127.0.0.1:{port}/hook", "profile": o.profile}
             for i, port in enumerate(ports)]})
-        pid = stack.daemons["actuator"].process.pid
-        before = cpu_seconds(pid)
+        pid, store = stack.daemons["actuator"].process.pid, stack.redis.process.pid
+        before, store_before = cpu_seconds(pid), cpu_seconds(store)
         n, took = write(stack.redis, o.rate / o.subscribers, o.seconds)
         want = n * (o.subscribers - 1)
         start = time.monotonic()
         wait_for(lambda: counter(stack, "actuator", "hale_actuator_notifications_total") >= want, 120,
                  f"{want} notifications", 0.05)
         late = time.monotonic() - start
-        cpu = cpu_seconds(pid) - before
+        cpu, store_cpu = cpu_seconds(pid) - before, cpu_seconds(store) - store_before
         receiver.stdin.close()
         got, p50, p99, own = receiver.stdout.read().split()
         print(f"{n} records in {took:.1f} s to {o.subscribers} subscribers, one dead, profile {o.profile}: {got} taken, "
               f"{int(got) / (took + late):.0f} a second; the last {late:.2f} s after its record")
-        print(f"CPU a notification: actuator {cpu / int(got) * 1e6:.1f} us, receiver {float(own) / int(got) * 1e6:.1f} us; "
+        print(f"CPU a notification: actuator {cpu / int(got) * 1e6:.1f} us, Redis {store_cpu / int(got) * 1e6:.1f} us, "
+              f"receiver {float(own) / int(got) * 1e6:.1f} us; "
               f"stamp to socket p50 {int(p50) / 1000:.2f} ms, p99 {int(p99) / 1000:.2f} ms")
     finally:
         finish(stack)
