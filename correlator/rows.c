@@ -197,8 +197,10 @@ bool cor_sub_values(struct correlator_engine *e, struct cor_sub *s, const json_t
             return false;
         s->values = grown;
     }
-    numbers(values, s->values, n);
-    numbers(operands, s->values + n, m);
+    if (n > 0)
+        numbers(values, s->values, n);
+    if (m > 0)
+        numbers(operands, s->values + n, m);
     s->n_values = (unsigned)n;
     s->n_operands = (unsigned)m;
     return true;

@@ -34,6 +34,14 @@ static bool taken(const char *op_id, void *arg)
     return strcmp(op_id, "taken") == 0;
 }
 
+/* A segment of dots alone leads elsewhere; "o-.." is an id like others. */
+static bool climbs(const char *url)
+{
+    size_t len = strlen(url);
+    return strstr(url, "/../") != NULL || strstr(url, "/./") != NULL ||
+           (len >= 3 && strcmp(url + len - 3, "/..") == 0);
+}
+
 static void one_phase(const char *step, enum actuator_phase phase, unsigned said,
                       const struct actuator_answer *a)
 {
@@ -58,8 +66,7 @@ static void one_phase(const char *step, enum actuator_phase phase, unsigned said
         r->phase = d.phase;
         HALE_ASSERT(d.delay_us >= 0);
         if (actuator_step_request(r, NOW_US, &q) == HALE_OK)
-            HALE_ASSERT(strncmp(q.url.p, "http://h/", 9) == 0 &&
-                        strstr(q.url.p, "..") == NULL &&
+            HALE_ASSERT(strncmp(q.url.p, "http://h/", 9) == 0 && !climbs(q.url.p) &&
                         strpbrk(q.url.p, " \r\n\\") == NULL);
         actuator_request_fini(&q);
     }
