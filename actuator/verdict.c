@@ -262,8 +262,9 @@ void actuator_engine_verdict(struct actuator_engine *e, const char *run_id,
         return;
     }
     if (!json_is_object(verdict) ||
+        (kind == ACTUATOR_VERDICT_PROPOSAL && r->state != ACTUATOR_PROPOSED) ||
         (kind == ACTUATOR_VERDICT_ACK && !actuator_run_held(r))) {
-        json_decref(verdict); /* of a run, or a wait, that is over */
+        json_decref(verdict); /* of a run, a proposal or a wait that is over */
         return;
     }
     json_decref(r->verdict[kind]);

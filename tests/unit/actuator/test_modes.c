@@ -440,6 +440,9 @@ static void user(struct world *w)
         change(w, HALE_STATE_OK);
     if (w->story->user == NULL)
         return;
+    json_object_foreach (w->runs, id, value)
+        if (w->n > 0)
+            io_verdicts(w, id); /* what is said is read again and again: it counts once */
     json_object_foreach (w->runs, id, value) {
         json_t *run = json_loads(json_string_value(value), 0, NULL);
         w->story->user(w, id, run);
