@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The steps `kubernetes` against a stand-in for the API server (tests/kubernetes_server.py)."""
 import json
+import os
+import pathlib
+import re
+import resource
+import signal
 import subprocess
 
 import pytest
@@ -164,6 +169,22 @@ def test_a_new_token_is_read_for_the_next_call(vim, k8s):
     k8s.token = "unknown-to-us"
     vim.alarm("h")
     assert "refused with 401: Unauthorized" in vim.failed()
+
+
+def test_no_core_dump(vim, k8s):
+    """Tokens are in the actuator's memory: none of it is written when it dies."""
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    vim.start([{"action": "cordon", "node": "n1"}]).alarm("h")
+    vim.row("verifying")
+    daemon = vim.stack.daemons["actuator"]
+    limits = pathlib.Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits), limits
+    daemon.expected_end = True
+    daemon.process.send_signal(signal.SIGABRT)
+    status = os.waitpid(daemon.process.pid, 0)[1]
+    daemon.process.returncode = os.waitstatus_to_exitcode(status)
+    assert os.WIFSIGNALED(status) and not os.WCOREDUMP(status)
 
 
 @pytest.mark.parametrize("step,words", [
