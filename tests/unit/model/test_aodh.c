@@ -68,7 +68,8 @@ static void stored_form_comes_back_as_it_was(void **state)
 
 static void broken_records_are_refused(void **state)
 {
-    static const char *const broken[] = {"", "{}", "[]", "{\"v\":1,\"id\":\"i\"}", DIRE};
+    static const char dire[] = DIRE;
+    static const char *const broken[] = {"", "{}", "[]", "{\"v\":1,\"id\":\"i\"}", dire};
     (void)state;
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         struct hale_aodh *a = NULL;
