@@ -92,7 +92,7 @@ bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out
 
 /* --- app_scale.c: looks at the scaling policies --- */
 #define APP_SCALE_KEY "scale:" /* of its calls, where runs have their id */
-/* Also for a new configuration; what was seen is kept. false: no memory. */
+/* Also for a new configuration; what was said is kept. false: no memory. */
 bool app_scale_load(struct app *app);
 void app_scale_unload(struct app *app);
 void app_scale_tick(struct app *app, int64_t now_us);

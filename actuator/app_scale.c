@@ -23,7 +23,6 @@ enum question { SIZE, METRIC, QUESTIONS };
 
 struct app_scaling { /* one policy */
     char name[ACTUATOR_POLICY_NAME_MAX + 1];
-    struct actuator_scaler_rules rules; /* those of the window */
     struct actuator_scaling_watch watch;
     int64_t next_us;
     unsigned asked;  /* questions under way */
@@ -40,22 +39,20 @@ static void begin(struct app_scaling *x, const struct actuator_scaling *s, int64
 {
     memset(x, 0, sizeof(*x));
     (void)snprintf(x->name, sizeof(x->name), "%s", s->by[0].name);
-    x->rules = s->rules;
     x->next_us = at_us;
     x->hold = -1;
     actuator_scaling_watch_init(&x->watch, at_us / 1000);
 }
 
-/* What was seen is kept for rules that are as they were. */
+/* What was said is kept; what was seen was seen by other rules, perhaps: a gap. */
 static void take_over(struct app_scaling *x, const struct app_scalings *old)
 {
     for (unsigned i = 0; old != NULL && i < old->n; i++) {
         const struct app_scaling *o = &old->v[i];
-        if (strcmp(o->name, x->name) != 0 ||
-            memcmp(&o->rules, &x->rules, sizeof(x->rules)) != 0)
+        if (strcmp(o->name, x->name) != 0)
             continue;
         x->watch = o->watch;
-        x->next_us = o->asked > 0 ? x->next_us : o->next_us;
+        actuator_scaler_window_init(&x->watch.window, x->next_us / 1000);
         x->number = o->number + 1;
         x->hold = o->hold;
     }
@@ -153,13 +150,13 @@ static void answered(struct app *app, unsigned i, unsigned which, uint64_t numbe
 
 void app_scale_answered(struct app *app, const char *key, const struct actuator_answer *a)
 {
-    unsigned i, which = (unsigned)a->lane;
-    uint64_t number;
-    if (app->scalings == NULL || app->engine == NULL ||
-        sscanf(key, APP_SCALE_KEY "%u:%" SCNu64, &i, &number) != 2 ||
+    char *end = NULL;
+    unsigned which = (unsigned)a->lane;
+    unsigned long i = strtoul(key + strlen(APP_SCALE_KEY), &end, 10);
+    if (app->scalings == NULL || app->engine == NULL || *end != ':' ||
         i >= app->scalings->n || which >= QUESTIONS)
         return;
-    answered(app, i, which, number, a);
+    answered(app, (unsigned)i, which, strtoull(end + 1, NULL, 10), a);
 }
 
 static void ask(struct app *app, unsigned i, unsigned which, const char *template,

@@ -324,7 +324,8 @@ static bool take_frequency(const struct guard *g, json_t *list)
         if (hale_str_ieq_c(hale_str_from(unit), units[i].unit) && window > 0 &&
             window <= 2592000 / units[i].s && limit > 0 &&
             limit <= ACTUATOR_FREQUENCY_MAX) {
-            (void)snprintf(per, sizeof(per), "%llds", (long long)(window * units[i].s));
+            int64_t seconds = window * units[i].s;
+            (void)snprintf(per, sizeof(per), "%llds", (long long)seconds);
             return json_array_append_new(
                        list,
                        json_pack("{s:I,s:s}", "max", (json_int_t)limit, "per", per)) == 0;
@@ -564,19 +565,20 @@ enum hale_rc cli_import_onap(struct hale_str text, const char *source,
     if (hale_yaml_get(root, "topology_template") != NULL)
         root = hale_yaml_get(root, "topology_template");
     list = hale_yaml_get(root, "policies");
-    if (onap == NULL)
-        rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    else if (hale_yaml_kind(list) != HALE_YAML_LIST)
+    if (onap == NULL) {
+        hale_yaml_free(yaml);
+        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
+    }
+    onap->import = out;
+    onap->source = source;
+    if (hale_yaml_kind(list) != HALE_YAML_LIST)
         rc =
             hale_yaml_error(hale_yaml_root(yaml), err,
                             "a TOSCA file with 'topology_template: {policies: [...]}' is "
                             "expected");
     for (unsigned round = 0; round < 2 && rc == HALE_OK; round++)
-        for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++) {
-            if (round == 0 && i == 0)
-                *onap = (struct onap){.import = out, .source = source};
+        for (size_t i = 0; i < hale_yaml_count(list) && rc == HALE_OK; i++)
             rc = add_policy(onap, hale_yaml_item(list, i), round == 0);
-        }
     for (unsigned i = 0; rc == HALE_OK && i < onap->n_guards; i++) {
         char place[400];
         (void)snprintf(place, sizeof(place), "%.100s: %s", source, onap->guard[i].place);
