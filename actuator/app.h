@@ -22,6 +22,7 @@
 #include "actuator/notify.h"
 #include "actuator/raised.h"
 #include "actuator/roles.h"
+#include "actuator/seal.h"
 #include "actuator/session.h"
 #include "base/map.h"
 #include "net/daemon.h"
@@ -56,6 +57,7 @@ struct app {
     struct actuator_courier *courier;
     struct app_doctor *doctor;
     struct actuator_inventory *inventory; /* its thread */
+    struct actuator_seal *seal;
     struct actuator_engine_stats counted;
     struct app_scalings *scalings; /* app_scale.c's */
     struct actuator_roles *roles;
@@ -105,6 +107,9 @@ bool app_load_groups(struct app *app);                   /* after that */
 bool app_load_dead(struct app *app);                     /* before notify and courier */
 bool app_load_replays(struct app *app); /* after them, and when there are new ones */
 void app_unload_dead(struct app *app);
+/* --- app_declare.c: what people are told of our policies --- */
+/* Publishes them, and a row `configured` when they are other ones than before. False: Redis failed. */
+bool app_declare(struct app *app);
 
 /* --- app_methods.c: control records, notification methods --- */
 /* Where the control stream ends now. */

@@ -217,6 +217,8 @@ bool app_load(struct app *app)
             !app_load_replays(app) || !app_doctor_load(app))
             return false;
     }
+    if (!app_declare(app))
+        return false;
     actuator_engine_each_alarm(app->engine, load_alarm, app);
     actuator_engine_start(app->engine, hale_clock_wall_us());
     if (!app_scale_load(app))

@@ -8,19 +8,23 @@
 #include "actuator/read.h"
 #include "actuator/template.h"
 #include "base/fs.h"
+#include "model/chain.h"
+#include "model/limits.h"
 #include "model/yaml.h"
 #include "store/redis.h"
 
-#define N(fields) (sizeof(fields) / sizeof((fields)[0]))
-#define NODE      const struct hale_yaml_node *
-#define DAY_MS    86400000.0
+#define N(fields)          (sizeof(fields) / sizeof((fields)[0]))
+#define NODE               const struct hale_yaml_node *
+#define DAY_MS             86400000.0
+#define POLICIES_MAX_BYTES ((size_t)64 << 20)
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error", NULL};
 
 struct conf_raw {
     char *redis, *listen, *policies;
     int log_level;
-    int64_t max_age;
+    char *audit_file;
+    int64_t max_age, audit_every;
     NODE subscribers;
     NODE allow;
     NODE methods;
@@ -48,6 +52,10 @@ static const struct hale_conf_field FIELDS[] = {
      "hosts that may be called besides loopback and those written in URLs"},
     {"notify_max_age", HALE_CONF_DURATION, C(max_age), false, "4h", 1000, 30 * DAY_MS,
      NULL, "a notification older than this is given up"},
+    {"audit_head_file", HALE_CONF_STRING, C(audit_file), false, NULL, 0, 0, NULL,
+     "file for the newest hashes of the journal's chain"},
+    {"audit_every", HALE_CONF_DURATION, C(audit_every), false, "10m", 1000, DAY_MS, NULL,
+     "how often they are noted, there and in the log"},
     {"notification_methods", HALE_CONF_NODE, C(methods), false, NULL, 0, 0, NULL,
      "tenants' webhooks: reach (remote or listed), allow, pagerduty_url, timeout"},
     {"smtp", HALE_CONF_NODE, C(smtp), false, NULL, 0, 0, NULL,
@@ -73,6 +81,7 @@ void actuator_conf_free(void *arg)
         return;
     free(conf->redis);
     free(conf->listen);
+    free(conf->audit_file);
     actuator_policies_free(conf->policies);
     actuator_subscribers_fini(&conf->subscribers);
     actuator_allow_fini(&conf->allow);
@@ -230,6 +239,21 @@ static enum hale_rc check_names(const struct actuator_conf *conf, const char *so
     return HALE_OK;
 }
 
+/* What the journal says of a file of policies; none: the hash of nothing. */
+static enum hale_rc hash_policies(const char *path, char hex[65], struct hale_err *err)
+{
+    unsigned char hash[HALE_CHAIN_HASH];
+    struct hale_buf text;
+    hale_buf_init(&text, POLICIES_MAX_BYTES);
+    enum hale_rc rc = path != NULL ? hale_fs_read(path, &text, err) : HALE_OK;
+    if (rc == HALE_OK)
+        rc = hale_chain_sha256(hale_buf_str(&text), hash);
+    if (rc == HALE_OK)
+        (void)hale_chain_hex(hash, hex);
+    hale_buf_fini(&text);
+    return rc;
+}
+
 static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err *err)
 {
     struct conf_raw raw = {0};
@@ -241,6 +265,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
     conf->listen = move(&raw.listen);
     conf->log_level = raw.log_level;
     conf->notify_max_age_ms = raw.max_age;
+    conf->audit_file = move(&raw.audit_file);
+    conf->audit_every_ms = raw.audit_every;
     if (hale_redis_check_url(conf->redis, &wrong) != HALE_OK)
         rc = hale_yaml_error(hale_yaml_get(root, "redis"), err, "redis: %s", wrong.text);
     if (rc == HALE_OK)
@@ -268,6 +294,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
                  ? actuator_policies_load_file(raw.policies, &conf->policies, err)
                  : actuator_policies_load(HALE_STR("policies: []\n"), "", &conf->policies,
                                           err);
+    if (rc == HALE_OK)
+        rc = hash_policies(raw.policies, conf->policies_sha256, err);
     if (rc == HALE_OK)
         rc = check_names(conf, raw.policies, err);
     if (rc == HALE_OK && conf->policies->n_scaling > 0 && conf->collector.url == NULL)

@@ -27,6 +27,9 @@ struct actuator_conf {
     int64_t notify_max_age_ms;
     struct actuator_policies *policies;
     struct actuator_subscribers subscribers;
+    char policies_sha256[65]; /* of their text, in hex */
+    char *audit_file;         /* where the journal's heads are noted, or NULL */
+    int64_t audit_every_ms;
     struct actuator_allow allow;
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;

@@ -14,6 +14,7 @@
 #define DAEMON     "hale-actuator"
 #define SECOND     "hale-actuator-2" /* one of two that has not the role act */
 #define HEALTH_US  3000000
+#define WAIT_MS    500 /* the sealer looks for rows that others wrote */
 #define RECOVER_US 200000
 
 static void on_committed(void *arg, const char *run_id,
@@ -126,7 +127,10 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
     app->conf = conf;
     actuator_sessions_set_conf(app->sessions, conf);
     actuator_access_set_conf(app->access, conf);
+    actuator_seal_set_export(app->seal, conf->audit_file, conf->audit_every_ms);
     hale_log_set_level((enum hale_log_level)conf->log_level);
+    if (app->loaded && !app_declare(app))
+        app->failed = true;
     if (app->loaded) {
         actuator_engine_set_policies(app->engine, app_policies(app));
         actuator_engine_set_collector(app->engine, &conf->collector);
@@ -172,17 +176,19 @@ static int wait_ms(const struct app *app, int64_t now_us)
         next = earlier(next, app_doctor_next_us(app));
     }
     int64_t ms = (next - now_us + 999) / 1000;
-    return ms < 0 ? 0 : ms > 1000 ? 1000 : (int)ms;
+    return ms < 0 ? 0 : ms > WAIT_MS ? WAIT_MS : (int)ms;
 }
 
 static void wait_for_work(struct app *app)
 {
-    struct pollfd fds[3] = {{.fd = hale_daemon_fd(app->daemon), .events = POLLIN}};
+    struct pollfd fds[4] = {{.fd = hale_daemon_fd(app->daemon), .events = POLLIN}};
     unsigned n = 1;
     if (app->loaded) {
         hale_redis_pollfd(app->read, &fds[n++]);
         actuator_ledger_pollfd(app->ledger, &fds[n++]);
     }
+    if (app->acts)
+        actuator_seal_pollfd(app->seal, &fds[n++]);
     int timeout = wait_ms(app, hale_clock_wall_us());
     if (hale_http_client_poll(app->http, fds, n, timeout) != HALE_OK)
         hale_error("event=poll_failed");
@@ -266,17 +272,22 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     app.http = hale_http_client_new(APP_CALLS_MAX);
     app.calls = hale_map_new(APP_CALLS_MAX * 4, free);
     app.roles = actuator_roles_new(app.conf->redis, app.conf->listen);
+    app.seal = actuator_seal_new(app.conf->redis);
     app.sessions = app.http != NULL ? actuator_sessions_new(app.http, app.conf) : NULL;
     app.access = app.http != NULL ? actuator_access_new(app.http, app.conf) : NULL;
     if (app.sessions == NULL || app.access == NULL || app.calls == NULL ||
-        app.roles == NULL) {
+        app.roles == NULL || app.seal == NULL) {
         hale_error("event=out_of_memory");
     } else if (hale_daemon_serve(d, app.conf->listen, &err) != HALE_OK) {
         hale_error("event=listen_failed detail=\"%s\"",
                    hale_err_str(&err, text, sizeof(text)));
     } else {
+        actuator_seal_set_export(app.seal, app.conf->audit_file,
+                                 app.conf->audit_every_ms);
         while (!hale_daemon_stopping(d)) {
             turn(&app);
+            if (app.acts)
+                actuator_seal_tick(app.seal, hale_clock_mono_ms());
             wait_for_work(&app);
             struct actuator_conf *fresh = hale_daemon_signals(d);
             if (fresh != NULL)
@@ -285,6 +296,7 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
         code = 0;
     }
     app_unload(&app);
+    actuator_seal_free(app.seal);
     actuator_roles_free(app.roles);
     actuator_sessions_free(app.sessions);
     actuator_access_free(app.access);

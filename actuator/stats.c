@@ -150,6 +150,11 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_CALL_SECONDS] =
         HALE_HISTOGRAM_INIT("hale_actuator_call_latency_seconds", NULL,
                             "sample or event accepted until a run's first call leaves"),
+    [ACTUATOR_STAT_SEALED] = HALE_COUNTER_INIT("hale_actuator_journal_sealed_total", NULL,
+                                               "rows of the journal put into the chain"),
+    [ACTUATOR_STAT_SEAL_REFUSED] = HALE_COUNTER_INIT(
+        "hale_actuator_journal_seal_refused_total", NULL,
+        "times Redis refused links: somebody else has written the chain"),
 };
 
 void actuator_stats_register(void)

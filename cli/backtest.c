@@ -41,23 +41,6 @@ struct backtest {
 
 /* --- what is asked ----------------------------------------------------------------- */
 
-/* A time, or a duration before now. */
-static enum hale_rc read_time(const char *text, const char *option, int64_t now_ms,
-                              int64_t *out, struct hale_err *err)
-{
-    int64_t ago_ms;
-    if (hale_clock_parse_iso(hale_str_from(text), out) == HALE_OK)
-        return HALE_OK;
-    if (hale_str_duration_ms(hale_str_from(text), &ago_ms) == HALE_OK) {
-        *out = now_ms - ago_ms;
-        return HALE_OK;
-    }
-    return hale_err_set(err, HALE_E_INVAL,
-                        "--%s '%.60s' is neither a time (2026-11-21T10:00:00Z) nor a "
-                        "duration before now (30d)",
-                        option, text);
-}
-
 static enum hale_rc read_span(struct backtest *b, struct hale_err *err)
 {
     int64_t now_ms = hale_clock_wall_ms();
@@ -66,9 +49,9 @@ static enum hale_rc read_span(struct backtest *b, struct hale_err *err)
         return hale_err_set(
             err, HALE_E_INVAL,
             "backtest wants --from, a time or a duration before now (30d)");
-    enum hale_rc rc = read_time(b->o->from, "from", now_ms, &b->from_ms, err);
+    enum hale_rc rc = cli_time(b->o->from, "from", now_ms, &b->from_ms, err);
     if (rc == HALE_OK && b->o->to != NULL)
-        rc = read_time(b->o->to, "to", now_ms, &b->to_ms, err);
+        rc = cli_time(b->o->to, "to", now_ms, &b->to_ms, err);
     if (rc == HALE_OK &&
         (b->from_ms < 0 || b->to_ms <= b->from_ms || b->to_ms - b->from_ms > SPAN_MAX_MS))
         rc = hale_err_set(err, HALE_E_INVAL,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -64,4 +66,20 @@ enum hale_rc cli_dims_query(const struct cli_options *o, char *dst, size_t dst_s
         used += (size_t)n;
     }
     return HALE_OK;
+}
+
+enum hale_rc cli_time(const char *text, const char *option, int64_t now_ms, int64_t *out,
+                      struct hale_err *err)
+{
+    int64_t ago_ms;
+    if (hale_clock_parse_iso(hale_str_from(text), out) == HALE_OK)
+        return HALE_OK;
+    if (hale_str_duration_ms(hale_str_from(text), &ago_ms) == HALE_OK) {
+        *out = now_ms - ago_ms;
+        return HALE_OK;
+    }
+    return hale_err_set(err, HALE_E_INVAL,
+                        "--%s '%.60s' is neither a time (2026-11-21T10:00:00Z) nor a "
+                        "duration before now (30d)",
+                        option, text);
 }

@@ -55,6 +55,13 @@ struct cli_options {
     const char *source;     /* topology list: --source */
     const char *recipient;  /* dead-letter: --recipient subscriber/NAME, method/ID */
     bool apply;             /* topology import: --apply */
+    const char *policy;     /* run list, audit: --policy */
+    const char *target;     /* run list, audit: --target */
+    const char *alarm;      /* run list, audit: --alarm, an id */
+    const char *run;        /* audit: --run, an id */
+    const char *kind;       /* audit: --kind call,answer */
+    const char *reason;     /* switch: --reason */
+    const char *heads;      /* audit verify: --heads, a file */
     unsigned n_dims;
     const char *dims[32]; /* --dim key=value */
 };
@@ -71,6 +78,10 @@ const char *cli_text(const json_t *object, const char *key);
 HALE_MUST_CHECK enum hale_rc cli_dims_query(const struct cli_options *o, char *dst,
                                             size_t dst_size, struct hale_err *err);
 
+/* A time, or a duration before now. */
+HALE_MUST_CHECK enum hale_rc cli_time(const char *text, const char *option,
+                                      int64_t now_ms, int64_t *out, struct hale_err *err);
+
 int cli_alarm_list(const struct cli_options *o);
 int cli_alarm_show(const struct cli_options *o, const char *id);
 int cli_alarm_why(const struct cli_options *o, const char *id);
@@ -81,6 +92,11 @@ int cli_alarm_operate(const struct cli_options *o, const char *verb, int n, char
 /* words: what follows the verb. */
 int cli_silence(const struct cli_options *o, bool maintenance, const char *verb, int n,
                 char **words);
+/* The same for runs, switches, policies and the journal. */
+int cli_run(const struct cli_options *o, const char *verb, int n, char **words);
+int cli_switch(const struct cli_options *o, const char *verb, int n, char **words);
+int cli_policy(const struct cli_options *o, const char *verb, int n, char **words);
+int cli_audit(const struct cli_options *o, const char *verb, int n, char **words);
 int cli_metric_list(const struct cli_options *o);
 int cli_metric_query(const struct cli_options *o, const char *name);
 int cli_series_list(const struct cli_options *o);

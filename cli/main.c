@@ -9,105 +9,11 @@
 #include "base/fs.h"
 #include "cli/cli.h"
 #include "cli/topology.h"
+#include "cli/usage.h"
 
 #ifndef HALE_VERSION
 #define HALE_VERSION "0.1.0"
 #endif
-
-static const char usage[] =
-    "usage: hale COMMAND [OPTIONS]\n"
-    "\n"
-    "  status                      how the daemons feel; exit 1 unless all are well\n"
-    "  alarm list                  alarms, the urgent ones first\n"
-    "                              (--state, --severity, --name METRIC, --dim k=v, "
-    "--limit)\n"
-    "  alarm show ID               one alarm: state, evidence, actions\n"
-    "  alarm why ID                why it fired, why nobody was told, why it has not "
-    "fired\n"
-    "  alarm why --definition NAME the same for one without an alarm (--group "
-    "k=v,...)\n"
-    "  alarm ack ID...             acknowledge until it clears (--for 2h, --comment "
-    "TEXT, "
-    "--owner NAME)\n"
-    "  alarm unack ID...           take that back\n"
-    "  alarm assign ID...          whose it is (--owner NAME)\n"
-    "  alarm comment ID...         say something about it (--comment TEXT)\n"
-    "  alarm shelve ID...          nobody is told for some time (--for 2h, --comment "
-    "TEXT)\n"
-    "  alarm unshelve ID...        take that back\n"
-    "  silence add MATCHER...      nobody is told of what matches: host=h1, "
-    "severity=~LOW|MEDIUM\n"
-    "                              (--for 2h, --starts TIME, --comment TEXT)\n"
-    "  silence list, expire ID...  all of them; end some\n"
-    "  maintenance add MATCHER...  the same, for work that is planned (--entity "
-    "TYPE/ID, --zone Z,\n"
-    "                              --repeat day, week:mon,thu, month:1)\n"
-    "  maintenance list, end ID... all of them; end some\n"
-    "  dead-letter list            notifications that were given up (--recipient "
-    "subscriber/NAME,\n"
-    "                              --from, --to)\n"
-    "  dead-letter replay, drop ID...  send them again; forget them (or all of "
-    "--recipient)\n"
-    "  metric list                 series (--name, --dim k=v, --limit)\n"
-    "  metric query NAME           samples of the last 10 minutes\n"
-    "                              (--since 1h, --dim k=v, --stat avg,max --period 60, "
-    "--merge)\n"
-    "  series list                 series with their last samples (--name, --dim k=v, "
-    "--idle 1h,\n"
-    "                              --limit)\n"
-    "  series delete               remove series and all their samples (--name or --dim "
-    "k=v, --idle,\n"
-    "                              --dry-run)\n"
-    "  query EXPR                  PromQL, now or over time (--range 1h --step 1m)\n"
-    "  apply -f FILE               make the alarm definitions equal the file "
-    "(--dry-run)\n"
-    "  topology apply FILE         put the file's entities (--sync SOURCE: it is all "
-    "that "
-    "source has,\n"
-    "                              --dry-run)\n"
-    "  topology list               entities (--type, --state, --source, --name, "
-    "--limit)\n"
-    "  topology show REF           one, what it stands on and what stands on it\n"
-    "  topology affected REF       everything that stands on it\n"
-    "  topology export             all as a file for apply\n"
-    "  topology import nova|neutron|heat|sol003 FILE...\n"
-    "                              answers of the VIM or VNFM as a topology (--apply, "
-    "--dry-run)\n"
-    "  token create NAME           prints a new token once; its hash goes into the file "
-    "of "
-    "tokens\n"
-    "                              (--tenant T, --role operator|agent|read-only|delegate "
-    "...,\n"
-    "                              --expires 90d, --file FILE, --reload PID)\n"
-    "  token list                  tokens of the file: name, tenant, roles, expiry\n"
-    "  token revoke NAME           takes a token out of the file\n"
-    "  test FILE...                run scenarios and compare what comes out (-v, --junit "
-    "FILE,\n"
-    "                              --kill-seed N)\n"
-    "  backtest [FILE]             what definitions would have done with stored samples "
-    "(--from, --to,\n"
-    "                              --definition NAME instead of FILE, --policies FILE)\n"
-    "  import monasca|prometheus|vitrage|osm|tacker|onap FILE\n"
-    "                              definitions of Monasca (JSON), alerting rules of "
-    "Prometheus:\n"
-    "                              a file for apply; what is left out is named "
-    "(--match-by a,b)\n"
-    "  check FILE                  check a file of alarm definitions, policies, rules or "
-    "tokens, offline\n";
-static const char usage_options[] =
-    "\n"
-    "options\n"
-    "  --url URL          the collector                 (HALE_URL, "
-    "http://127.0.0.1:8070)\n"
-    "  --token TOKEN      identity                      (HALE_TOKEN)\n"
-    "  --token-file FILE  read the token from a file\n"
-    "  --ca-file FILE     certificates to trust for https  (HALE_CA_FILE, the system's)\n"
-    "  --timeout SECONDS  of one call                   (10)\n"
-    "  --json             the server's JSON instead of a table\n"
-    "  --help, --version\n"
-    "\n"
-    "exit codes: 0 fine, 1 not fine or the call failed, 2 wrong arguments or an invalid "
-    "file\n";
 
 enum {
     OPT_URL = 256,
@@ -153,6 +59,13 @@ enum {
     OPT_TO,
     OPT_POLICIES,
     OPT_RECIPIENT,
+    OPT_POLICY,
+    OPT_TARGET,
+    OPT_ALARM,
+    OPT_RUN,
+    OPT_KIND,
+    OPT_REASON,
+    OPT_HEADS,
     OPT_VERSION
 };
 static const struct option longs[] = {
@@ -192,6 +105,13 @@ static const struct option longs[] = {
     {"to", required_argument, NULL, OPT_TO},
     {"policies", required_argument, NULL, OPT_POLICIES},
     {"recipient", required_argument, NULL, OPT_RECIPIENT},
+    {"policy", required_argument, NULL, OPT_POLICY},
+    {"target", required_argument, NULL, OPT_TARGET},
+    {"alarm", required_argument, NULL, OPT_ALARM},
+    {"run", required_argument, NULL, OPT_RUN},
+    {"kind", required_argument, NULL, OPT_KIND},
+    {"reason", required_argument, NULL, OPT_REASON},
+    {"heads", required_argument, NULL, OPT_HEADS},
     {"match-by", required_argument, NULL, OPT_MATCH_BY},
     {"junit", required_argument, NULL, OPT_JUNIT},
     {"kill-seed", required_argument, NULL, OPT_KILL_SEED},
@@ -296,6 +216,13 @@ static int set_option(struct cli_options *o, int option)
     case OPT_TO: o->to = optarg; break;
     case OPT_POLICIES: o->policies = optarg; break;
     case OPT_RECIPIENT: o->recipient = optarg; break;
+    case OPT_POLICY: o->policy = optarg; break;
+    case OPT_TARGET: o->target = optarg; break;
+    case OPT_ALARM: o->alarm = optarg; break;
+    case OPT_RUN: o->run = optarg; break;
+    case OPT_KIND: o->kind = optarg; break;
+    case OPT_REASON: o->reason = optarg; break;
+    case OPT_HEADS: o->heads = optarg; break;
     case OPT_MATCH_BY: o->match_by = optarg; break;
     case OPT_JUNIT: o->junit = optarg; break;
     case OPT_KILL_SEED: return set_number(&o->kill_seed, optarg, 1, INT_MAX, "kill-seed");
@@ -364,11 +291,33 @@ static int dispatch_metric(const struct cli_options *o, int n, char **words,
     return wrong("unknown command", "metric");
 }
 
+/* What the actuator does, and who may stop it. False: none of these nouns. */
+static bool dispatch_actuator(const struct cli_options *o, int n, char **words,
+                              const char *verb, int *code)
+{
+    static const struct {
+        const char *noun;
+        int (*run)(const struct cli_options *o, const char *verb, int n, char **words);
+    } nouns[] = {{"run", cli_run},
+                 {"switch", cli_switch},
+                 {"policy", cli_policy},
+                 {"audit", cli_audit}};
+    for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++)
+        if (strcmp(words[0], nouns[i].noun) == 0) {
+            *code = nouns[i].run(o, verb, n > 2 ? n - 2 : 0, words + 2);
+            return true;
+        }
+    return false;
+}
+
 /* Nouns with verbs. */
 static int dispatch_noun(const struct cli_options *o, int n, char **words,
                          const char *verb)
 {
     const char *noun = words[0];
+    int code;
+    if (dispatch_actuator(o, n, words, verb, &code))
+        return code;
     if (strcmp(noun, "alarm") == 0)
         return dispatch_alarm(o, n, words, verb);
     if (strcmp(noun, "silence") == 0 || strcmp(noun, "maintenance") == 0)
@@ -454,8 +403,7 @@ int main(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "f:hv", longs, NULL)) != -1) {
         if (option == 'h') {
-            fputs(usage, stdout);
-            fputs(usage_options, stdout);
+            cli_usage(stdout);
             return CLI_OK;
         }
         if (option == OPT_VERSION) {
@@ -466,8 +414,7 @@ int main(int argc, char **argv)
             return CLI_USAGE;
     }
     if (optind == argc) {
-        fputs(usage, stderr);
-        fputs(usage_options, stderr);
+        cli_usage(stderr);
         return CLI_USAGE;
     }
     trim_url(&o, url_text, sizeof(url_text));

@@ -140,25 +140,22 @@ void collector_policies_get(struct collector *c, struct hale_redis *redis,
     json_decref(runs);
 }
 
+/* The actuator writes the journal's row when it opens the latch. */
 static void unlatch(struct hale_redis *redis, struct hale_http_req *req)
 {
     const struct collector_request *r = collector_request_of(req);
-    char field[POLICY_MAX + 16], text[256];
+    char field[POLICY_MAX + 16];
     int64_t now_ms = hale_clock_wall_ms();
     (void)snprintf(field, sizeof(field), COLLECTOR_UNLATCH "%.64s", r->param);
-    (void)snprintf(text, sizeof(text), "the latch was opened by %s", r->who.name);
     json_t *value = json_pack("{s:i,s:s,s:I}", "v", 1, "by", r->who.name, "at_ms",
                               (json_int_t)now_ms);
-    json_t *detail = json_pack("{s:s}", "by", r->who.name);
-    if (value == NULL || detail == NULL ||
-        collector_switch_store(redis, field, value, "unlatched", r->param, detail,
-                               text) != HALE_OK)
+    if (value == NULL ||
+        collector_switch_store(redis, field, value, NULL, NULL, NULL, NULL) != HALE_OK)
         reply_no_store(req);
     else
         reply_json(req, json_pack("{s:s,s:s,s:I}", "policy", r->param, "by", r->who.name,
                                   "at_ms", (json_int_t)now_ms));
     json_decref(value);
-    json_decref(detail);
 }
 
 void collector_policy_unlatch(struct collector *c, struct hale_redis *redis,

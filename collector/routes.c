@@ -3,6 +3,7 @@
 #include "collector/alarms_api.h"
 #include "collector/alerts_api.h"
 #include "collector/aodh_api.h"
+#include "collector/chain_api.h"
 #include "collector/dead_letters_api.h"
 #include "collector/definitions_api.h"
 #include "collector/events_api.h"
@@ -119,6 +120,7 @@ const struct collector_route collector_routes[] = {
     {"DELETE", "/v1/switches/policy/{id}",              WRITE, WAITS, collector_switch_delete},
     {"GET",    "/v1/policies",                          READ,  QUERY, collector_policies_get},
     {"POST",   "/v1/policies/{id}/unlatch",             WRITE, WAITS, collector_policy_unlatch},
+    {"GET",    "/v1/journal/chain",                     READ,  QUERY, collector_chain_get},
     {"GET",    "/v1/alarms/{id}",                       READ,  QUERY, collector_alarm_story_get},
     {"GET",    "/v1/alarms/{id}/why",                   READ,  QUERY, collector_alarm_why_get},
     {"GET",    "/v1/alarm-definitions/{id}/why",        READ,  QUERY, collector_definition_why_get},

@@ -139,7 +139,7 @@ enum hale_rc collector_switch_store(struct hale_redis *redis, const char *field,
                         hale_str_from(field));
     if (rc == HALE_OK)
         rc = collector_control_append_id(redis, HALE_CONTROL_SWITCH, field);
-    if (rc == HALE_OK)
+    if (rc == HALE_OK && kind != NULL)
         rc = append_row(redis, kind, policy, detail, text);
     if (rc == HALE_OK)
         rc = hale_redis_exec(redis, NULL);

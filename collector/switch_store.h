@@ -22,7 +22,7 @@ json_t *collector_switches_load(struct hale_redis *redis, int64_t now_ms);
 json_t *collector_switch_shown(const char *scope, const json_t *value);
 /* policy name -> when its latch was last opened by a person, ms; NULL: the store does not answer. */
 json_t *collector_unlatched_load(struct hale_redis *redis);
-/* value NULL: taken out. kind, policy, detail and text: of the journal's row. All of it or nothing; value and
+/* value NULL: taken out. kind NULL: without a row. kind, policy, detail and text: of the journal's row. All of it or nothing; value and
  * detail are borrowed. */
 HALE_MUST_CHECK enum hale_rc collector_switch_store(struct hale_redis *redis,
                                                     const char *field,

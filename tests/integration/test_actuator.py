@@ -168,7 +168,7 @@ class Log:
         out = []
         for _, fields in self.redis.cmd("XRANGE", "hale:{m}:journal", "-", "+"):
             row = json.loads(fields[1])
-            if not kinds or row["kind"] in kinds:
+            if row["kind"] in kinds or (not kinds and row["run_id"]):  # rows that stand alone by name only
                 out.append(row)
         return out
 

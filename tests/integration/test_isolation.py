@@ -202,6 +202,7 @@ CASES = {
     ("POST", "/v1/alarms/{id}/unshelve"): {"body": lambda n: {}, "id": "alarm"},
     ("GET", "/v1/alarm-log"): {"get": ["", "?after=0", "?alarm_id={alarm}"]},
     ("GET", "/v1/journal"): {"get": ["", "?after=0-0", "?alarm_id={alarm}"]},
+    ("GET", "/v1/journal/chain"): {"get": ["", "?after=0-1&limit=1"]},
     ("GET", "/v1/runs"): {"get": ["", "?policy=p.{needle}", "?state=proposed&limit=1", "?alarm={alarm}"]},
     ("GET", "/v1/runs/{id}"): {"get": [""], "id": "run"},
     ("POST", "/v1/runs/{id}/approve"): {"body": lambda n: {"comment": n}, "id": "run"},

@@ -7,6 +7,7 @@ import uuid
 
 from collector_kit import Correlator, Live, iso, now_ms
 from conftest import wait_for
+from test_cli import FAILED, Hale, USAGE
 
 RUNS, VERDICTS, CONTROL = "hale:{m}:runs", "hale:{m}:verdicts", "hale:{m}:control"
 SWITCHES, JOURNAL = "hale:{m}:switches", "hale:{m}:journal"
@@ -222,7 +223,6 @@ def test_policies_and_latches(stack):
     assert a.status == 200, a
     assert json.loads(h.redis.cmd("HGET", SWITCHES, "unlatch/heal"))["by"] == a.json["by"]
     assert h.control()[-1] == {"v": 1, "op": "switch", "id": "unlatch/heal"}
-    assert h.rows()[-1]["kind"] == "unlatched" and h.rows()[-1]["detail"]["by"] == a.json["by"]
     assert h.get("/v1/policies")["elements"][0]["latch"] is None
     assert post("POST", "/v1/policies/heal/unlatch").status == 409
     assert [s["scope"] for s in h.get("/v1/switches")["elements"]] == ["policy/scale"]
@@ -255,3 +255,40 @@ def test_the_journal_is_asked(stack):
     assert event["event"] == "action" and json.loads(event["data"])["kind"] == "switched"
     live.close()
     wait_for(lambda: h.get("/healthz", role=None), 5, "health")
+
+
+def test_commands(stack):
+    h, hale = house(stack), Hale(stack)
+    run, done = h.add(), h.add("done", outcome="verified", policy="other")
+    text = hale("run", "list")
+    assert "proposed, 9m left" in text and "done verified" in text and "POST http://***@10.0.0.1/hook?***" in text
+    assert run not in hale("run", "list", "--state", "done") and done in hale("run", "list", "--policy", "other")
+    assert json.loads(hale("run", "list", "--json", "--from", "1h"))[0]["id"] in (run, done)
+    row = {"v": 1, "time_ms": now_ms(), "kind": "proposed", "run_id": run, "policy": "heal", "mode": "approve",
+           "tenant": "default", "alarm_id": "a", "alarm_name": "d", "alarm_seq": 1, "target": "t", "step": -1,
+           "text": "would heal", "detail": {"guards": [{"guard": "cooldown", "allowed": True, "text": "none"},
+                                                       {"guard": "hours", "allowed": False, "text": "at night"}]}}
+    h.redis.cmd("XADD", JOURNAL, "*", "j", json.dumps(row))
+    text = hale("run", "show", run)
+    assert "> " in text and "evacuate host=compute-1" in text and "would heal" in text
+    assert [x.split() for x in text.splitlines() if x.startswith(("cooldown", "hours"))] == [
+        ["cooldown", "yes", "none"], ["hours", "no", "at", "night"]]
+    assert SECRET not in text
+    assert "approved" in hale("run", "approve", run, "--comment", "go")
+    assert h.verdict(run)["comment"] == "go"
+    assert "already approved by operator-default" in hale("run", "reject", run, code=FAILED)
+    assert "no run nobody" in hale("run", "abort", "nobody", code=FAILED)
+    assert "wants --reason" in hale("switch", "on", "policy/heal", code=USAGE)
+    assert "wants a scope" in hale("switch", "on", "heal", "--reason", "x", code=USAGE)
+    assert "roles operator and delegate" in hale("switch", "on", "all", "--reason", "x", code=FAILED)
+    hale("switch", "on", "policy/heal", "--reason", "it loops", "--for", "1h")
+    assert "it loops" in hale("switch", "list") and "policy/heal" in hale("switch", "list")
+    h.redis.cmd("SET", "hale:{m}:act:policies", json.dumps([{"name": "heal", "mode": "auto", "target": "t"}]))
+    assert hale("policy", "list").splitlines()[1].split() == ["heal", "auto", "-", "stopped", "t", "1", "proposed"]
+    assert "goes on" in hale("switch", "off", "policy/heal")
+    assert "is not on" in hale("switch", "off", "policy/heal", code=FAILED)
+    assert "not latched" in hale("policy", "unlatch", "heal", code=FAILED)
+    for args in (["run"], ["run", "show"], ["run", "approve"], ["run", "start", "x"], ["switch"], ["switch", "on"],
+                 ["policy"], ["policy", "unlatch"], ["audit"], ["audit", "verify", "a", "b"],
+                 ["run", "list", "--from", "soon"], ["audit", "show", "--from", "soon"]):
+        hale(*args, code=USAGE)

@@ -64,7 +64,7 @@ class Vim:
 
     def rows(self, *kinds):
         rows = [json.loads(fields[1]) for _, fields in self.redis.cmd("XRANGE", "hale:{m}:journal", "-", "+")]
-        return [r for r in rows if not kinds or r["kind"] in kinds]
+        return [r for r in rows if r["kind"] in kinds or (not kinds and r["run_id"])]
 
     def calls(self, part=""):
         return [r for r in self.rows("call") if part in r["text"]]
