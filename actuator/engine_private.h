@@ -181,10 +181,11 @@ void verdict_aborted(struct actuator_engine *e, struct actuator_run *r);
 
 /* A commit of no run: the rows, events and memories that wait for one. */
 void life_commit_alone(struct actuator_engine *e);
-/* A row that is about a policy, but no run. detail is taken. */
-void life_row_alone(struct actuator_engine *e, const char *kind, const char *policy,
-                    const char *tenant, const char *target, json_t *detail,
-                    const char *text);
+struct loop_alarm; /* below */
+/* A row that is about a policy, but no run: of about, tenant, policy, target and text. detail is
+ * taken. */
+void life_row_alone(struct actuator_engine *e, const char *kind,
+                    const struct loop_alarm *about, json_t *detail);
 
 /* --- guards.c --- */
 void engine_refuse(struct engine_refusal *f, const char *guard, const char *fmt, ...)

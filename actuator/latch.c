@@ -82,9 +82,10 @@ void latch_close(struct actuator_engine *e, const struct actuator_run *r,
     e->stats.latched++;
     memory_touch(e, field);
     tell(e, r->policy, memory, false, text);
-    life_row_alone(e, "latched", r->policy, r->tenant, r->target,
-                   json_pack("{s:s,s:s,s:s}", "why", why, "word", word, "run", r->id),
-                   text);
+    const struct loop_alarm about = {
+        .policy = r->policy, .tenant = r->tenant, .target = r->target, .text = text};
+    life_row_alone(e, "latched", &about,
+                   json_pack("{s:s,s:s,s:s}", "why", why, "word", word, "run", r->id));
 }
 
 static void latch_open(struct actuator_engine *e, const char *policy, const char *by,
@@ -98,11 +99,13 @@ static void latch_open(struct actuator_engine *e, const char *policy, const char
         return;
     (void)snprintf(text, sizeof(text), "opened by %.100s: it acts again", by);
     tell(e, policy, memory, true, text);
+    const struct loop_alarm about = {.policy = policy,
+                                     .tenant = text_of(memory, "latch_tenant"),
+                                     .target = text_of(memory, "latch_target"),
+                                     .text = text};
     if (row) /* else whoever opened it has written it */
-        life_row_alone(e, "unlatched", policy, text_of(memory, "latch_tenant"),
-                       text_of(memory, "latch_target"),
-                       json_pack("{s:s,s:s}", "by", by, "why", text_of(memory, "why")),
-                       text);
+        life_row_alone(e, "unlatched", &about,
+                       json_pack("{s:s,s:s}", "by", by, "why", text_of(memory, "why")));
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         (void)json_object_del(memory, keys[i]); /* some are often absent */
     if (json_object_set_new(memory, "opened_ms", json_integer(at_ms)) != 0)

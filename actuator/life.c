@@ -124,18 +124,17 @@ void life_commit_alone(struct actuator_engine *e)
     memory_taken(guards, c.n_guards);
 }
 
-void life_row_alone(struct actuator_engine *e, const char *kind, const char *policy,
-                    const char *tenant, const char *target, json_t *detail,
-                    const char *text)
+void life_row_alone(struct actuator_engine *e, const char *kind,
+                    const struct loop_alarm *about, json_t *detail)
 {
-    const struct actuator_policy *p = actuator_policies_find(e->policies, policy);
-    const struct actuator_run none = {.policy = word(policy),
-                                      .tenant = word(tenant),
+    const struct actuator_policy *p = actuator_policies_find(e->policies, about->policy);
+    const struct actuator_run none = {.policy = word(about->policy),
+                                      .tenant = word(about->tenant),
                                       .alarm_id = word(""),
                                       .alarm_name = word(""),
-                                      .target = word(target),
+                                      .target = word(about->target),
                                       .mode = p != NULL ? p->mode : ACTUATOR_AUTO};
-    life_row(e, &none, kind, false, detail, "%s", text);
+    life_row(e, &none, kind, false, detail, "%s", about->text);
 }
 
 void life_arm(struct actuator_engine *e, struct actuator_run *r, int64_t at_us)

@@ -203,11 +203,10 @@ static void tell(struct actuator_engine *e, const struct fleet *f, bool clear,
                                      .text = text,
                                      .clear = clear};
     loop_alarm(e, &alarm);
-    life_row_alone(e, clear ? "unlatched" : "latched", f->policy, f->tenant, f->target,
+    life_row_alone(e, clear ? "unlatched" : "latched", &alarm,
                    json_pack("{s:s,s:I,s:I}", "word", "storm", "healthy",
                              (json_int_t)f->count.healthy, "members",
-                             (json_int_t)f->count.members),
-                   text);
+                             (json_int_t)f->count.members));
 }
 
 void storms_begin(struct actuator_engine *e, const struct actuator_run *r,

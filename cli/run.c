@@ -124,10 +124,11 @@ static int list(const struct cli_options *o)
 
 /* --- one ----------------------------------------------------------------------------- */
 
-static enum hale_rc call(const struct cli_options *o, const char *method, const char *id,
-                         const char *verb, const json_t *body, json_t **answer,
-                         struct hale_err *err)
+/* verb NULL: GET, else POST with the body. */
+static enum hale_rc call(const struct cli_options *o, const char *id, const char *verb,
+                         const json_t *body, json_t **answer, struct hale_err *err)
 {
+    const char *method = verb == NULL ? "GET" : "POST";
     struct hale_buf path;
     hale_buf_init(&path, PATH_MAX_BYTES);
     hale_buf_add_c(&path, "/v1/runs/");
@@ -246,7 +247,7 @@ static int show(const struct cli_options *o, const char *id)
 {
     struct hale_err err = {0};
     json_t *answer = NULL;
-    if (call(o, "GET", id, NULL, NULL, &answer, &err) != HALE_OK)
+    if (call(o, id, NULL, NULL, &answer, &err) != HALE_OK)
         return cli_fail(&err);
     if (o->json)
         (void)cli_print_json(answer);
@@ -277,7 +278,7 @@ static int decide(const struct cli_options *o, const char *verb, int n, char **i
     for (int i = 0; i < n; i++) {
         struct hale_err err = {0};
         json_t *answer = NULL;
-        if (call(o, "POST", ids[i], verb, body, &answer, &err) != HALE_OK) {
+        if (call(o, ids[i], verb, body, &answer, &err) != HALE_OK) {
             code = cli_fail(&err);
         } else if (o->json) {
             (void)cli_print_json(answer);

@@ -149,8 +149,7 @@ static void unlatch(struct hale_redis *redis, struct hale_http_req *req)
     (void)snprintf(field, sizeof(field), COLLECTOR_UNLATCH "%.64s", r->param);
     json_t *value = json_pack("{s:i,s:s,s:I}", "v", 1, "by", r->who.name, "at_ms",
                               (json_int_t)now_ms);
-    if (value == NULL ||
-        collector_switch_store(redis, field, value, NULL, NULL, NULL, NULL) != HALE_OK)
+    if (value == NULL || collector_switch_store(redis, field, value, NULL) != HALE_OK)
         reply_no_store(req);
     else
         reply_json(req, json_pack("{s:s,s:s,s:I}", "policy", r->param, "by", r->who.name,

@@ -124,23 +124,21 @@ static const char SCRIPT[] =
     "redis.call('XADD',KEYS[3],'MAXLEN','~','1000000','*','j',ARGV[6])\n"
     "return {0,''}\n";
 
-static bool encode(enum collector_verdict v, const char *by, const char *comment,
-                   int64_t now_us, const char *id, struct hale_buf *value,
+static bool encode(const struct collector_said *said, struct hale_buf *value,
                    struct hale_buf *control)
 {
     struct hale_control record = {.op = HALE_CONTROL_VERDICT,
-                                  .id = (char *)(uintptr_t)id};
-    hale_buf_printf(value, "{\"v\":1,\"verdict\":\"%s\",\"by\":", VERDICTS[v]);
-    hale_buf_add_json(value, hale_str_from(by));
-    hale_buf_printf(value, ",\"at_ms\":%" PRId64 ",\"comment\":", now_us / 1000);
-    hale_buf_add_json(value, hale_str_from(comment));
+                                  .id = (char *)(uintptr_t)said->id};
+    hale_buf_printf(value,
+                    "{\"v\":1,\"verdict\":\"%s\",\"by\":", VERDICTS[said->verdict]);
+    hale_buf_add_json(value, hale_str_from(said->by));
+    hale_buf_printf(value, ",\"at_ms\":%" PRId64 ",\"comment\":", said->now_us / 1000);
+    hale_buf_add_json(value, hale_str_from(said->comment));
     hale_buf_add_char(value, '}');
     return !value->failed && hale_control_encode(&record, control) == HALE_OK;
 }
 
-enum hale_rc collector_run_decide(struct hale_redis *r, const char *tenant,
-                                  const char *id, enum collector_verdict v,
-                                  const char *by, const char *comment, int64_t now_us,
+enum hale_rc collector_run_decide(struct hale_redis *r, const struct collector_said *said,
                                   enum collector_decision *out, json_t **first)
 {
     char now[24];
@@ -148,22 +146,22 @@ enum hale_rc collector_run_decide(struct hale_redis *r, const char *tenant,
     struct hale_reply *reply = NULL;
     *first = NULL;
     *out = COLLECTOR_NO_RUN;
-    (void)snprintf(now, sizeof(now), "%" PRId64, now_us);
+    (void)snprintf(now, sizeof(now), "%" PRId64, said->now_us);
     hale_buf_init(&value, RECORD_MAX);
     hale_buf_init(&control, RECORD_MAX);
     enum hale_rc rc = HALE_E_NOMEM;
-    if (encode(v, by, comment, now_us, id, &value, &control))
+    if (encode(said, &value, &control))
         rc = HALE_REDIS_CMD(r, &reply, HALE_STR("EVAL"), HALE_STR(SCRIPT), HALE_STR("3"),
                             HALE_STR(HALE_KEYS_RUNS), HALE_STR(HALE_KEYS_VERDICTS),
-                            HALE_STR(HALE_KEYS_CONTROL), hale_str_from(id),
-                            hale_str_from(tenant), hale_str_from(QUESTIONS[v]),
-                            hale_buf_str(&value), hale_str_from(now),
-                            hale_buf_str(&control));
+                            HALE_STR(HALE_KEYS_CONTROL), hale_str_from(said->id),
+                            hale_str_from(said->tenant),
+                            hale_str_from(QUESTIONS[said->verdict]), hale_buf_str(&value),
+                            hale_str_from(now), hale_buf_str(&control));
     if (rc == HALE_OK) {
         *out = (enum collector_decision)hale_reply_int(hale_reply_at(reply, 0));
         *first = decode(hale_reply_str(hale_reply_at(reply, 1)));
     } else if (rc == HALE_E_INVAL) {
-        hale_error("event=verdict_failed run=%.64s detail=\"%.200s\"", id,
+        hale_error("event=verdict_failed run=%.64s detail=\"%.200s\"", said->id,
                    hale_redis_error(r));
         rc = HALE_E_IO;
     }

@@ -40,9 +40,15 @@ enum collector_decision {
     COLLECTOR_TOO_LATE, /* the proposal has expired */
     COLLECTOR_BEATEN    /* somebody was first; *first: what he said */
 };
+struct collector_said {
+    const char *tenant, *id; /* of the run */
+    enum collector_verdict verdict;
+    const char *by, *comment;
+    int64_t now_us;
+};
 /* HALE_OK: durable, or refused for the reason in *out. *first: an object to decref, or NULL. */
-HALE_MUST_CHECK enum hale_rc
-collector_run_decide(struct hale_redis *r, const char *tenant, const char *id,
-                     enum collector_verdict v, const char *by, const char *comment,
-                     int64_t now_us, enum collector_decision *out, json_t **first);
+HALE_MUST_CHECK enum hale_rc collector_run_decide(struct hale_redis *r,
+                                                  const struct collector_said *said,
+                                                  enum collector_decision *out,
+                                                  json_t **first);
 #endif

@@ -351,8 +351,13 @@ static void decide(struct hale_redis *redis, struct hale_http_req *req,
         json_decref(body);
         return;
     }
-    enum hale_rc rc = collector_run_decide(redis, r->tenant, r->param, v, r->who.name,
-                                           comment, now_us, &decision, &first);
+    const struct collector_said said = {.tenant = r->tenant,
+                                        .id = r->param,
+                                        .verdict = v,
+                                        .by = r->who.name,
+                                        .comment = comment,
+                                        .now_us = now_us};
+    enum hale_rc rc = collector_run_decide(redis, &said, &decision, &first);
     if (rc != HALE_OK) {
         collector_reply_busy(req, 2, "the store does not answer; look before you repeat");
     } else {

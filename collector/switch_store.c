@@ -125,8 +125,8 @@ static enum hale_rc append_row(struct hale_redis *redis, const char *kind,
 }
 
 enum hale_rc collector_switch_store(struct hale_redis *redis, const char *field,
-                                    const json_t *value, const char *kind,
-                                    const char *policy, json_t *detail, const char *text)
+                                    const json_t *value,
+                                    const struct collector_switch_row *row)
 {
     char *json = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
     enum hale_rc rc =
@@ -139,8 +139,8 @@ enum hale_rc collector_switch_store(struct hale_redis *redis, const char *field,
                         hale_str_from(field));
     if (rc == HALE_OK)
         rc = collector_control_append_id(redis, HALE_CONTROL_SWITCH, field);
-    if (rc == HALE_OK && kind != NULL)
-        rc = append_row(redis, kind, policy, detail, text);
+    if (rc == HALE_OK && row != NULL)
+        rc = append_row(redis, row->kind, row->policy, row->detail, row->text);
     if (rc == HALE_OK)
         rc = hale_redis_exec(redis, NULL);
     free(json);

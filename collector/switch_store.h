@@ -22,11 +22,12 @@ json_t *collector_switches_load(struct hale_redis *redis, int64_t now_ms);
 json_t *collector_switch_shown(const char *scope, const json_t *value);
 /* policy name -> when its latch was last opened by a person, ms; NULL: the store does not answer. */
 json_t *collector_unlatched_load(struct hale_redis *redis);
-/* value NULL: taken out. kind NULL: without a row. kind, policy, detail and text: of the journal's row. All of it or nothing; value and
- * detail are borrowed. */
-HALE_MUST_CHECK enum hale_rc collector_switch_store(struct hale_redis *redis,
-                                                    const char *field,
-                                                    const json_t *value, const char *kind,
-                                                    const char *policy, json_t *detail,
-                                                    const char *text);
+struct collector_switch_row { /* of the journal */
+    const char *kind, *policy, *text;
+    json_t *detail;
+};
+/* value NULL: taken out. row NULL: without one. All of it or nothing; everything is borrowed. */
+HALE_MUST_CHECK enum hale_rc
+collector_switch_store(struct hale_redis *redis, const char *field, const json_t *value,
+                       const struct collector_switch_row *row);
 #endif

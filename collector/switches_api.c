@@ -145,8 +145,10 @@ static enum hale_rc flip(struct hale_redis *redis, struct hale_http_req *req,
                                "by", by, "reason", reason);
     (void)snprintf(text, sizeof(text), "%s: kill switch %s by %s", scope,
                    value != NULL ? "on" : "off", by);
-    enum hale_rc rc =
-        collector_switch_store(redis, scope, value, "switched", policy, detail, text);
+    enum hale_rc rc = collector_switch_store(
+        redis, scope, value,
+        &(struct collector_switch_row){
+            .kind = "switched", .policy = policy, .text = text, .detail = detail});
     json_decref(detail);
     return rc;
 }

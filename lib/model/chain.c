@@ -214,14 +214,18 @@ static enum hale_rc check_join(const struct hale_chain_check *c, const struct on
     return HALE_OK;
 }
 
+struct linked {
+    struct hale_str tenant, id, row; /* row.p NULL: it is not there */
+    const struct hale_chain_link *link;
+};
+
 static enum hale_rc check_link(struct hale_chain_check *c, struct one *o,
-                               struct hale_str tenant, struct hale_str id,
-                               const struct hale_chain_link *l, struct hale_str row,
-                               struct hale_err *err)
+                               const struct linked *what, struct hale_err *err)
 {
+    const struct hale_chain_link *l = what->link;
     unsigned char hash[HALE_CHAIN_HASH];
     char name[HALE_CHAIN_ID_MAX];
-    note_id(name, id);
+    note_id(name, what->id);
     if (c->pending[0] != '\0')
         return hale_err_set(err, HALE_E_INVAL,
                             "%s: the row was inserted: it has no link, and %s after it "
@@ -230,9 +234,9 @@ static enum hale_rc check_link(struct hale_chain_check *c, struct one *o,
     enum hale_rc rc = check_join(c, o, name, l, err);
     if (rc != HALE_OK)
         return rc;
-    if (row.p == NULL)
+    if (what->row.p == NULL)
         return hale_err_set(err, HALE_E_INVAL, "%s: row %" PRId64 " is gone", name, l->n);
-    if (hash_of(l, tenant, id, row, hash) != HALE_OK)
+    if (hash_of(l, what->tenant, what->id, what->row, hash) != HALE_OK)
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     if (memcmp(hash, l->hash, HALE_CHAIN_HASH) != 0)
         return hale_err_set(err, HALE_E_INVAL,
@@ -249,9 +253,9 @@ static enum hale_rc check_link(struct hale_chain_check *c, struct one *o,
     o->last = *l;
     o->seen = true;
     c->totals.rows++;
-    note_id(c->totals.last, id);
+    note_id(c->totals.last, what->id);
     if (c->totals.first[0] == '\0')
-        note_id(c->totals.first, id);
+        note_id(c->totals.first, what->id);
     return HALE_OK;
 }
 
@@ -263,7 +267,7 @@ enum hale_rc hale_chain_check_row(struct hale_chain_check *c, struct hale_str te
     if (o == NULL)
         return hale_err_set(err, HALE_E_NOMEM, "out of memory");
     if (link != NULL)
-        return check_link(c, o, tenant, id, link, row, err);
+        return check_link(c, o, &(struct linked){tenant, id, row, link}, err);
     c->totals.pending++;
     if (c->pending[0] == '\0')
         note_id(c->pending, id);

@@ -234,11 +234,13 @@ static void test_memory_as_json(void **state)
     assert_int_equal(json_integer_value(json_object_get(o, "v")), 1);
     json_decref(o);
 
-    static const char *const wrong[] = {
-        "{\"decision\":1}", "{\"decision\":-1,\"changes\":[]}",
-        "{\"decision\":\"1\",\"changes\":[]}", "{\"decision\":1,\"changes\":[{}]}",
-        "{\"decision\":1,\"changes\":[{\"at_ms\":1,\"end_ms\":1,\"from\":1,\"to\":999999,"
-        "\"good\":true}]}"};
+    static const char too_far[] =
+        "{\"decision\":1,\"changes\":[{\"at_ms\":1,\"end_ms\":1,"
+        "\"from\":1,\"to\":999999,\"good\":true}]}";
+    static const char *const wrong[] = {"{\"decision\":1}",
+                                        "{\"decision\":-1,\"changes\":[]}",
+                                        "{\"decision\":\"1\",\"changes\":[]}",
+                                        "{\"decision\":1,\"changes\":[{}]}", too_far};
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         o = json_loads(wrong[i], 0, NULL);
         assert_non_null(o);
