@@ -121,6 +121,7 @@ def start(stack, text):
 
 def rows(stack, *kinds):
     out = [json.loads(f[1]) for _, f in stack.redis.cmd("XRANGE", "hale:{m}:journal", "-", "+")]
+    out = [r for r in out if r["kind"] != "configured"]  # of the house, at every start
     return [r for r in out if not kinds or r["kind"] in kinds]
 
 
