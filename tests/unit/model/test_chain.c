@@ -14,7 +14,7 @@
 #define ROWS 6
 
 static struct hale_chain_link link_v[ROWS];
-static char id_v[ROWS][8], row_v[ROWS][16];
+static char id_v[ROWS][24], row_v[ROWS][32];
 
 static void make(void)
 {
