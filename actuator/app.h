@@ -20,6 +20,7 @@
 #include "actuator/inventory.h"
 #include "actuator/ledger.h"
 #include "actuator/notify.h"
+#include "actuator/process.h"
 #include "actuator/raised.h"
 #include "actuator/roles.h"
 #include "actuator/seal.h"
@@ -38,6 +39,7 @@ struct call { /* a request of the engine's, under way */
     int lane;
     bool of_cloud;  /* id is the session's */
     bool of_access; /* id is the access's */
+    bool of_process;
     uint64_t id;
 };
 struct app {
@@ -47,6 +49,7 @@ struct app {
     struct hale_map *calls; /* run id and lane -> struct call */
     struct actuator_sessions *sessions;
     struct actuator_access *access;
+    struct actuator_processes *processes;
     struct hale_redis *read, *ask;
     struct actuator_ledger *ledger;
     struct actuator_engine *engine;

@@ -5,13 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/exec.h"
+#include "actuator/policy_exec.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 
 #define TOKEN_MAX     8192
+#define EXEC_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define HEADERS_MAX   48
+#define ENV_MAX       16
 #define CLUSTER_BYTES (16u << 20) /* a thousand pods in detail */
 
 static void answer(struct app *app, const char *run_id, const struct actuator_answer *a)
@@ -147,10 +151,70 @@ static void start_in_session(struct app *app, struct call *call,
         ((struct call *)hale_map_get(app->calls, hale_str_from(key)))->id = id;
 }
 
+static void on_process_done(const struct actuator_process_result *r, void *arg)
+{
+    struct actuator_answer a = {.rc = r->rc,
+                                .sent = r->started,
+                                .status = (unsigned)r->exit_code,
+                                .signal = r->signal,
+                                .body = r->output,
+                                .took_us = r->took_ms * 1000,
+                                .error = r->error};
+    over(arg, &a);
+}
+
+/* An executable: only what every child has, and what the step says of the run. */
+static enum hale_rc start_process(struct app *app, struct call *call,
+                                  const struct actuator_request *q, struct hale_err *err)
+{
+    const char *argv[ACTUATOR_EXEC_ARGS_MAX + 1] = {NULL}, *name;
+    char *env[ENV_MAX + 1] = {NULL};
+    unsigned n = 0;
+    enum hale_rc rc = HALE_OK;
+    json_t *value;
+    for (size_t i = 0; i < json_array_size(q->argv) && i < ACTUATOR_EXEC_ARGS_MAX; i++)
+        argv[i] = json_string_value(json_array_get(q->argv, i));
+    if (asprintf(&env[n++], "PATH=%s", EXEC_PATH) < 0 ||
+        asprintf(&env[n++], "LANG=C.UTF-8") < 0)
+        rc = HALE_E_NOMEM;
+    json_object_foreach (q->headers, name, value)
+        if (rc == HALE_OK && n < ENV_MAX &&
+            asprintf(&env[n++], "%s=%s", name, json_string_value(value)) < 0)
+            rc = HALE_E_NOMEM;
+    const struct actuator_process_call what = {.argv = argv,
+                                               .env = (const char *const *)env,
+                                               .input = hale_buf_str(&q->body),
+                                               .timeout_ms = q->timeout_ms};
+    if (rc == HALE_OK)
+        rc = actuator_processes_start(app->processes, &what, hale_clock_mono_ms(),
+                                      on_process_done, call, &call->id);
+    if (rc == HALE_E_LIMIT)
+        (void)hale_err_set(err, rc, "too many executables wait for their turn");
+    for (unsigned i = 0; i < n; i++)
+        free(env[i]);
+    return rc;
+}
+
+/* Why the call is not allowed, or NULL. */
+static const char *not_allowed(const struct app *app, const struct actuator_request *q)
+{
+    const struct actuator_conf *conf = app->conf;
+    if (q->argv != NULL)
+        return actuator_policy_exec_allowed(q->url.p, &conf->allow_exec)
+                   ? NULL
+                   : "the executable is not allowed: add it to 'allow_exec' in the "
+                     "configuration";
+    if (q->cloud[0] != '\0' || actuator_allow_url(&conf->allow, q->url.p))
+        return NULL;
+    return "the host is not allowed: add it to 'allow' in the configuration";
+}
+
 static void drop(struct app *app, const struct call *call)
 {
     if (call->of_cloud)
         actuator_session_cancel(app->sessions, call->id);
+    else if (call->of_process)
+        actuator_processes_cancel(app->processes, call->id);
     else if (call->of_access)
         actuator_access_cancel(app->access, call->id);
     else
@@ -169,11 +233,10 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
                     "the configuration has no such cluster");
         return;
     }
-    if (!of_cloud && cluster == NULL &&
-        !actuator_allow_url(&app->conf->allow, q->url.p)) {
+    const char *refused = not_allowed(app, q);
+    if (refused != NULL) {
         hale_counter_add(actuator_stat(ACTUATOR_STAT_CALLS_DENIED), 1);
-        refuse_call(app, run_id, q->lane, HALE_E_DENIED,
-                    "the host is not allowed: add it to 'allow' in the configuration");
+        refuse_call(app, run_id, q->lane, HALE_E_DENIED, refused);
         return;
     }
     struct call *call = calloc(1, sizeof(*call));
@@ -184,6 +247,7 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
     call->app = app;
     call->lane = q->lane;
     call->of_cloud = of_cloud;
+    call->of_process = q->argv != NULL;
     call->of_access = !of_cloud && cluster == NULL && q->credentials != NULL &&
                       q->credentials[0] != '\0';
     (void)snprintf(call->key, sizeof(call->key), "%s/%d", run_id, q->lane);
@@ -199,7 +263,8 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
         start_in_session(app, call, q);
         return;
     }
-    enum hale_rc rc = start_call(app, call, q, cluster, &err);
+    enum hale_rc rc = call->of_process ? start_process(app, call, q, &err)
+                                       : start_call(app, call, q, cluster, &err);
     if (rc == HALE_OK)
         return;
     hale_map_del(app->calls, hale_str_from(call->key));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/policy_exec.h"
 #include "actuator/read.h"
 #include "actuator/template.h"
 #include "base/fs.h"
@@ -27,6 +28,7 @@ struct conf_raw {
     int64_t max_age, audit_every;
     NODE subscribers;
     NODE allow;
+    NODE allow_exec;
     NODE methods;
     NODE smtp;
     NODE clouds;
@@ -50,6 +52,8 @@ static const struct hale_conf_field FIELDS[] = {
      "list: name, url or to, profile, states, severity, group_by, ..."},
     {"allow", HALE_CONF_NODE, C(allow), false, NULL, 0, 0, NULL,
      "hosts that may be called besides loopback and those written in URLs"},
+    {"allow_exec", HALE_CONF_NODE, C(allow_exec), false, NULL, 0, 0, NULL,
+     "paths of the executables that policies may run; none: none"},
     {"notify_max_age", HALE_CONF_DURATION, C(max_age), false, "4h", 1000, 30 * DAY_MS,
      NULL, "a notification older than this is given up"},
     {"audit_head_file", HALE_CONF_STRING, C(audit_file), false, NULL, 0, 0, NULL,
@@ -85,6 +89,7 @@ void actuator_conf_free(void *arg)
     actuator_policies_free(conf->policies);
     actuator_subscribers_fini(&conf->subscribers);
     actuator_allow_fini(&conf->allow);
+    actuator_strings_fini(&conf->allow_exec);
     actuator_methods_conf_fini(&conf->methods);
     actuator_clouds_fini(&conf->clouds);
     actuator_clusters_fini(&conf->clusters);
@@ -209,6 +214,25 @@ static enum hale_rc to_cluster(const struct actuator_conf *conf, const char *sou
     return HALE_OK;
 }
 
+/* A policy may only run what the configuration lists. */
+static enum hale_rc check_exec(const struct actuator_conf *conf, const char *source,
+                               struct hale_err *err)
+{
+    for (unsigned i = 0; i < actuator_policies_count(conf->policies); i++)
+        for (unsigned k = 0; k < actuator_policies_at(conf->policies, i)->n_steps; k++) {
+            const struct actuator_step *s =
+                &actuator_policies_at(conf->policies, i)->step[k];
+            const char *path = actuator_policy_exec_missing(s, &conf->allow_exec);
+            if (path != NULL)
+                return hale_err_at(
+                    err, HALE_E_INVAL, source != NULL ? source : "policies", s->line, 0,
+                    "'allow_exec' in the configuration has no '%.200s': add it there if "
+                    "policies may run it",
+                    path);
+        }
+    return HALE_OK;
+}
+
 /* A policy may only name clouds, clusters and credentials there are. */
 static enum hale_rc check_names(const struct actuator_conf *conf, const char *source,
                                 struct hale_err *err)
@@ -277,6 +301,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
     if (rc == HALE_OK && hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &conf->allow);
     if (rc == HALE_OK)
+        rc = actuator_policy_read_allow_exec(raw.allow_exec, &conf->allow_exec, err);
+    if (rc == HALE_OK)
         rc = actuator_infrastructure_read(raw.infrastructure, &conf->infrastructure, err);
     if (rc == HALE_OK)
         rc = actuator_clouds_read(raw.clouds, &conf->clouds, err);
@@ -298,6 +324,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = hash_policies(raw.policies, conf->policies_sha256, err);
     if (rc == HALE_OK)
         rc = check_names(conf, raw.policies, err);
+    if (rc == HALE_OK)
+        rc = check_exec(conf, raw.policies, err);
     if (rc == HALE_OK && conf->policies->n_scaling > 0 && conf->collector.url == NULL)
         rc = hale_yaml_error(root, err,
                              "scaling policies ask about metrics: add 'collector: {url: "

@@ -31,6 +31,7 @@ struct actuator_conf {
     char *audit_file;         /* where the journal's heads are noted, or NULL */
     int64_t audit_every_ms;
     struct actuator_allow allow;
+    struct hale_strings allow_exec; /* paths of executables that may be run */
     struct actuator_methods_conf methods;
     struct actuator_clouds clouds;
     struct actuator_clusters clusters;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "actuator/engine_private.h"
+#include "actuator/exec.h"
 #include "actuator/lcm.h"
 #include "base/assert.h"
 #include "base/log.h"
@@ -247,8 +248,10 @@ static void call_row(struct actuator_engine *e, struct actuator_run *r)
     } else {
         show_url(&q, r->url, sizeof(r->url));
         life_row(e, r, "call", true,
-                 json_pack("{s:s,s:s}", "method", q.method, "url", r->url), "%s %s",
-                 q.method, r->url);
+                 q.argv != NULL
+                     ? actuator_exec_call_detail(&q)
+                     : json_pack("{s:s,s:s}", "method", q.method, "url", r->url),
+                 "%s %s", q.method, r->url);
     }
     actuator_request_fini(&q);
 }
@@ -354,6 +357,8 @@ void life_wake(struct actuator_engine *e, struct actuator_run *r)
 static json_t *answer_detail(const struct actuator_run *r,
                              const struct actuator_answer *a)
 {
+    if (actuator_exec_is(r))
+        return actuator_exec_answer_detail(a);
     json_t *detail = json_pack("{s:I,s:f}", "status", (json_int_t)a->status, "took_ms",
                                (double)a->took_us / 1000.0);
     int rc = 0;
@@ -412,11 +417,17 @@ static void resume(struct actuator_engine *e, struct actuator_run *r)
         lanes_resume(e, r);
         return;
     }
+    const char *lost = NULL;
     if (actuator_lcm_api(actuator_run_step_type(r)) != NULL)
         r->phase = actuator_lcm_resume(r);
+    else if (actuator_exec_is(r) && r->phase == ACTUATOR_CALL)
+        lost = actuator_exec_resume(r);
     else if (r->phase == ACTUATOR_CALL)
         r->phase = ACTUATOR_WAIT; /* the same Idempotency-Key makes a repeat harmless */
-    life_wake(e, r);
+    if (lost != NULL)
+        life_step_failed(e, r, lost);
+    else
+        life_wake(e, r);
 }
 
 static void held(struct actuator_engine *e, struct actuator_run *r, const char *holder)

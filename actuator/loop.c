@@ -175,13 +175,15 @@ static int wait_ms(const struct app *app, int64_t now_us)
         next = earlier(next, actuator_courier_next_us(app->courier));
         next = earlier(next, app_doctor_next_us(app));
     }
-    int64_t ms = (next - now_us + 999) / 1000;
+    int64_t ms =
+        earlier((next - now_us + 999) / 1000,
+                actuator_processes_next_ms(app->processes) - hale_clock_mono_ms());
     return ms < 0 ? 0 : ms > WAIT_MS ? WAIT_MS : (int)ms;
 }
 
 static void wait_for_work(struct app *app)
 {
-    struct pollfd fds[4] = {{.fd = hale_daemon_fd(app->daemon), .events = POLLIN}};
+    struct pollfd fds[5] = {{.fd = hale_daemon_fd(app->daemon), .events = POLLIN}};
     unsigned n = 1;
     if (app->loaded) {
         hale_redis_pollfd(app->read, &fds[n++]);
@@ -189,9 +191,11 @@ static void wait_for_work(struct app *app)
     }
     if (app->acts)
         actuator_seal_pollfd(app->seal, &fds[n++]);
+    actuator_processes_pollfd(app->processes, &fds[n++]);
     int timeout = wait_ms(app, hale_clock_wall_us());
     if (hale_http_client_poll(app->http, fds, n, timeout) != HALE_OK)
         hale_error("event=poll_failed");
+    actuator_processes_tick(app->processes, hale_clock_mono_ms());
 }
 
 static void tell(struct app *app)
@@ -271,12 +275,13 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     hale_daemon_health_set(d, "redis", false, "not connected yet");
     app.http = hale_http_client_new(APP_CALLS_MAX);
     app.calls = hale_map_new(APP_CALLS_MAX * 4, free);
+    app.processes = actuator_processes_new();
     app.roles = actuator_roles_new(app.conf->redis, app.conf->listen);
     app.seal = actuator_seal_new(app.conf->redis);
     app.sessions = app.http != NULL ? actuator_sessions_new(app.http, app.conf) : NULL;
     app.access = app.http != NULL ? actuator_access_new(app.http, app.conf) : NULL;
     if (app.sessions == NULL || app.access == NULL || app.calls == NULL ||
-        app.roles == NULL || app.seal == NULL) {
+        app.roles == NULL || app.seal == NULL || app.processes == NULL) {
         hale_error("event=out_of_memory");
     } else if (hale_daemon_serve(d, app.conf->listen, &err) != HALE_OK) {
         hale_error("event=listen_failed detail=\"%s\"",
@@ -300,6 +305,7 @@ int actuator_loop_run(struct hale_daemon *d, void *conf)
     actuator_roles_free(app.roles);
     actuator_sessions_free(app.sessions);
     actuator_access_free(app.access);
+    actuator_processes_free(app.processes);
     hale_map_free(app.calls);
     hale_http_client_free(app.http);
     actuator_conf_free(app.conf);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/policy_exec.h"
 #include "actuator/policy_flow.h"
 #include "actuator/policy_lcm.h"
 #include "actuator/scaling.h"
@@ -28,6 +29,8 @@ void actuator_policy_step_fini(struct actuator_step *s)
     actuator_proof_fini(&s->until);
     json_decref(s->headers);
     json_decref(s->body);
+    json_decref(s->argv);
+    json_decref(s->check);
     memset(s, 0, sizeof(*s));
 }
 
@@ -272,6 +275,8 @@ static enum hale_rc plan_step(const struct actuator_step *s, const json_t *vars,
     struct texts t = {NULL, NULL, NULL, NULL, NULL};
     if (s->type == ACTUATOR_STEP_WAIT)
         return actuator_flow_plan_wait(s, vars, out, missing);
+    if (s->type == ACTUATOR_EXEC)
+        return actuator_policy_plan_exec(s, vars, out, missing);
     enum hale_rc rc = fill_texts(s, vars, &t, missing);
     if (rc == HALE_OK) {
         *out = pack_step(s, &t);

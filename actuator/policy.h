@@ -16,6 +16,7 @@
  *              "token_file","timeout_ms","retries"},
  *             {"type":"nova"|"heat"|...,"cloud","action","args":{},"timeout_ms","poll_ms",
  *              "retries","parallel"},
+ *             {"type":"exec","argv":[],"timeout_ms","retries","idempotent":bool[,"check":[]][,"body"]},
  *             {"type":"wait",...}] and what every step may have: policy_flow.h
  * Ownership: a set owns all it points to. Threads: immutable after loading.
  */
@@ -46,6 +47,7 @@ enum actuator_step_type {
     ACTUATOR_LCM,
     ACTUATOR_WEBHOOK,
     ACTUATOR_VIM,
+    ACTUATOR_EXEC,
     ACTUATOR_STEP_WAIT
 };
 
@@ -92,6 +94,9 @@ struct actuator_step {
     char *method;
     json_t *headers; /* object of strings, or NULL */
     json_t *body;    /* webhook: any JSON or NULL; strings are templates */
+    /* exec: body is what it reads */
+    json_t *argv, *check; /* arrays of templates, the first is a path; check: or NULL */
+    bool idempotent;
 };
 struct actuator_policy {
     char *name;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/policy_exec.h"
 #include "actuator/policy_flow.h"
 #include "actuator/policy_lcm.h"
 #include "actuator/policy_vim.h"
@@ -24,6 +25,7 @@ struct step_raw {
     NODE common; /* read by policy_flow.c */
     NODE lcm[2]; /* vnflcm, nslcm */
     NODE webhook;
+    NODE exec;
     NODE vim[7]; /* as in VIM_TYPES */
 };
 static const char *const VIM_TYPES[] = {"nova",    "heat",   "masakari",  "mistral",
@@ -50,6 +52,8 @@ static const struct hale_conf_field STEP_FIELDS[] = {
      "SOL005 NS lifecycle management"},
     {"webhook", HALE_CONF_NODE, offsetof(struct step_raw, webhook), false, NULL, 0, 0,
      NULL, "any HTTP call"},
+    {"exec", HALE_CONF_NODE, offsetof(struct step_raw, exec), false, NULL, 0, 0, NULL,
+     "an executable with arguments"},
     {"nova", HALE_CONF_NODE, offsetof(struct step_raw, vim[0]), false, NULL, 0, 0, NULL,
      "OpenStack compute"},
     {"heat", HALE_CONF_NODE, offsetof(struct step_raw, vim[1]), false, NULL, 0, 0, NULL,
@@ -126,22 +130,21 @@ static char *move(char **from)
     return text;
 }
 
-static enum hale_rc read_body(NODE map, const char *text, json_t **out,
-                              struct hale_err *err)
+enum hale_rc actuator_policy_read_json(NODE map, const char *key, const char *text,
+                                       json_t **out, struct hale_err *err)
 {
     json_error_t where;
     struct hale_err wrong;
-    NODE node = hale_yaml_get(map, "body");
+    NODE node = hale_yaml_get(map, key);
     if (text == NULL)
         return HALE_OK;
     *out = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (*out == NULL)
         return hale_yaml_error(
-            node, err,
-            "body is not JSON (%s at character %d); variables go inside strings",
-            where.text, where.position);
+            node, err, "%s is not JSON (%s at character %d); variables go inside strings",
+            key, where.text, where.position);
     if (actuator_template_check_json(*out, &wrong) != HALE_OK)
-        return hale_yaml_error(node, err, "body: %s", wrong.text);
+        return hale_yaml_error(node, err, "%s: %s", key, wrong.text);
     return HALE_OK;
 }
 
@@ -157,7 +160,7 @@ static enum hale_rc read_webhook(NODE map, struct actuator_step *s, struct hale_
     if (rc == HALE_OK)
         rc = actuator_read_check_headers(raw.headers, s->headers, err);
     if (rc == HALE_OK)
-        rc = read_body(map, raw.body, &s->body, err);
+        rc = actuator_policy_read_json(map, "body", raw.body, &s->body, err);
     if (rc == HALE_OK && (s->method = strdup(METHODS[raw.method])) == NULL)
         rc = nomem(err);
     if (rc == HALE_OK && raw.token_file != NULL && raw.credentials != NULL)
@@ -178,7 +181,8 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
                               struct actuator_step *s, struct hale_err *err)
 {
     unsigned given = (raw->lcm[0] != NULL ? 1u : 0u) + (raw->lcm[1] != NULL ? 1u : 0u) +
-                     (raw->webhook != NULL ? 1u : 0u) + (raw->wait != NULL ? 1u : 0u);
+                     (raw->webhook != NULL ? 1u : 0u) + (raw->exec != NULL ? 1u : 0u) +
+                     (raw->wait != NULL ? 1u : 0u);
     size_t vim = N_VIM;
     for (size_t i = 0; i < N_VIM; i++)
         if (raw->vim[i] != NULL) {
@@ -188,7 +192,7 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
     if (given != 1)
         return hale_yaml_error(
             item, err,
-            "a step is exactly one of: vnflcm, nslcm, webhook, nova, heat, "
+            "a step is exactly one of: vnflcm, nslcm, webhook, exec, nova, heat, "
             "masakari, mistral, neutron, senlin, kubernetes, wait");
     enum hale_rc rc = actuator_proof_read(raw->verify, &s->verify, err);
     if (rc != HALE_OK)
@@ -207,6 +211,8 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
         return actuator_policy_read_lcm(raw->lcm[1], "nslcm", s, err);
     if (raw->webhook != NULL)
         return read_webhook(raw->webhook, s, err);
+    if (raw->exec != NULL)
+        return actuator_policy_read_exec(raw->exec, s, err);
     return actuator_policy_read_vim(raw->vim[vim], actuator_vim_driver(VIM_TYPES[vim]), s,
                                     err);
 }

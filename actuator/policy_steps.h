@@ -14,4 +14,9 @@ HALE_MUST_CHECK enum hale_rc actuator_policy_read_steps(const struct hale_yaml_n
 HALE_MUST_CHECK enum hale_rc actuator_policy_check_text(const struct hale_yaml_node *map,
                                                         const char *key, const char *text,
                                                         bool url, struct hale_err *err);
+/* JSON with templates in its strings, written as text under key; text NULL is fine. */
+HALE_MUST_CHECK enum hale_rc actuator_policy_read_json(const struct hale_yaml_node *map,
+                                                       const char *key, const char *text,
+                                                       json_t **out,
+                                                       struct hale_err *err);
 #endif

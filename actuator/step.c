@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/exec.h"
 #include "actuator/lcm.h"
 #include "actuator/vim.h"
 #include "base/utf8.h"
@@ -172,6 +173,8 @@ enum hale_rc actuator_step_request(const struct actuator_run *r, int64_t now_us,
         out->timeout_ms = left_ms < CALL_MIN_MS   ? CALL_MIN_MS
                           : left_ms > CALL_MAX_MS ? CALL_MAX_MS
                                                   : left_ms;
+    } else if (actuator_exec_is(r)) {
+        rc = actuator_exec_request(r, out);
     } else {
         rc = webhook_request(r, out);
     }
@@ -211,6 +214,10 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
                           void *arg, struct actuator_decision *out)
 {
     memset(out, 0, sizeof(*out));
+    if (actuator_exec_is(r)) { /* each try has its time, and nobody else is waited for */
+        actuator_exec_answer(r, a, out);
+        return;
+    }
     if (actuator_lcm_api(actuator_run_step_type(r)) != NULL)
         actuator_lcm_answer(r, a, now_us, taken, arg, out);
     else

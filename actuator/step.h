@@ -3,7 +3,7 @@
 #define HALE_ACTUATOR_STEP_H
 /*
  * step - what one step sends and how an answer is understood: pure functions of (run,
- * answer, now). Webhook (step.c), life cycles of VNFs and network services (lcm.h), and what
+ * answer, now). Webhook (step.c), executables (exec.h), life cycles of VNFs and network services (lcm.h), and what
  * acts on a cloud, on several things at once (vim.h).
  * Threads:   stateless.
  */
@@ -22,7 +22,8 @@ struct actuator_request {
         *service; /* type in the cloud's catalogue; url is the path below its endpoint */
     bool
         of_cluster; /* cloud is the name of a Kubernetes cluster; url is its API's path */
-    int lane;       /* number of the lane, or ACTUATOR_NO_LANE */
+    const json_t *argv;      /* NULL: HTTP; else an executable's, plan's (exec.h) */
+    int lane;                /* number of the lane, or ACTUATOR_NO_LANE */
     struct hale_buf url;     /* owned */
     json_t *headers;         /* object of strings, owned; without the token */
     const char *auth;        /* "bearer" | "x-auth-token", plan's */
@@ -38,8 +39,9 @@ struct actuator_answer {
         rc;   /* HALE_OK: a status arrived; AGAIN: timed out; IO; LIMIT: too large; INVAL;
                         DENIED: the host is not allowed */
     int lane; /* the request's */
-    bool sent; /* the request may have arrived */
-    unsigned status;
+    bool sent;       /* the request may have arrived */
+    unsigned status; /* of an executable: its exit code */
+    int signal;      /* that ended an executable, or 0 */
     struct hale_str body;
     struct hale_str location;    /* header, or empty */
     struct hale_str retry_after; /* header, or empty */

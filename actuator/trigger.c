@@ -148,6 +148,8 @@ static void observe(struct actuator_engine *e, struct actuator_run *r,
     const json_t *first = json_array_get(r->plan, 0);
     const char *operation = json_string_value(json_object_get(first, "operation"));
     const char *url = json_string_value(json_object_get(first, "url"));
+    if (url == NULL) /* an executable's path */
+        url = json_string_value(json_array_get(json_object_get(first, "argv"), 0));
     json_t *detail = json_pack("{s:o,s:s}", "would_call", would_call(r), "guard",
                                f->guard != NULL ? f->guard : "");
     life_row(e, r, "observed", false, guards_detail(f, detail),

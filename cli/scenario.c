@@ -323,7 +323,7 @@ static enum hale_rc read_policies(struct cli_scenario *s, const struct raw *raw,
 
 struct answer {
     char *url, *method, *body, *location;
-    int64_t status, takes_ms;
+    int64_t status, exit, takes_ms;
     bool lost;
 };
 #define ANSWER(key, type, member, fallback, min, max, help)                              \
@@ -335,6 +335,7 @@ static const struct hale_conf_field answer_fields[] = {
     ANSWER("url", HALE_CONF_STRING, url, "", 0, 0, "part of the URL called"),
     ANSWER("method", HALE_CONF_STRING, method, NULL, 0, 0, "GET, POST ..."),
     ANSWER("status", HALE_CONF_INT, status, "200", 100, 599, "HTTP status"),
+    ANSWER("exit", HALE_CONF_INT, exit, "0", 0, 255, "exit code of an executable"),
     ANSWER("body", HALE_CONF_STRING, body, NULL, 0, 0, "text"),
     ANSWER("location", HALE_CONF_STRING, location, NULL, 0, 0, "header Location"),
     ANSWER("takes", HALE_CONF_DURATION, takes_ms, "0s", 0, 86400000, "until it comes"),
@@ -351,10 +352,10 @@ static enum hale_rc read_answers(struct cli_scenario *s, NODE list, struct hale_
         if (rc == HALE_OK &&
             json_array_append_new(
                 s->answers,
-                json_pack("{s:s,s:s*,s:s*,s:s*,s:I,s:I,s:b}", "url", a.url, "method",
+                json_pack("{s:s,s:s*,s:s*,s:s*,s:I,s:I,s:I,s:b}", "url", a.url, "method",
                           a.method, "body", a.body, "location", a.location, "status",
-                          (json_int_t)a.status, "takes_ms", (json_int_t)a.takes_ms,
-                          "lost", (int)a.lost)) != 0)
+                          (json_int_t)a.status, "exit", (json_int_t)a.exit, "takes_ms",
+                          (json_int_t)a.takes_ms, "lost", (int)a.lost)) != 0)
             rc = no_memory(err);
         hale_conf_fini(answer_fields, N_ANSWER, &a);
     }

@@ -194,6 +194,8 @@ static json_t *step_text(const json_t *step)
     const char *method = json_string_value(json_object_get(step, "method"));
     const char *type = json_string_value(json_object_get(step, "type"));
     const char *url = json_string_value(json_object_get(step, "url"));
+    if (method == NULL) /* an executable's path */
+        method = json_string_value(json_array_get(json_object_get(step, "argv"), 0));
     return json_sprintf("%s %s%s%s%s%s", type != NULL ? type : "",
                         op != NULL       ? op
                         : method != NULL ? method
