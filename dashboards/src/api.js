@@ -30,6 +30,17 @@ export class Api {
     }
   }
 
+  /** Sends a change; its answer, or null when there is none. Throws ApiError. @param {"POST" | "PUT" | "DELETE"} method @param {string} path @param {object} body @returns {Promise<any>} */
+  async send(method, path, body) {
+    const answer = await this.call(path, { "Content-Type": "application/json" }, AbortSignal.timeout(TIMEOUT_MS), method, JSON.stringify(body));
+    if (answer.status === 204) return null;
+    try {
+      return await answer.json();
+    } catch {
+      throw new ApiError(0, "the answer broke off");
+    }
+  }
+
   /** Body of an endless answer. @param {string} path @param {string} lastEventId "" starts at now @param {AbortSignal} signal */
   async stream(path, lastEventId, signal) {
     /** @type {Record<string, string>} */
@@ -55,13 +66,13 @@ export class Api {
     return all;
   }
 
-  /** @param {string} path @param {Record<string, string>} headers @param {AbortSignal} signal */
-  async call(path, headers, signal) {
+  /** @param {string} path @param {Record<string, string>} headers @param {AbortSignal} signal @param {string} [body] */
+  async call(path, headers, signal, method = "GET", body) {
     /** @type {Response} */
     let answer;
     try {
       answer = await fetch(path, {
-        headers: { "X-Auth-Token": this.token, ...headers }, signal, cache: "no-store", credentials: "omit", redirect: "error",
+        method, body, headers: { "X-Auth-Token": this.token, ...headers }, signal, cache: "no-store", credentials: "omit", redirect: "error",
       });
     } catch (e) {
       throw new ApiError(0, e instanceof Error && e.name === "TimeoutError" ? "no answer in time" : "the collector does not answer");

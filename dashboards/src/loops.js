@@ -20,12 +20,12 @@ export const WORDS = {
   answer: "Answer", verifying: "Verifying", verified: "Verified", failed: "Failed", cleared: "Cleared",
   suggested: "Suggested", proposed: "Proposed", approved: "Approved", rejected: "Rejected", expired: "Expired", step: "Step",
   waiting: "Waiting", acknowledged: "Acknowledged", aborted: "Aborted",
-  undetermined: "No data", deleted: "Deleted",
+  undetermined: "No data", deleted: "Deleted", switched: "Switched", latched: "Latched", unlatched: "Unlatched",
 };
 
 /** What a run is that nobody let act, or that somebody ended. @type {Record<string, Outcome>} */
 const UNDONE = {
-  suggested: { code: "open", word: "Suggested", text: "" }, proposed: { code: "open", word: "Approval wanted", text: "" },
+  suggested: { code: "open", word: "Suggested", text: "" }, proposed: { code: "open", word: "Approve?", text: "" },
   expired: { code: "open", word: "Expired", text: "" }, rejected: { code: "suppressed", word: "Rejected", text: "" },
   aborted: { code: "failed", word: "Aborted", text: "" },
 };
@@ -97,6 +97,9 @@ export function stages(loop) {
   const over = loop.cleared !== null;
   const verified = at("verified");
   const started = last !== undefined;
+  // Somebody may still approve it; else nothing more comes.
+  const asked = (last?.kind === "proposed" || last?.kind === "suggested") && !over;
+  const skipped = (refused && !asked) || (!started && over);
   const stepsDone = at("verifying") !== null || verified !== null;
   /** @type {Stage[]} */
   return [
@@ -106,7 +109,7 @@ export function stages(loop) {
       : { kind: "triggered", word: "Decided", t: at("triggered"), state: started ? "done" : over ? "skipped" : "wait" },
     {
       kind: "action", word: "Acted", t: answered?.time_ms ?? calls[0]?.time_ms ?? null,
-      state: refused || (!started && over) ? "skipped" : failed && !stepsDone ? "bad" : stepsDone ? "done" : calls.length > 0 ? "now" : "wait",
+      state: skipped ? "skipped" : failed && !stepsDone ? "bad" : stepsDone ? "done" : calls.length > 0 ? "now" : "wait",
     },
     {
       kind: "cleared", word: "Cleared", t: loop.cleared_ms,
@@ -114,7 +117,7 @@ export function stages(loop) {
     },
     {
       kind: "verified", word: failed ? WORDS[last.kind] : "Verified", t: verified ?? (failed ? last.time_ms : null),
-      state: verified !== null ? "done" : failed ? "bad" : refused || (!started && over) ? "skipped" : over && started ? "now" : "wait",
+      state: verified !== null ? "done" : failed ? "bad" : skipped ? "skipped" : over && started ? "now" : "wait",
     },
   ];
 }

@@ -3,6 +3,7 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { Api, ApiError } from "./api.js";
+import { Decisions } from "./decisions.js";
 import { compile, count, order } from "./filter.js";
 import * as format from "./format.js";
 import { Live } from "./live.js";
@@ -21,6 +22,8 @@ import { initTheme } from "./ui/theme.js";
 const TOKEN_KEY = "hale-token";
 const STATUS_MS = 5000;
 const CHART_MS = 2000;
+/** A decision that is due so soon stands out. */
+const SOON_MS = 60_000;
 
 export class Context {
   constructor() {
@@ -55,6 +58,7 @@ class Page {
     this.scheduled = false;
     this.list = new List({ choose: (id) => this.choose(id, true), open: (id) => this.open(id) });
     this.charts = new Charts(this.context);
+    this.decisions = new Decisions(this.context, { choose: (id) => this.choose(id, true), schedule: () => this.schedule() });
   }
 
   start() {
@@ -82,8 +86,10 @@ class Page {
     $("signin").hidden = true;
     $("signout").hidden = false;
     const api = (this.context.api = new Api(token));
+    this.decisions.use(api);
     this.live = new Live(api, {
       connection: (c) => {
+        this.decisions.desk.connected(c.phase === "live");
         if (c.phase === "refused") this.askToken(c.problem);
         showConnection(c, Date.now());
         announce.connection(c);
@@ -117,6 +123,7 @@ class Page {
     this.detail = null;
     this.select("", "");
     this.status = null;
+    this.decisions.use(null);
     this.askToken("");
     this.schedule();
   }
@@ -132,6 +139,7 @@ class Page {
     } else if (name === "action") {
       if (!applyJournal(state, data)) return;
       announce.action(data, state);
+      this.decisions.desk.hear(data);
     } else return;
     if (data.alarm_id === this.detail?.id && name === "action") this.detail?.journal.push(data);
     this.schedule();
@@ -145,6 +153,7 @@ class Page {
       const status = await api.get("/v1/status");
       const after = Date.now();
       this.status = status;
+      if (api === this.context.api) this.decisions.may(status.roles);
       // Half the way there and back is the error; small differences are not worth jumping.
       const skew = status.time_ms - (before + after) / 2;
       if (Math.abs(skew - this.context.skew) > Math.max(50, after - before)) this.context.skew = skew;
@@ -247,6 +256,7 @@ class Page {
     showClock(now);
     if (this.live) showConnection(this.live.connection, Date.now());
     showDaemons(this.status, this.live?.connection.phase === "live");
+    this.decisions.desk.tick();
     this.draw();
   }
 
@@ -269,6 +279,11 @@ class Page {
       const { since, prefix } = /** @type {HTMLElement} */ (el).dataset;
       put(el, `${prefix}${format.age(now - Number(since))}`);
     }
+    for (const el of document.querySelectorAll("[data-until]")) {
+      const left = Number(/** @type {HTMLElement} */ (el).dataset.until) - now;
+      put(el, left > 0 ? `${format.age(left)} left` : "expired");
+      el.classList.toggle("soon", left < SOON_MS);
+    }
     this.title(counts);
   }
 
@@ -280,6 +295,7 @@ class Page {
     const alarm = state.alarms.get(this.alarmId) ?? loop?.cleared?.alarm ?? loop?.raised?.alarm ?? null;
     const own = this.detail?.id === this.alarmId ? this.detail : null;
     showTitle(alarm, this.pinned, now);
+    this.decisions.draw(loop, now);
     showLoop(alarm || loop ? loop : null, all, now, (l) => this.chooseLoop(l));
     showFacts(alarm, own?.last ?? state.last.get(this.alarmId) ?? null, own?.journal ?? all.flatMap((l) => l.rows), now);
     this.charts.show(alarm, marks(all));
@@ -373,7 +389,7 @@ class Page {
 
   /** @param {KeyboardEvent} e */
   key(e) {
-    if (e.ctrlKey || e.metaKey || e.altKey || !$("signin").hidden || /** @type {HTMLDialogElement} */ ($("keys")).open) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || !$("signin").hidden || document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (e.target);
     const typing = target.matches("input, textarea");
     if (e.key === "Escape") {
@@ -401,7 +417,8 @@ class Page {
       e.preventDefault();
       $("filter").focus();
       /** @type {HTMLInputElement} */ ($("filter")).select();
-    } else if (e.key === "t") $("theme").click();
+    } else if (e.key === "a") this.decisions.focus();
+    else if (e.key === "t") $("theme").click();
     else if (e.key === "?") /** @type {HTMLDialogElement} */ ($("keys")).showModal();
   }
 }

@@ -102,8 +102,9 @@ export function applyJournal(s, row) {
   return addRow(s, row);
 }
 
-/** Adds a row in its place, whatever its age (rows read back for one alarm). False: known already. @param {State} s @param {JournalRow} row */
+/** Adds a row in its place, whatever its age (rows read back for one alarm). Rows that stand alone (a switch, a latch) are in no loop. False: known already. @param {State} s @param {JournalRow} row */
 export function addRow(s, row) {
+  if (row.run_id === "" || row.alarm_id === "") return true;
   const loop = s.by_run.get(row.run_id) ?? loopFor(s, row);
   if (loop.row_ids.has(row.id)) return false;
   s.by_run.set(row.run_id, loop);

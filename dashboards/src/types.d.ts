@@ -47,6 +47,20 @@ export interface StatusDoc {
   daemons: Record<string, unknown>; redis: { ok: boolean; used_memory_bytes: number };
   series: number; alarms: Record<string, number>;
 }
+/** A run as GET /v1/runs lists it. */
+export interface Run {
+  id: string; policy: string; mode: string; alarm_id: string; alarm_name: string; alarm_seq: number; target: string;
+  state: string; step: number; held?: boolean; site?: string; born_us: number; step_us: number; expires_us?: number;
+  steps?: { name: string; type: string; what: string }[];
+}
+/** A run that waits for a person: to be acknowledged, to be approved, or only suggested. */
+export interface Waiting {
+  run: Run; kind: "held" | "proposed" | "suggested"; until_ms: number | null; since_ms: number;
+  /** What is known of a decision already, or "". */
+  said: string;
+}
+export interface Switch { scope: string; by: string; at_ms: number; reason: string; expires_ms: number }
+export interface GuardVerdict { guard: string; allowed: boolean; text: string }
 export type Phase = "connecting" | "live" | "reconnecting" | "refused";
 export interface Connection { phase: Phase; since_ms: number; heard_ms: number; loaded: boolean;
   attempt: number; retry_ms: number; problem: string }

@@ -20,10 +20,14 @@ export const announce = {
   },
   /** @param {import("../types").JournalRow} row @param {import("../types").State} state */
   action(row, state) {
+    if (row.kind === "proposed") say("announce", `Approval wanted: ${row.policy} on ${row.target}.`);
+    if (row.kind === "switched") say("announce", `${row.text}.`);
     if (row.kind !== "verified" && row.kind !== "failed") return;
     const loop = state.by_run.get(row.run_id);
     if (loop) say("announce", `${loop.name}, ${dims(loop.object)}: ${outcome(loop, row.time_ms).word}. ${row.text}`);
   },
+  /** What became of a decision made here. @param {string} text */
+  words: (text) => say("announce", text),
   /** @param {import("../types").Connection} c */
   connection(c) {
     if (c.phase === phase) return;

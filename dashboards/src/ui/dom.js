@@ -32,6 +32,19 @@ export function put(el, text) {
   if (el.textContent !== text) el.textContent = text;
 }
 
+/**
+ * Draws the content of an element anew when its signature changed. Who stands on a button (data-act) stays on it.
+ * @param {HTMLElement} box @param {string} sign @param {() => Node[]} make
+ */
+export function redraw(box, sign, make) {
+  if (box.dataset.sign === sign) return;
+  box.dataset.sign = sign;
+  const active = /** @type {HTMLElement | null} */ (document.activeElement);
+  const act = box.contains(active) ? active?.dataset.act : undefined;
+  box.replaceChildren(...make());
+  if (act !== undefined) for (const el of box.querySelectorAll("[data-act]")) if (/** @type {HTMLElement} */ (el).dataset.act === act) /** @type {HTMLElement} */ (el).focus();
+}
+
 /** Local time with UTC in the tooltip. @param {number | null} ms @param {number} now */
 export function time(ms, now, { millis = false, date = true } = {}) {
   if (ms === null || !Number.isFinite(ms) || ms <= 0) return h("span", {}, "–");
@@ -40,6 +53,9 @@ export function time(ms, now, { millis = false, date = true } = {}) {
 
 /** A time span that ticks by itself (see tick in main.js). @param {number} ms @param {string} [prefix] */
 export const ticking = (ms, prefix = "") => h("span", { class: "num", "data-since": ms, "data-prefix": prefix, title: utc(ms) });
+
+/** A time that is left, counting down by itself (see draw in main.js). @param {number} ms */
+export const counting = (ms) => h("span", { class: "num left", "data-until": ms, title: `until ${utc(ms)}` });
 
 const SEVERITY_ICON = { CRITICAL: "▲", HIGH: "◆", MEDIUM: "■", LOW: "●" };
 /** @param {string} severity */
@@ -55,6 +71,7 @@ const STEP_ICON = {
   raised: "▲", triggered: "◇", suppressed: "‖", observed: "◎", call: "➤", answer: "◄", verifying: "…",
   verified: "✓", failed: "✕", cleared: "✓", undetermined: "?", deleted: "–", action: "➤",
   suggested: "◎", proposed: "?", approved: "✓", rejected: "✕", expired: "–", step: "→", waiting: "…", acknowledged: "✓", aborted: "✕",
+  switched: "■", latched: "■", unlatched: "□",
 };
 /** @param {string} kind */
 export const stepIcon = (kind) => STEP_ICON[/** @type {keyof typeof STEP_ICON} */ (kind)] ?? "·";

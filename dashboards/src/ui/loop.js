@@ -2,7 +2,8 @@
 // The closed loop of the selected alarm: outcome in a sentence, five stages, every step with its time.
 /** @typedef {import("../types").Loop} Loop */
 import * as format from "../format.js";
-import { outcome, reaction, stages, steps } from "../loops.js";
+import { mainRun, outcome, reaction, stages, steps } from "../loops.js";
+import { guardsOf } from "../runs.js";
 import { startOf } from "../state.js";
 import { $, h, icon, outcomeIcon, stepIcon, ticking, time } from "./dom.js";
 
@@ -17,7 +18,7 @@ export function showLoop(loop, all, now, choose) {
     box.replaceChildren(h("p", { class: "empty" }, "No loop is known of this alarm: it has not been raised within the kept log."));
     return;
   }
-  box.replaceChildren(...[picker(loop, all, now, choose), verdict(loop, o, now), stepper(loop, now), list(loop, now)].filter((e) => e !== null));
+  box.replaceChildren(...[picker(loop, all, now, choose), verdict(loop, o, now), stepper(loop, now), list(loop, now), guards(loop, now)].filter((e) => e !== null));
 }
 
 /** @param {Loop} loop @param {Loop[]} all @param {number} now @param {(loop: Loop) => void} choose */
@@ -68,4 +69,22 @@ function list(loop, now) {
         h("td", { class: "step-word" }, icon(stepIcon(s.kind)), s.word, s.count > 1 ? ` ×${s.count}` : ""),
         h("td", { class: "step-text", title: s.full }, s.kind === "triggered" ? h("b", {}, s.policy, " ") : runs > 1 && s.policy && s.kind !== "call" && s.kind !== "answer" ? h("b", {}, `${s.policy}: `) : null, s.text, note));
     })));
+}
+
+/** Whether the reader opened the guards' verdicts; null: as they are. @type {boolean | null} */
+let opened = null;
+
+/** What the guards said about the run that counts, when they were asked last. @param {Loop} loop @param {number} now */
+function guards(loop, now) {
+  const asked = guardsOf(mainRun(loop));
+  if (!asked) return null;
+  const refused = asked.list.filter((g) => !g.allowed).length;
+  const box = h("details", { class: "guards", open: opened ?? refused > 0 },
+    h("summary", {}, `Guards: ${asked.list.length} asked, ${refused === 0 ? "all allow it" : `${refused} refuse${refused === 1 ? "s" : ""}`} (`, time(asked.row.time_ms, now), ")"),
+    h("table", { class: "verdicts" },
+      h("thead", {}, h("tr", {}, ["Guard", "Verdict", "Why"].map((t) => h("th", { scope: "col" }, t)))),
+      h("tbody", {}, [...asked.list].sort((a, b) => Number(a.allowed) - Number(b.allowed)).map((g) => h("tr", { class: g.allowed ? "g-allows" : "g-refuses" },
+        h("td", {}, g.guard), h("td", { class: "step-word" }, icon(g.allowed ? "✓" : "✕"), g.allowed ? "allows" : "refuses"), h("td", {}, g.text))))));
+  box.querySelector("summary")?.addEventListener("click", () => (opened = !box.open));
+  return box;
 }

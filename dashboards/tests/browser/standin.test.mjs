@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { bundle } from "../../build.mjs";
 import { launch, noBrowser, open, text } from "../support/browser.mjs";
-import { healed, log, row } from "../support/records.mjs";
+import { healed, log, row, run } from "../support/records.mjs";
 import { StandIn } from "../support/standin.mjs";
 
 describe("rare states", { skip: noBrowser || false }, () => {
@@ -123,6 +123,63 @@ describe("rare states", { skip: noBrowser || false }, () => {
     await page.goto(`${url}/#token=t`);
     await text(page, "#daemons", "correlator silent");
     assert.equal(await page.locator(".d-ok").count(), 3);
+    await check();
+  });
+
+  test("what waits is read again after a cut; a proposal that has expired is told as such", async () => {
+    server.log = [log(2, "OK", "ALARM", Date.now())];
+    server.position = "2.0-0";
+    server.runs = [run("r1"), run("r2", { target: "vnf/v/c2" })];
+    const { page, check } = await open(browser, url, { expected: /404|410|401|ERR_/ });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".wait", "vnf/v/c2");
+    assert.equal(await page.locator(".wait").count(), 2);
+    server.runs = [run("r1"), run("r3", { target: "vnf/v/c3" })];
+    server.cut();
+    await text(page, ".wait", "vnf/v/c3");
+    assert.deepEqual(await page.locator(".wait-target").allInnerTexts(), ["vnf/v/c1", "vnf/v/c3"]);
+    const first = page.locator('.wait:has-text("vnf/v/c1")');
+    // The role was taken away meanwhile: the page says so and may be asked again.
+    server.change = [401, { description: "the token does not have the role operator" }];
+    await first.getByRole("button", { name: "Approve" }).click();
+    await page.locator("#ask-go").click();
+    await text(page, "#ask-problem", "This token may not approve");
+    assert.equal(await page.locator("#ask-go").isEnabled(), true);
+    server.change = [410, { description: "the proposal has expired: nobody decided in time" }];
+    await page.locator("#ask-text").fill("now");
+    await page.locator("#ask-go").click();
+    await text(page, "#ask-problem", "Expired: nobody decided in time");
+    assert.deepEqual(server.changes, [{ path: "/v1/runs/r1/approve", body: {} }, { path: "/v1/runs/r1/approve", body: { comment: "now" } }]);
+    await page.locator("#ask-cancel").click();
+    await text(page, "#queue-said", "heal on vnf/v/c1: Expired");
+    await text(page, "#connection-word", "Live");
+    server.runs = [];
+    server.send("action", row("9-1", "expired", { run_id: "r1" }));
+    await page.locator(".wait").first().waitFor({ state: "detached" });
+    await check();
+  });
+
+  test("a double click opens the question and confirms nothing", async () => {
+    server.log = [log(2, "OK", "ALARM", Date.now())];
+    server.position = "2.0-0";
+    server.runs = [run("r1")];
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    const button = page.locator(".wait").getByRole("button", { name: "Approve" });
+    await button.waitFor();
+    const pressed = await page.evaluate(() => {
+      /** @type {HTMLElement} */ (document.querySelector(".decide .yes")).click();
+      const go = /** @type {HTMLButtonElement} */ (document.getElementById("ask-go"));
+      go.click();
+      return { open: /** @type {HTMLDialogElement} */ (document.getElementById("ask")).open, disabled: go.disabled };
+    });
+    assert.deepEqual(pressed, { open: true, disabled: true });
+    await page.locator("#ask-go:enabled").waitFor();
+    assert.deepEqual(server.changes, []);
+    server.runs = [];
+    server.cut();
+    await text(page, "#ask-problem", "It does not wait any more.");
+    assert.equal(await page.locator("#ask-go").isVisible(), false);
     await check();
   });
 

@@ -41,3 +41,9 @@ export const healed = (t) => ({
   log: [log(1, "OK", "OK", t - 5000), log(2, "OK", "ALARM", t), log(3, "ALARM", "OK", t + 170)],
   journal: [row(`${t + 1}-0`, "triggered"), row(`${t + 2}-0`, "call", { text: "POST http://vnfm:1/vnflcm/v2/heal" }), row(`${t + 60}-0`, "answer", { detail: { status: 202 } }), row(`${t + 150}-0`, "verifying"), row(`${t + 171}-0`, "verified")],
 });
+
+/** A run as GET /v1/runs lists it: a proposal. @param {string} id @param {Partial<import("../../src/types").Run>} [over] @returns {import("../../src/types").Run} */
+export const run = (id, over = {}) => ({
+  id, policy: "heal", mode: "approve", alarm_id: "a1", alarm_name: "dns-vnfc-down", alarm_seq: 2, target: "vnf/v/c1", state: "proposed", step: 0, born_us: Date.now() * 1000,
+  step_us: 0, expires_us: (Date.now() + 600_000) * 1000, steps: [{ name: "tell", type: "webhook", what: "POST http://127.0.0.1/hook" }, { name: "1", type: "nova", what: "evacuate host=compute-1" }], ...over,
+});

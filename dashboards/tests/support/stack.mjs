@@ -66,7 +66,7 @@ export class Stack {
     this.commands = new Map();
     /** @type {Record<string, number>} */
     this.ports = {};
-    this.tokens = { operator: randomBytes(16).toString("hex"), reader: randomBytes(16).toString("hex"), agent: randomBytes(16).toString("hex") };
+    this.tokens = { operator: randomBytes(16).toString("hex"), reader: randomBytes(16).toString("hex"), agent: randomBytes(16).toString("hex"), anna: randomBytes(16).toString("hex") };
     this.killAll = () => {
       for (const child of this.children.values()) child.kill("SIGKILL");
     };
@@ -80,8 +80,8 @@ export class Stack {
     return `http://127.0.0.1:${this.ports.lab}`;
   }
 
-  /** @param {{lab?: boolean, dashboards?: string}} [options] */
-  async start({ lab = false, dashboards = join(root, "dashboards/dist") } = {}) {
+  /** @param {{lab?: boolean, dashboards?: string, policies?: string}} [options] policies: text; default the lab's */
+  async start({ lab = false, dashboards = join(root, "dashboards/dist"), policies } = {}) {
     for (const name of ["collector", "thresholds", "correlator", "actuator", "lab"]) this.ports[name] = await freePort();
     const { dir, ports } = this;
     const at = (/** @type {string} */ name) => join(dir, name);
@@ -90,13 +90,13 @@ export class Stack {
     const hash = (/** @type {string} */ t) => createHash("sha256").update(t).digest("hex");
     const token = (/** @type {string} */ name, /** @type {string} */ text, /** @type {string} */ role) =>
       `  - name: ${name}\n    sha256: "${hash(text)}"\n    tenant: default\n    roles: [${role}]\n`;
-    writeFileSync(at("tokens.yaml"), `tokens:\n${token("operator", this.tokens.operator, "operator")}${token("reader", this.tokens.reader, "read-only")}${token("agent", this.tokens.agent, "agent")}`);
+    writeFileSync(at("tokens.yaml"), `tokens:\n${token("operator", this.tokens.operator, "operator")}${token("reader", this.tokens.reader, "read-only")}${token("agent", this.tokens.agent, "agent")}${token("anna", this.tokens.anna, "operator, delegate")}`);
     writeFileSync(at("agent.token"), `${this.tokens.agent}\n`, { mode: 0o600 });
     const common = (/** @type {string} */ n) => `listen: 127.0.0.1:${ports[n]}\nredis: unix:${socket}\n`;
     writeFileSync(at("collector.yaml"), `${common("collector")}tokens_file: ${at("tokens.yaml")}\nstate_dir: ${at("collector")}\ndashboards_dir: ${dashboards}\n`);
     for (const n of ["thresholds", "correlator"]) writeFileSync(at(`${n}.yaml`), common(n));
     writeFileSync(at("actuator.yaml"), `${common("actuator")}policies: ${at("policies.yaml")}\n`);
-    writeFileSync(at("policies.yaml"), readFileSync(join(root, "tests/lab/policies.yaml"), "utf8").replaceAll("@LAB_URL@", this.labUrl));
+    writeFileSync(at("policies.yaml"), policies ?? readFileSync(join(root, "tests/lab/policies.yaml"), "utf8").replaceAll("@LAB_URL@", this.labUrl));
     this.commands.set("redis", ["redis-server", "--port", "0", "--unixsocket", socket, "--dir", at("redis"), "--save", "", "--appendonly", "no"]);
     for (const n of ["collector", "thresholds", "correlator", "actuator"]) this.commands.set(n, [/** @type {string} */ (program(`hale-${n}`)), "--config", at(`${n}.yaml`)]);
     // 80 queries/s: a busy test machine does not fall below dns-idle's 15 per server, which would scale in.

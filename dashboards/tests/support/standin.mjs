@@ -14,6 +14,11 @@ export class StandIn {
     /** @type {any[]} */ this.alarms = [];
     /** @type {any[]} */ this.log = [];
     /** @type {any[]} */ this.journal = [];
+    /** @type {any[]} */ this.runs = [];
+    /** @type {any[]} */ this.switches = [];
+    this.roles = ["operator"];
+    /** Answer to every change: status and body. @type {[number, any]} */ this.change = [200, {}];
+    /** @type {{path: string, body: any}[]} */ this.changes = [];
     this.position = "0.0-0";
     this.token = "t";
     this.daemons = ["collector", "thresholds", "correlator", "actuator"];
@@ -49,7 +54,7 @@ export class StandIn {
 
   /** @param {import("node:http").IncomingMessage} req @param {import("node:http").ServerResponse} res */
   async serve(req, res) {
-    const { pathname } = new URL(req.url ?? "/", "http://127.0.0.1");
+    const { pathname, searchParams } = new URL(req.url ?? "/", "http://127.0.0.1");
     if (!/^\/v\d/.test(pathname)) {
       const file = pathname === "/" ? "index.html" : pathname.slice(1);
       if (!/^[\w.]+$/.test(file)) return void res.writeHead(404).end();
@@ -59,11 +64,19 @@ export class StandIn {
     await this.before(pathname);
     const json = (/** @type {number} */ code, /** @type {any} */ body) => void res.writeHead(code, { "Content-Type": "application/json" }).end(JSON.stringify(body));
     if (req.headers["x-auth-token"] !== this.token) return json(401, { title: "Unauthorized", description: "the token is unknown", code: 401 });
+    if (req.method !== "GET") {
+      let text = "";
+      for await (const piece of req) text += piece;
+      this.changes.push({ path: pathname, body: JSON.parse(text) });
+      return json(...this.change);
+    }
     switch (pathname) {
+      case "/v1/runs": return json(200, { links: [], elements: this.runs.filter((r) => r.state === searchParams.get("state")) });
+      case "/v1/switches": return json(200, { elements: this.switches });
       case "/v2.0/alarms": return json(200, { links: [], elements: this.alarms });
       case "/v1/alarm-log": return json(200, { elements: this.log });
       case "/v1/journal": return json(200, { elements: this.journal });
-      case "/v1/status": return json(200, { version: "0", time_ms: Date.now(), tenant: "t", roles: [], daemons: Object.fromEntries(this.daemons.map((d) => [d, {}])), redis: { ok: true, used_memory_bytes: 0 }, series: 0, alarms: {} });
+      case "/v1/status": return json(200, { version: "0", time_ms: Date.now(), tenant: "t", roles: this.roles, daemons: Object.fromEntries(this.daemons.map((d) => [d, {}])), redis: { ok: true, used_memory_bytes: 0 }, series: 0, alarms: {} });
       case "/v1/live":
         this.resumed.push(String(req.headers["last-event-id"] ?? ""));
         res.writeHead(200, { "Content-Type": "text/event-stream" });

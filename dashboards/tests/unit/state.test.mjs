@@ -102,7 +102,7 @@ const OUTCOMES = [
   ["refused after a failure", [row("3-0", "failed"), row("4-0", "suppressed", { run_id: "r2" })], "failed", "Not healed"],
   ["verifying", [row("3-0", "call"), row("4-0", "verifying")], "acting", "Verifying"],
   ["waits for an acknowledgement", [row("3-0", "step"), row("4-0", "waiting")], "acting", "Waiting"],
-  ["proposed", [row("3-0", "proposed")], "open", "Approval wanted"],
+  ["proposed", [row("3-0", "proposed")], "open", "Approve?"],
   ["suggested", [row("3-0", "suggested")], "open", "Suggested"],
   ["approved", [row("3-0", "proposed"), row("4-0", "approved"), row("5-0", "triggered")], "acting", "Acting"],
   ["rejected", [row("3-0", "proposed"), row("4-0", "rejected")], "suppressed", "Rejected"],
@@ -116,6 +116,13 @@ for (const [name, rows, code, word] of OUTCOMES) {
     assert.deepEqual([o.code, o.word], [code, word]);
   });
 }
+test("stages: what may still be approved is not over", () => {
+  const state = after(log(2, "OK", "ALARM", 1), row("3-0", "proposed"));
+  const states = () => stages(only(state)).map((g) => g.state);
+  assert.deepEqual(states(), ["done", "now", "wait", "wait", "wait"]);
+  s.applyJournal(state, row("4-0", "expired"));
+  assert.deepEqual(states(), ["done", "done", "skipped", "wait", "skipped"]);
+});
 test("outcome: cleared without an action, and after a failed one", () => {
   assert.equal(outcome(only(after(log(2, "OK", "ALARM", 1), log(3, "ALARM", "OK", 500))), 1000).word, "Self-cleared");
   const o = outcome(only(after(log(2, "OK", "ALARM", 1), row("3-0", "call"), row("4-0", "failed"), log(3, "ALARM", "OK", 500))), 1000);
