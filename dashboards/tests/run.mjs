@@ -22,7 +22,7 @@ const files = (only === "--browser" ? ["browser"] : ["unit", "browser"]).flatMap
   readdirSync(join(here, room)).filter((f) => f.endsWith(".test.mjs")).map((f) => join(here, room, f)));
 
 await new Promise((done) => {
-  run({ files, concurrency: 2, timeout: 240_000 })
+  run({ files, concurrency: 1, timeout: 240_000 })
     .on("test:pass", ({ name, skip, details, nesting }) => {
       if (details.type === "suite" && skip === undefined) return;
       if (files.includes(name)) return; // the file itself

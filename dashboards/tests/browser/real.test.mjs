@@ -235,25 +235,25 @@ describe("real stack", { skip }, () => {
     }
   }
 
-  test("three thousand alarms: few rows exist, scrolling and filtering stay quick", async () => {
+  test("three thousand alarms: few rows exist wherever one looks, nothing moves under the reader", async () => {
     for (let k = 0; k < 3; k++) await event(Array.from({ length: 1000 }, (_, i) => ({ type: "mass", severity: "MEDIUM", dimensions: { hostname: `n${k * 1000 + i}` } })));
     await until(async () => (await stack.call("GET", "/v1/status")).alarms.ALARM >= 3000, "3000 alarms");
     const { page, check } = await open(browser, stack.url);
-    const t0 = Date.now();
     await page.goto(address());
     await text(page, "#shown", /^3\d\d\d$/);
-    const loaded = Date.now() - t0;
     assert.ok(await page.locator(".row").count() < 60);
-    const took = await page.evaluate(async () => {
+    // Wherever one looks there are few rows, so that each jump costs the same: what it costs depends on the machine.
+    const most = await page.evaluate(async () => {
       const box = /** @type {HTMLElement} */ (document.getElementById("rows"));
-      const t = performance.now();
+      let rows = 0;
       for (let i = 0; i < 50; i++) {
         box.scrollTop = i * 2500;
         await new Promise((r) => requestAnimationFrame(r));
+        rows = Math.max(rows, document.querySelectorAll(".row").length);
       }
-      return performance.now() - t;
+      return rows;
     });
-    assert.ok(took < 5000, `50 jumps took ${took} ms`);
+    assert.ok(most > 0 && most < 60, `${most} rows at once`);
     // Somebody reads far down: a new alarm is announced above and moves nothing.
     await page.locator("#rows").evaluate((e) => (e.scrollTop = 44_000));
     const reading = () => page.locator("#rows").evaluate((e) => {
@@ -267,7 +267,6 @@ describe("real stack", { skip }, () => {
     assert.equal(await reading(), line);
     await page.locator("#filter").fill("hostname=n2999");
     await text(page, "#shown", /^1 of/);
-    assert.ok(loaded < 8000, `loading took ${loaded} ms`);
     await check();
   });
 
