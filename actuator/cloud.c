@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/read.h"
 #include "base/buf.h"
 #include "base/fs.h"
 
@@ -66,32 +67,11 @@ void actuator_clouds_fini(struct actuator_clouds *c)
     memset(c, 0, sizeof(*c));
 }
 
-static char *move(char **from)
+static enum hale_rc secret(NODE map, const char *key, const char *path,
+                           struct hale_err *err)
 {
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
-/* The file must be readable now: a cloud that cannot be entered is found at the start. */
-static enum hale_rc check_secret(NODE map, const char *key, const char *path,
-                                 struct hale_err *err)
-{
-    struct hale_buf buf;
-    struct hale_err wrong = {.text = ""};
-    if (path == NULL)
-        return hale_yaml_error(map, err, "missing key '%s'", key);
-    hale_buf_init(&buf, ACTUATOR_SECRET_MAX);
-    enum hale_rc rc = hale_fs_read(path, &buf, &wrong);
-    bool empty = rc == HALE_OK && hale_str_trim(hale_buf_str(&buf)).len == 0;
-    if (buf.p != NULL)
-        explicit_bzero(buf.p, buf.cap);
-    hale_buf_fini(&buf);
-    if (rc != HALE_OK)
-        return hale_yaml_error(hale_yaml_get(map, key), err, "%s: %s", key, wrong.text);
-    return empty ? hale_yaml_error(hale_yaml_get(map, key), err, "%s: the file is empty",
-                                   key)
-                 : HALE_OK;
+    return path == NULL ? hale_yaml_error(map, err, "missing key '%s'", key)
+                        : actuator_read_file(map, key, path, ACTUATOR_SECRET_MAX, err);
 }
 
 static enum hale_rc check_who(NODE map, const struct cloud_raw *raw, struct hale_err *err)
@@ -102,8 +82,8 @@ static enum hale_rc check_who(NODE map, const struct cloud_raw *raw, struct hale
                 map, err,
                 "an application credential knows its user and project: "
                 "leave username, password_file and project out");
-        return check_secret(map, "application_credential_secret_file",
-                            raw->credential_file, err);
+        return secret(map, "application_credential_secret_file", raw->credential_file,
+                      err);
     }
     if (raw->credential_file != NULL)
         return hale_yaml_error(map, err, "missing key 'application_credential_id'");
@@ -111,7 +91,7 @@ static enum hale_rc check_who(NODE map, const struct cloud_raw *raw, struct hale
         return hale_yaml_error(map, err,
                                "username, password_file and project are needed, or "
                                "application_credential_id and its secret's file");
-    return check_secret(map, "password_file", raw->password_file, err);
+    return secret(map, "password_file", raw->password_file, err);
 }
 
 static enum hale_rc read_cloud(NODE map, struct hale_str name, struct actuator_cloud *c,
@@ -133,17 +113,17 @@ static enum hale_rc read_cloud(NODE map, struct hale_str name, struct actuator_c
         while (n > 0 && raw.auth_url[n - 1] == '/')
             raw.auth_url[--n] = '\0';
         c->name = strndup(name.p, name.len);
-        c->auth_url = move(&raw.auth_url);
-        c->region = move(&raw.region);
+        c->auth_url = actuator_read_move(&raw.auth_url);
+        c->region = actuator_read_move(&raw.region);
         c->interface = raw.interface;
-        c->username = move(&raw.username);
-        c->user_domain = move(&raw.user_domain);
-        c->project = move(&raw.project);
-        c->project_domain = move(&raw.project_domain);
-        c->credential_id = move(&raw.credential_id);
-        c->secret_file =
-            move(c->credential_id != NULL ? &raw.credential_file : &raw.password_file);
-        c->ca_file = move(&raw.ca_file);
+        c->username = actuator_read_move(&raw.username);
+        c->user_domain = actuator_read_move(&raw.user_domain);
+        c->project = actuator_read_move(&raw.project);
+        c->project_domain = actuator_read_move(&raw.project_domain);
+        c->credential_id = actuator_read_move(&raw.credential_id);
+        c->secret_file = actuator_read_move(
+            c->credential_id != NULL ? &raw.credential_file : &raw.password_file);
+        c->ca_file = actuator_read_move(&raw.ca_file);
         if (c->name == NULL)
             rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     }
@@ -151,26 +131,20 @@ static enum hale_rc read_cloud(NODE map, struct hale_str name, struct actuator_c
     return rc;
 }
 
+static enum hale_rc add(NODE map, struct hale_str name, void *arg, struct hale_err *err)
+{
+    struct actuator_clouds *out = arg;
+    return read_cloud(map, name, &out->v[out->n++], err);
+}
+
 enum hale_rc actuator_clouds_read(NODE map, struct actuator_clouds *out,
                                   struct hale_err *err)
 {
-    if (hale_yaml_kind(map) == HALE_YAML_NULL)
-        return HALE_OK;
-    if (hale_yaml_kind(map) != HALE_YAML_MAP)
-        return hale_yaml_error(map, err,
-                               "clouds must be a map ('name: {auth_url: ...}')");
-    if (hale_yaml_count(map) > ACTUATOR_CLOUDS_MAX)
-        return hale_yaml_error(map, err, "at most %d clouds", ACTUATOR_CLOUDS_MAX);
-    for (size_t i = 0; i < hale_yaml_count(map); i++) {
-        struct hale_str name;
-        NODE value = hale_yaml_pair(map, i, &name, NULL);
-        if (name.len == 0 || name.len > 64)
-            return hale_yaml_error(value, err, "a cloud's name has 1 to 64 bytes");
-        enum hale_rc rc = read_cloud(value, name, &out->v[out->n++], err);
-        if (rc != HALE_OK)
-            return rc;
-    }
-    return HALE_OK;
+    static const struct actuator_named kind = {.key = "clouds",
+                                               .item = "a cloud",
+                                               .example = "auth_url: ...",
+                                               .max = ACTUATOR_CLOUDS_MAX};
+    return actuator_read_named(map, &kind, add, out, err);
 }
 
 const struct actuator_cloud *actuator_clouds_find(const struct actuator_clouds *c,
@@ -188,9 +162,5 @@ const char *actuator_clouds_suggest(const struct actuator_clouds *c, const char 
     const char *names[ACTUATOR_CLOUDS_MAX + 1] = {NULL};
     for (unsigned i = 0; i < c->n; i++)
         names[i] = c->v[i].name;
-    const char *near = hale_str_suggest(hale_str_from(name), names);
-    dst[0] = '\0';
-    if (near != NULL)
-        (void)snprintf(dst, size, ", did you mean '%s'?", near);
-    return dst;
+    return actuator_read_near(names, name, dst, size);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/read.h"
 #include "base/buf.h"
 #include "base/fs.h"
 
@@ -46,34 +47,6 @@ void actuator_clusters_fini(struct actuator_clusters *c)
     memset(c, 0, sizeof(*c));
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
-/* The file must be there now: a cluster that cannot be entered is found at the start. */
-static enum hale_rc check_file(NODE map, const char *key, const char *path,
-                               struct hale_err *err)
-{
-    struct hale_buf buf;
-    struct hale_err wrong = {.text = ""};
-    if (path == NULL)
-        return HALE_OK;
-    hale_buf_init(&buf, FILE_MAX_BYTES);
-    enum hale_rc rc = hale_fs_read(path, &buf, &wrong);
-    bool empty = rc == HALE_OK && hale_str_trim(hale_buf_str(&buf)).len == 0;
-    if (buf.p != NULL)
-        explicit_bzero(buf.p, buf.cap);
-    hale_buf_fini(&buf);
-    if (rc != HALE_OK)
-        return hale_yaml_error(hale_yaml_get(map, key), err, "%s: %s", key, wrong.text);
-    return empty ? hale_yaml_error(hale_yaml_get(map, key), err, "%s: the file is empty",
-                                   key)
-                 : HALE_OK;
-}
-
 static enum hale_rc check(NODE map, const struct cluster_raw *raw, struct hale_err *err)
 {
     struct hale_str host;
@@ -86,12 +59,15 @@ static enum hale_rc check(NODE map, const struct cluster_raw *raw, struct hale_e
         return hale_yaml_error(map, err, "token_file or cert_file is needed");
     if (raw->key_file != NULL && raw->cert_file == NULL)
         return hale_yaml_error(map, err, "missing key 'cert_file'");
-    enum hale_rc rc = check_file(map, "token_file", raw->token_file, err);
+    enum hale_rc rc =
+        actuator_read_file(map, "token_file", raw->token_file, FILE_MAX_BYTES, err);
     if (rc == HALE_OK)
-        rc = check_file(map, "cert_file", raw->cert_file, err);
+        rc = actuator_read_file(map, "cert_file", raw->cert_file, FILE_MAX_BYTES, err);
     if (rc == HALE_OK)
-        rc = check_file(map, "key_file", raw->key_file, err);
-    return rc == HALE_OK ? check_file(map, "ca_file", raw->ca_file, err) : rc;
+        rc = actuator_read_file(map, "key_file", raw->key_file, FILE_MAX_BYTES, err);
+    return rc == HALE_OK
+               ? actuator_read_file(map, "ca_file", raw->ca_file, FILE_MAX_BYTES, err)
+               : rc;
 }
 
 static enum hale_rc read_cluster(NODE map, struct hale_str name,
@@ -106,37 +82,32 @@ static enum hale_rc read_cluster(NODE map, struct hale_str name,
     while (n > 0 && raw.url[n - 1] == '/')
         raw.url[--n] = '\0';
     c->name = strndup(name.p, name.len);
-    c->url = move(&raw.url);
-    c->token_file = move(&raw.token_file);
-    c->cert_file = move(&raw.cert_file);
-    c->key_file = move(&raw.key_file);
-    c->ca_file = move(&raw.ca_file);
-    c->space = move(&raw.space);
+    c->url = actuator_read_move(&raw.url);
+    c->token_file = actuator_read_move(&raw.token_file);
+    c->cert_file = actuator_read_move(&raw.cert_file);
+    c->key_file = actuator_read_move(&raw.key_file);
+    c->ca_file = actuator_read_move(&raw.ca_file);
+    c->space = actuator_read_move(&raw.space);
     if (rc == HALE_OK && c->name == NULL)
         rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc;
 }
 
+static enum hale_rc add(NODE map, struct hale_str name, void *arg, struct hale_err *err)
+{
+    struct actuator_clusters *out = arg;
+    return read_cluster(map, name, &out->v[out->n++], err);
+}
+
 enum hale_rc actuator_clusters_read(NODE map, struct actuator_clusters *out,
                                     struct hale_err *err)
 {
-    if (hale_yaml_kind(map) == HALE_YAML_NULL)
-        return HALE_OK;
-    if (hale_yaml_kind(map) != HALE_YAML_MAP)
-        return hale_yaml_error(map, err, "clusters must be a map ('name: {url: ...}')");
-    if (hale_yaml_count(map) > ACTUATOR_CLUSTERS_MAX)
-        return hale_yaml_error(map, err, "at most %d clusters", ACTUATOR_CLUSTERS_MAX);
-    for (size_t i = 0; i < hale_yaml_count(map); i++) {
-        struct hale_str name;
-        NODE value = hale_yaml_pair(map, i, &name, NULL);
-        if (name.len == 0 || name.len > 64)
-            return hale_yaml_error(value, err, "a cluster's name has 1 to 64 bytes");
-        enum hale_rc rc = read_cluster(value, name, &out->v[out->n++], err);
-        if (rc != HALE_OK)
-            return rc;
-    }
-    return HALE_OK;
+    static const struct actuator_named kind = {.key = "clusters",
+                                               .item = "a cluster",
+                                               .example = "url: ...",
+                                               .max = ACTUATOR_CLUSTERS_MAX};
+    return actuator_read_named(map, &kind, add, out, err);
 }
 
 const struct actuator_cluster *actuator_clusters_find(const struct actuator_clusters *c,
@@ -154,9 +125,5 @@ const char *actuator_clusters_suggest(const struct actuator_clusters *c, const c
     const char *names[ACTUATOR_CLUSTERS_MAX + 1] = {NULL};
     for (unsigned i = 0; i < c->n; i++)
         names[i] = c->v[i].name;
-    const char *near = hale_str_suggest(hale_str_from(name), names);
-    dst[0] = '\0';
-    if (near != NULL)
-        (void)snprintf(dst, size, ", did you mean '%s'?", near);
-    return dst;
+    return actuator_read_near(names, name, dst, size);
 }

@@ -105,13 +105,6 @@ void actuator_conf_describe(struct hale_buf *out)
     hale_conf_describe(FIELDS, N(FIELDS), out);
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
 {
     struct hale_str text = hale_yaml_text(item);
@@ -285,11 +278,11 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
     enum hale_rc rc = hale_conf_read(root, FIELDS, N(FIELDS), &raw, err);
     if (rc != HALE_OK)
         return rc;
-    conf->redis = move(&raw.redis);
-    conf->listen = move(&raw.listen);
+    conf->redis = actuator_read_move(&raw.redis);
+    conf->listen = actuator_read_move(&raw.listen);
     conf->log_level = raw.log_level;
     conf->notify_max_age_ms = raw.max_age;
-    conf->audit_file = move(&raw.audit_file);
+    conf->audit_file = actuator_read_move(&raw.audit_file);
     conf->audit_every_ms = raw.audit_every;
     if (hale_redis_check_url(conf->redis, &wrong) != HALE_OK)
         rc = hale_yaml_error(hale_yaml_get(root, "redis"), err, "redis: %s", wrong.text);

@@ -45,13 +45,6 @@ static const struct hale_conf_field VNFM[] = {
      "name of credentials"},
 };
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 void actuator_strings_fini(struct hale_strings *s)
 {
     for (unsigned i = 0; i < s->n; i++)
@@ -135,7 +128,9 @@ static enum hale_rc read_vnfm(NODE map, const struct actuator_credentials *crede
     if (rc != HALE_OK)
         return rc;
     struct actuator_vnfm *v = &out->vnfm[out->n_vnfms++];
-    *v = (struct actuator_vnfm){move(&raw.name), move(&raw.url), move(&raw.credentials)};
+    *v = (struct actuator_vnfm){actuator_read_move(&raw.name),
+                                actuator_read_move(&raw.url),
+                                actuator_read_move(&raw.credentials)};
     size_t len = strlen(v->url);
     while (len > 0 && v->url[len - 1] == '/')
         v->url[--len] = '\0';
@@ -180,7 +175,7 @@ enum hale_rc actuator_inventory_conf_read(NODE map, const struct actuator_clouds
     enum hale_rc rc = hale_conf_read(map, FIELDS, N(FIELDS), &raw, err);
     if (rc != HALE_OK)
         return rc;
-    out->tenant = move(&raw.tenant);
+    out->tenant = actuator_read_move(&raw.tenant);
     out->every_ms = raw.every;
     if (strlen(out->tenant) == 0 || strlen(out->tenant) > HALE_TENANT_MAX_BYTES)
         rc = hale_yaml_error(hale_yaml_get(map, "tenant"), err,

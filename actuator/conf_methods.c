@@ -54,13 +54,6 @@ static const struct hale_conf_field SMTP[] = {
      "one try"},
 };
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
 {
     struct hale_str text = hale_yaml_text(item);
@@ -86,7 +79,7 @@ static enum hale_rc read_methods(NODE map, struct actuator_methods_conf *out,
         return rc;
     out->listed_only = raw.reach;
     out->timeout_ms = raw.timeout;
-    out->pagerduty_url = move(&raw.pagerduty_url);
+    out->pagerduty_url = actuator_read_move(&raw.pagerduty_url);
     if (hale_yaml_kind(raw.allow) != HALE_YAML_NULL)
         rc = actuator_read_each(raw.allow, "allow", err, add_allowed, &out->allow);
     if (rc == HALE_OK &&
@@ -123,10 +116,10 @@ static enum hale_rc read_smtp(NODE map, struct actuator_methods_conf *out,
     enum hale_rc rc = hale_conf_read(map, SMTP, N(SMTP), &raw, err);
     if (rc != HALE_OK)
         return rc;
-    out->smtp_url = move(&raw.url);
-    out->smtp_from = move(&raw.from);
-    out->smtp_user = move(&raw.user);
-    out->smtp_ca_file = move(&raw.ca_file);
+    out->smtp_url = actuator_read_move(&raw.url);
+    out->smtp_from = actuator_read_move(&raw.from);
+    out->smtp_user = actuator_read_move(&raw.user);
+    out->smtp_ca_file = actuator_read_move(&raw.ca_file);
     out->smtp_starttls = (enum hale_mail_tls)raw.starttls;
     out->smtp_timeout_ms = raw.timeout;
     if (strncmp(out->smtp_url, "smtp://", 7) != 0 &&

@@ -69,13 +69,6 @@ static void subscriber_fini(struct actuator_subscriber *s)
     free(s->secret);
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 static enum hale_rc read_secret(NODE map, const char *path, struct actuator_subscriber *s,
                                 struct hale_err *err)
 {
@@ -237,8 +230,8 @@ static enum hale_rc read_subscriber(NODE map, const char *from,
     if (rc != HALE_OK)
         return rc;
     struct actuator_subscriber *s = &all->v[all->n++];
-    s->name = move(&raw.name);
-    s->url = move(&raw.url);
+    s->name = actuator_read_move(&raw.name);
+    s->url = actuator_read_move(&raw.url);
     s->timeout_ms = raw.timeout;
     s->profile = (enum actuator_profile)raw.profile;
     rc = check_subscriber(map, all, s, err);

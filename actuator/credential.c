@@ -8,11 +8,13 @@
 
 #include "actuator/allow.h"
 #include "actuator/cloud.h"
+#include "actuator/read.h"
 #include "base/buf.h"
 #include "base/fs.h"
 
-#define N(fields) (sizeof(fields) / sizeof((fields)[0]))
-#define NODE      const struct hale_yaml_node *
+#define N(fields)      (sizeof(fields) / sizeof((fields)[0]))
+#define NODE           const struct hale_yaml_node *
+#define FILE_MAX_BYTES (1u << 20)
 
 static const char *const TYPES[] = {"oauth2", "basic", "tls", NULL};
 static const char *const PLACES[] = {"header", "body", NULL};
@@ -71,34 +73,6 @@ void actuator_credentials_fini(struct actuator_credentials *c)
     memset(c, 0, sizeof(*c));
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
-/* The file must be readable now: what cannot work is found at the start. */
-static enum hale_rc check_file(NODE map, const char *key, const char *path,
-                               struct hale_err *err)
-{
-    struct hale_buf buf;
-    struct hale_err wrong = {.text = ""};
-    if (path == NULL)
-        return HALE_OK;
-    hale_buf_init(&buf, 1u << 20);
-    enum hale_rc rc = hale_fs_read(path, &buf, &wrong);
-    bool empty = rc == HALE_OK && hale_str_trim(hale_buf_str(&buf)).len == 0;
-    if (buf.p != NULL)
-        explicit_bzero(buf.p, buf.cap);
-    hale_buf_fini(&buf);
-    if (rc != HALE_OK)
-        return hale_yaml_error(hale_yaml_get(map, key), err, "%s: %s", key, wrong.text);
-    return empty ? hale_yaml_error(hale_yaml_get(map, key), err, "%s: the file is empty",
-                                   key)
-                 : HALE_OK;
-}
-
 static enum hale_rc need(NODE map, const char *key, const char *text,
                          struct hale_err *err)
 {
@@ -152,7 +126,7 @@ static enum hale_rc check(NODE map, const struct raw *raw, struct hale_err *err)
                  {"cert_file", raw->cert_file},
                  {"key_file", raw->key_file}};
     for (size_t i = 0; i < N(files) && rc == HALE_OK; i++)
-        rc = check_file(map, files[i].key, files[i].path, err);
+        rc = actuator_read_file(map, files[i].key, files[i].path, FILE_MAX_BYTES, err);
     return rc;
 }
 
@@ -167,42 +141,35 @@ static enum hale_rc read_one(NODE map, struct hale_str name,
     c->type = (enum actuator_credential_type)raw.type;
     c->in_body = raw.place == 1;
     c->name = strndup(name.p, name.len);
-    c->token_url = move(&raw.token_url);
-    c->scope = move(&raw.scope);
-    c->user = move(raw.type == ACTUATOR_OAUTH2 ? &raw.client_id : &raw.username);
-    c->secret_file =
-        move(raw.type == ACTUATOR_OAUTH2 ? &raw.client_secret_file : &raw.password_file);
-    c->ca_file = move(&raw.ca_file);
-    c->cert_file = move(&raw.cert_file);
-    c->key_file = move(&raw.key_file);
+    c->token_url = actuator_read_move(&raw.token_url);
+    c->scope = actuator_read_move(&raw.scope);
+    c->user =
+        actuator_read_move(raw.type == ACTUATOR_OAUTH2 ? &raw.client_id : &raw.username);
+    c->secret_file = actuator_read_move(
+        raw.type == ACTUATOR_OAUTH2 ? &raw.client_secret_file : &raw.password_file);
+    c->ca_file = actuator_read_move(&raw.ca_file);
+    c->cert_file = actuator_read_move(&raw.cert_file);
+    c->key_file = actuator_read_move(&raw.key_file);
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     if (rc == HALE_OK && c->name == NULL)
         rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     return rc;
 }
 
+static enum hale_rc add(NODE map, struct hale_str name, void *arg, struct hale_err *err)
+{
+    struct actuator_credentials *out = arg;
+    return read_one(map, name, &out->v[out->n++], err);
+}
+
 enum hale_rc actuator_credentials_read(NODE map, struct actuator_credentials *out,
                                        struct hale_err *err)
 {
-    if (hale_yaml_kind(map) == HALE_YAML_NULL)
-        return HALE_OK;
-    if (hale_yaml_kind(map) != HALE_YAML_MAP)
-        return hale_yaml_error(map, err,
-                               "credentials must be a map ('name: {type: ...}')");
-    if (hale_yaml_count(map) > ACTUATOR_CREDENTIALS_MAX)
-        return hale_yaml_error(map, err, "at most %d credentials",
-                               ACTUATOR_CREDENTIALS_MAX);
-    for (size_t i = 0; i < hale_yaml_count(map); i++) {
-        struct hale_str name;
-        NODE value = hale_yaml_pair(map, i, &name, NULL);
-        if (name.len == 0 || name.len > 64)
-            return hale_yaml_error(value, err,
-                                   "the name of credentials has 1 to 64 bytes");
-        enum hale_rc rc = read_one(value, name, &out->v[out->n++], err);
-        if (rc != HALE_OK)
-            return rc;
-    }
-    return HALE_OK;
+    static const struct actuator_named kind = {.key = "credentials",
+                                               .item = "credentials",
+                                               .example = "type: ...",
+                                               .max = ACTUATOR_CREDENTIALS_MAX};
+    return actuator_read_named(map, &kind, add, out, err);
 }
 
 const struct actuator_credential *
@@ -220,9 +187,5 @@ const char *actuator_credentials_suggest(const struct actuator_credentials *c,
     const char *names[ACTUATOR_CREDENTIALS_MAX + 1] = {NULL};
     for (unsigned i = 0; i < c->n; i++)
         names[i] = c->v[i].name;
-    const char *near = hale_str_suggest(hale_str_from(name), names);
-    dst[0] = '\0';
-    if (near != NULL)
-        (void)snprintf(dst, size, ", did you mean '%s'?", near);
-    return dst;
+    return actuator_read_near(names, name, dst, size);
 }

@@ -138,13 +138,6 @@ static enum hale_rc nomem(struct hale_err *err)
     return hale_err_set(err, HALE_E_NOMEM, "out of memory");
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 /* --- pieces ------------------------------------------------------------------------ */
 
 static enum hale_rc add_template(NODE item, void *arg, struct hale_err *err)
@@ -464,12 +457,12 @@ static void fill_step(struct lcm_raw *raw, struct actuator_step *s)
     s->retries = raw->retries;
     s->api = raw->api == 1 || raw->ns.dialect == POLICY_LCM_OSM ? "v1" : NULL;
     s->look_first = raw->look_first;
-    s->url = move(&raw->url);
-    s->cloud = move(&raw->cloud);
-    s->instance = move(&raw->instance);
-    s->version = move(&raw->version);
-    s->token_file = move(&raw->token_file);
-    s->credentials = move(&raw->credentials);
+    s->url = actuator_read_move(&raw->url);
+    s->cloud = actuator_read_move(&raw->cloud);
+    s->instance = actuator_read_move(&raw->instance);
+    s->version = actuator_read_move(&raw->version);
+    s->token_file = actuator_read_move(&raw->token_file);
+    s->credentials = actuator_read_move(&raw->credentials);
 }
 
 enum hale_rc actuator_policy_read_lcm(NODE map, const char *type, struct actuator_step *s,

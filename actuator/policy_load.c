@@ -121,13 +121,6 @@ static enum hale_rc add_name(NODE item, void *arg, struct hale_err *err)
     return HALE_OK;
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 static enum hale_rc read_alarm(NODE map, struct actuator_policy *p, struct hale_err *err)
 {
     struct alarm_raw raw = {0};
@@ -191,11 +184,11 @@ static enum hale_rc read_guards(const struct policy_raw *raw, struct actuator_po
 static enum hale_rc fill(NODE map, struct policy_raw *raw, struct actuator_policies *set,
                          struct actuator_policy *p, struct hale_err *err)
 {
-    p->name = move(&raw->name);
-    p->target = move(&raw->target);
-    p->site = move(&raw->site);
+    p->name = actuator_read_move(&raw->name);
+    p->target = actuator_read_move(&raw->target);
+    p->site = actuator_read_move(&raw->site);
     p->stabilise_ms = raw->stabilise;
-    p->version = move(&raw->version);
+    p->version = actuator_read_move(&raw->version);
     p->mode = raw->mode;
     p->repeat = raw->repeat;
     enum hale_rc rc = check_name(map, set, p, err);

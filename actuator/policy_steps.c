@@ -123,13 +123,6 @@ enum hale_rc actuator_policy_check_text(NODE map, const char *key, const char *t
                                  key);
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 enum hale_rc actuator_policy_read_json(NODE map, const char *key, const char *text,
                                        json_t **out, struct hale_err *err)
 {
@@ -167,12 +160,12 @@ static enum hale_rc read_webhook(NODE map, struct actuator_step *s, struct hale_
         rc = hale_yaml_error(map, err, "token_file or credentials, not both");
     s->type = ACTUATOR_WEBHOOK;
     s->line = hale_yaml_line(map);
-    s->credentials = move(&raw.credentials);
+    s->credentials = actuator_read_move(&raw.credentials);
     s->auth = raw.auth;
     s->timeout_ms = raw.timeout;
     s->retries = raw.retries;
-    s->url = move(&raw.url);
-    s->token_file = move(&raw.token_file);
+    s->url = actuator_read_move(&raw.url);
+    s->token_file = actuator_read_move(&raw.token_file);
     hale_conf_fini(WEBHOOK_FIELDS, N(WEBHOOK_FIELDS), &raw);
     return rc;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "actuator/read.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "actuator/template.h"
+#include "base/buf.h"
+#include "base/fs.h"
 
 #define NODE const struct hale_yaml_node *
 
@@ -141,4 +144,65 @@ enum hale_rc actuator_read_check_headers(NODE map, const json_t *headers,
     if (actuator_template_check_json(headers, &wrong) != HALE_OK)
         return hale_yaml_error(map, err, "headers: %s", wrong.text);
     return HALE_OK;
+}
+
+char *actuator_read_move(char **from)
+{
+    char *text = *from;
+    *from = NULL;
+    return text;
+}
+
+enum hale_rc actuator_read_file(NODE map, const char *key, const char *path,
+                                size_t max_bytes, struct hale_err *err)
+{
+    struct hale_buf buf;
+    struct hale_err wrong = {.text = ""};
+    if (path == NULL)
+        return HALE_OK;
+    hale_buf_init(&buf, max_bytes);
+    enum hale_rc rc = hale_fs_read(path, &buf, &wrong);
+    bool empty = rc == HALE_OK && hale_str_trim(hale_buf_str(&buf)).len == 0;
+    if (buf.p != NULL)
+        explicit_bzero(buf.p, buf.cap);
+    hale_buf_fini(&buf);
+    if (rc != HALE_OK)
+        return hale_yaml_error(hale_yaml_get(map, key), err, "%s: %s", key, wrong.text);
+    return empty ? hale_yaml_error(hale_yaml_get(map, key), err, "%s: the file is empty",
+                                   key)
+                 : HALE_OK;
+}
+
+enum hale_rc actuator_read_named(NODE map, const struct actuator_named *kind,
+                                 enum hale_rc (*add)(NODE map, struct hale_str name,
+                                                     void *arg, struct hale_err *err),
+                                 void *arg, struct hale_err *err)
+{
+    if (hale_yaml_kind(map) == HALE_YAML_NULL)
+        return HALE_OK;
+    if (hale_yaml_kind(map) != HALE_YAML_MAP)
+        return hale_yaml_error(map, err, "%s must be a map ('name: {%s}')", kind->key,
+                               kind->example);
+    if (hale_yaml_count(map) > kind->max)
+        return hale_yaml_error(map, err, "at most %zu %s", kind->max, kind->key);
+    enum hale_rc rc = HALE_OK;
+    for (size_t i = 0; i < hale_yaml_count(map) && rc == HALE_OK; i++) {
+        struct hale_str name;
+        NODE value = hale_yaml_pair(map, i, &name, NULL);
+        if (name.len == 0 || name.len > 64)
+            return hale_yaml_error(value, err, "the name of %s has 1 to 64 bytes",
+                                   kind->item);
+        rc = add(value, name, arg, err);
+    }
+    return rc;
+}
+
+const char *actuator_read_near(const char *const *names, const char *name, char *dst,
+                               size_t size)
+{
+    const char *near = hale_str_suggest(hale_str_from(name), names);
+    dst[0] = '\0';
+    if (near != NULL)
+        (void)snprintf(dst, size, ", did you mean '%s'?", near);
+    return dst;
 }

@@ -34,4 +34,26 @@ HALE_MUST_CHECK enum hale_rc actuator_read_map(const struct hale_yaml_node *map,
 HALE_MUST_CHECK enum hale_rc actuator_read_check_headers(const struct hale_yaml_node *map,
                                                          const json_t *headers,
                                                          struct hale_err *err);
+/* Takes the text out of *from. */
+char *actuator_read_move(char **from);
+/* The file of the map's key must be readable now and hold something: what cannot work is found at the
+ * start. Its content is not kept. path NULL: nothing to look at. */
+HALE_MUST_CHECK enum hale_rc actuator_read_file(const struct hale_yaml_node *map,
+                                                const char *key, const char *path,
+                                                size_t max_bytes, struct hale_err *err);
+/* A map of named things, `key: {name: {...}}`, names of 1 to 64 bytes: calls add with each, stops at a
+ * failure. A node of NULL kind: none. */
+struct actuator_named {
+    const char *key, *item; /* "clouds", "a cloud" */
+    const char *example;    /* keys of one, for the error */
+    size_t max;
+};
+HALE_MUST_CHECK enum hale_rc actuator_read_named(
+    const struct hale_yaml_node *map, const struct actuator_named *kind,
+    enum hale_rc (*add)(const struct hale_yaml_node *map, struct hale_str name, void *arg,
+                        struct hale_err *err),
+    void *arg, struct hale_err *err);
+/* ", did you mean 'x'?" of names (NULL-terminated), or ""; points into dst. */
+const char *actuator_read_near(const char *const *names, const char *name, char *dst,
+                               size_t size);
 #endif

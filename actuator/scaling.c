@@ -137,13 +137,6 @@ static enum hale_rc nomem(struct hale_err *err)
     return hale_err_set(err, HALE_E_NOMEM, "out of memory");
 }
 
-static char *move(char **from)
-{
-    char *text = *from;
-    *from = NULL;
-    return text;
-}
-
 /* --- pieces ------------------------------------------------------------------------ */
 
 static enum hale_rc check_query(NODE map, const char *query, struct hale_err *err)
@@ -200,7 +193,7 @@ static enum hale_rc read_track(NODE map, struct actuator_scaling *s, struct hale
     rc = read_tolerance(map, raw.tolerance, &s->rules.tolerance, err);
     if (rc == HALE_OK)
         rc = check_query(map, raw.query, err);
-    s->query = move(&raw.query);
+    s->query = actuator_read_move(&raw.query);
     hale_conf_fini(TRACK_FIELDS, N(TRACK_FIELDS), &raw);
     return rc;
 }
@@ -358,7 +351,7 @@ static enum hale_rc read_own(NODE map, struct scaling_raw *raw,
                              struct actuator_scaling *s, struct hale_err *err)
 {
     enum hale_rc rc = HALE_OK;
-    s->tenant = move(&raw->tenant);
+    s->tenant = actuator_read_move(&raw->tenant);
     s->every_ms = raw->every;
     s->fresh_ms = raw->fresh;
     if (s->tenant[0] == '\0' || strlen(s->tenant) > 64)

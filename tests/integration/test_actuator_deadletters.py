@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from conftest import binary, wait_for
-from test_actuator import Log, Receiver, metric
+from test_actuator import Log, metric, receiver  # noqa: F401 (fixture)
 from test_actuator_methods import House
 
 M = "hale:{m}:"
@@ -51,18 +51,6 @@ class Dead(House):
 def dead(stack):
     stack.start("collector")
     return Dead(stack)
-
-
-@pytest.fixture
-def receiver():
-    made = []
-
-    def make(*args):
-        made.append(Receiver(*args))
-        return made[-1]
-    yield make
-    for one in made:
-        one.stop()
 
 
 def told(receiver):

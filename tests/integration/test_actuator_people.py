@@ -6,31 +6,13 @@ import subprocess
 
 import pytest
 from conftest import binary, to_yaml, wait_for
-from test_actuator import Receiver
-from test_actuator_deadletters import Dead
+from test_actuator import receiver  # noqa: F401 (fixture)
+from test_actuator_deadletters import dead  # noqa: F401 (fixture)
 from test_actuator_methods import Letters, smtp  # noqa: F401
 
 M = "hale:{m}:"
 SMTP = {"from": "hale@example.org"}
 QUICK = {"group_wait": "1500ms", "group_interval": "2s", "repeat_interval": "1h"}
-
-
-@pytest.fixture
-def dead(stack):
-    stack.start("collector")
-    return Dead(stack)
-
-
-@pytest.fixture
-def receiver():
-    made = []
-
-    def make(*args):
-        made.append(Receiver(*args))
-        return made[-1]
-    yield make
-    for one in made:
-        one.stop()
 
 
 def letters_of(server):
