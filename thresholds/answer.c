@@ -115,9 +115,13 @@ static enum hale_rc send_answer(struct thresholds_shard *s, const char *id, char
     return HALE_OK;
 }
 
-void thresholds_shard_answer(struct thresholds_shard *s, struct hale_stream_id at,
-                             struct hale_str question)
+static int on_question(unsigned stream, struct hale_stream_id at, struct hale_str field,
+                       struct hale_str question, void *arg)
 {
+    struct thresholds_shard *s = arg;
+    (void)stream;
+    (void)field;
+    s->asked = at;
     json_t *q = json_loadb(question.p != NULL ? question.p : "", question.len, 0, NULL);
     const char *id = json_string_value(json_object_get(q, "id"));
     const char *definition = json_string_value(json_object_get(q, "definition_id"));
@@ -130,4 +134,11 @@ void thresholds_shard_answer(struct thresholds_shard *s, struct hale_stream_id a
         free(text);
     }
     json_decref(q);
+    return s->failed ? 1 : 0;
+}
+
+void thresholds_shard_answer(struct thresholds_shard *s, const struct hale_reply *xread)
+{
+    const char *keys[] = {HALE_KEYS_ASK};
+    (void)hale_reply_entries(xread, 1, keys, on_question, s);
 }

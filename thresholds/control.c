@@ -2,7 +2,9 @@
 /*
  * control - definitions and alarm deletions. A snapshot is written right when records
  * were applied: so no replay ever crosses a change, and the place of the change in the
- * order of samples and ticks need not be known again.
+ * order of samples and ticks need not be known again. All that an XREAD brought is applied before
+ * its samples, not each record at its place between them: a change may come before samples that
+ * are older, never after samples that are younger, and one snapshot is enough.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,27 +13,12 @@
 #include "model/alarm.h"
 #include "thresholds/shard_inner.h"
 
-#define RECORDS_MAX 256
-
 struct batch {
     struct thresholds_shard *s;
-    unsigned n;
-    struct hale_control record[RECORDS_MAX];
+    unsigned n_read, n; /* entries; those that can be read */
+    struct hale_control record[THRESHOLDS_CONTROL_MAX];
     struct hale_stream_id last;
 };
-
-/* The questions of the same XREAD: answered by what the engine knows before the control records. */
-static int on_question(unsigned stream, struct hale_stream_id id, struct hale_str field,
-                       struct hale_str value, void *arg)
-{
-    struct thresholds_shard *s = arg;
-    (void)field;
-    if (stream == 1) {
-        s->asked = id;
-        thresholds_shard_answer(s, id, value);
-    }
-    return s->failed ? 1 : 0;
-}
 
 void thresholds_shard_set_definition(struct thresholds_shard *s, struct hale_str id,
                                      struct hale_str json)
@@ -56,8 +43,9 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
 {
     struct batch *b = arg;
     (void)field;
-    if (stream != 0)
-        return 0;
+    if (stream != THRESHOLDS_STREAM_CONTROL || b->n_read == THRESHOLDS_CONTROL_MAX)
+        return 1;
+    b->n_read++;
     b->last = id;
     struct hale_control *c = &b->record[b->n];
     if (hale_control_decode(value, c) != HALE_OK) {
@@ -71,7 +59,7 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
         (void)thresholds_shard_fail(b->s, HALE_E_IO, "reading definitions");
         return 1;
     }
-    return b->n == RECORDS_MAX ? 1 : 0;
+    return 0;
 }
 
 static enum hale_rc apply_definition(struct thresholds_shard *s, const char *id)
@@ -108,19 +96,9 @@ static void apply_delete(struct thresholds_shard *s, const struct hale_control *
     (void)thresholds_engine_forget(s->engine, hale_str_from(c->definition_id), dims, n);
 }
 
-enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
-                                      const struct hale_reply *xread)
+/* Applies the records in their order. Returns whether the engine may be another one. */
+static bool apply(struct thresholds_shard *s, struct batch *b)
 {
-    const char *keys[] = {HALE_KEYS_CONTROL, HALE_KEYS_ASK};
-    (void)hale_reply_entries(xread, 2, keys, on_question, s);
-    if (s->failed)
-        return HALE_E_IO;
-    struct batch *b = calloc(1, sizeof(*b));
-    if (b == NULL)
-        return thresholds_shard_fail(s, HALE_E_NOMEM, "control records");
-    b->s = s;
-    b->last = s->control;
-    (void)hale_reply_entries(xread, 2, keys, on_record, b);
     bool changed = false;
     for (unsigned i = 0; i < b->n; i++) {
         const struct hale_control *c = &b->record[i];
@@ -132,11 +110,41 @@ enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
                   c->op == HALE_CONTROL_ALARM_DELETE;
         hale_control_fini(&b->record[i]);
     }
+    return changed;
+}
+
+static int on_any(unsigned stream, struct hale_stream_id id, struct hale_str field,
+                  struct hale_str value, void *any)
+{
+    (void)id;
+    (void)field;
+    (void)value;
+    *(bool *)any = stream == THRESHOLDS_STREAM_CONTROL;
+    return 1;
+}
+
+unsigned thresholds_shard_control(struct thresholds_shard *s,
+                                  const struct hale_reply *xread)
+{
+    const char *keys[THRESHOLDS_STREAMS] = {HALE_KEYS_CONTROL, s->samples_key};
+    bool any = false;
+    (void)hale_reply_entries(xread, THRESHOLDS_STREAMS, keys, on_any, &any);
+    if (!any)
+        return 0;
+    struct batch *b = calloc(1, sizeof(*b));
+    if (b == NULL) {
+        (void)thresholds_shard_fail(s, HALE_E_NOMEM, "control records");
+        return 0;
+    }
+    b->s = s;
+    b->last = s->control;
+    (void)hale_reply_entries(xread, THRESHOLDS_STREAMS, keys, on_record, b);
+    bool changed = apply(s, b);
     hale_counter_add(&thresholds_control_records, b->n);
-    enum hale_rc rc = s->failed ? HALE_E_IO : HALE_OK;
     s->control = b->last;
+    unsigned n_read = b->n_read;
     free(b);
-    if (rc == HALE_OK && changed)
-        rc = thresholds_shard_snapshot(s);
-    return rc;
+    if (changed)
+        (void)thresholds_shard_snapshot(s);
+    return n_read;
 }

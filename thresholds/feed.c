@@ -92,13 +92,22 @@ static enum hale_rc find_series(struct thresholds_shard *s, const struct entry *
     return rc;
 }
 
+struct feeding {
+    struct thresholds_shard *s;
+    struct hale_stream_id until;
+};
+
 static int on_entry(unsigned stream, struct hale_stream_id id, struct hale_str field,
                     struct hale_str value, void *arg)
 {
-    struct thresholds_shard *s = arg;
+    const struct feeding *f = arg;
+    struct thresholds_shard *s = f->s;
     char other[HALE_KEY_MAX];
     unsigned from;
-    (void)stream;
+    if (stream != THRESHOLDS_STREAM_SAMPLES)
+        return 0;
+    if (hale_stream_id_cmp(id, f->until) > 0)
+        return 1;
     int64_t now_ms =
         id.ms < THRESHOLDS_TIME_MAX_MS ? (int64_t)id.ms : THRESHOLDS_TIME_MAX_MS;
     note_position(s);
@@ -127,10 +136,12 @@ static int on_entry(unsigned stream, struct hale_stream_id id, struct hale_str f
 }
 
 enum hale_rc thresholds_shard_feed(struct thresholds_shard *s,
-                                   const struct hale_reply *xread)
+                                   const struct hale_reply *xread,
+                                   struct hale_stream_id until)
 {
-    const char *keys[] = {s->samples_key};
-    (void)hale_reply_entries(xread, 1, keys, on_entry, s);
+    const char *keys[THRESHOLDS_STREAMS] = {HALE_KEYS_CONTROL, s->samples_key};
+    struct feeding f = {s, until};
+    (void)hale_reply_entries(xread, THRESHOLDS_STREAMS, keys, on_entry, &f);
     if (s->failed)
         return HALE_E_IO;
     note_position(s);

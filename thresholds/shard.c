@@ -3,7 +3,7 @@
  * shard - life of a shard and its turns. A turn of reading is TIME and XREAD in one round
  * trip: an XREAD that comes back empty proves that every entry up to the TIME before it
  * was seen, so ticks up to that time (less a margin) may run. Busy or just woken: without
- * BLOCK; drained: with BLOCK until the next tick.
+ * BLOCK; drained: with BLOCK until the next tick. Control records come with the same XREAD.
  */
 #include "thresholds/shard.h"
 
@@ -20,8 +20,8 @@
 #define TIMEOUT_MS        10000
 #define READ_COUNT        32
 #define READ_BLOCK_MAX_MS 1000
-#define CTL_COUNT         256
-#define CTL_BLOCK_MS      5000
+#define ASK_COUNT         256
+#define ASK_BLOCK_MS      5000
 #define RETRY_MIN_MS      100
 #define RETRY_MAX_MS      2000
 #define OUT_MAX_BYTES     (64u << 20)
@@ -29,21 +29,21 @@
 static void drop_connections(struct thresholds_shard *s)
 {
     hale_redis_free(s->read);
-    hale_redis_free(s->ctl);
+    hale_redis_free(s->ask);
     hale_redis_free(s->write);
-    s->read = s->ctl = s->write = NULL;
-    s->reading = s->ctl_reading = false;
+    s->read = s->ask = s->write = NULL;
+    s->reading = s->ask_reading = s->control_left = false;
 }
 
 static bool make_connections(struct thresholds_shard *s)
 {
     if (s->read == NULL)
         s->read = hale_redis_new(s->conf->redis, TIMEOUT_MS);
-    if (s->ctl == NULL)
-        s->ctl = hale_redis_new(s->conf->redis, TIMEOUT_MS);
+    if (s->ask == NULL)
+        s->ask = hale_redis_new(s->conf->redis, TIMEOUT_MS);
     if (s->write == NULL)
         s->write = hale_redis_new(s->conf->redis, TIMEOUT_MS);
-    return s->read != NULL && s->ctl != NULL && s->write != NULL;
+    return s->read != NULL && s->ask != NULL && s->write != NULL;
 }
 
 struct thresholds_shard *thresholds_shard_new(const struct thresholds_conf *conf,
@@ -120,11 +120,23 @@ static void restart(struct thresholds_shard *s, int64_t now_mono_ms)
         s->retry_pause_ms = RETRY_MAX_MS;
 }
 
-/* --- reading samples ---------------------------------------------------------------- */
+/* --- reading control records and samples --------------------------------------------- */
+
+/* One XREAD for both, so that whoever sees a sample has seen every control record before it. */
+static enum hale_rc append_xread(struct thresholds_shard *s, int64_t block_ms)
+{
+    const char *keys[THRESHOLDS_STREAMS] = {HALE_KEYS_CONTROL, s->samples_key};
+    const struct hale_stream_id after[THRESHOLDS_STREAMS] = {s->control, s->pos.entry};
+    unsigned first = s->streams == THRESHOLDS_SAMPLES ? THRESHOLDS_STREAM_SAMPLES
+                                                      : THRESHOLDS_STREAM_CONTROL;
+    return hale_redis_xread(
+        s->read, s->streams == THRESHOLDS_BOTH ? THRESHOLDS_STREAMS : 1, &keys[first],
+        &after[first],
+        s->streams == THRESHOLDS_CONTROL ? THRESHOLDS_CONTROL_MAX : READ_COUNT, block_ms);
+}
 
 static void request(struct thresholds_shard *s, int64_t now_mono_ms)
 {
-    const char *keys[] = {s->samples_key};
     int64_t block_ms = -1;
     if (s->drained) {
         int64_t next = thresholds_engine_next_tick(s->engine);
@@ -134,9 +146,12 @@ static void request(struct thresholds_shard *s, int64_t now_mono_ms)
         if (block_ms < 1)
             block_ms = 1;
     }
+    s->streams = !s->reconciled    ? THRESHOLDS_SAMPLES
+                 : s->control_left ? THRESHOLDS_CONTROL
+                                   : THRESHOLDS_BOTH;
     enum hale_rc rc = HALE_REDIS(s->read, HALE_STR("TIME"));
     if (rc == HALE_OK)
-        rc = hale_redis_xread(s->read, 1, keys, &s->pos.entry, READ_COUNT, block_ms);
+        rc = append_xread(s, block_ms);
     if (rc == HALE_OK)
         rc = hale_redis_flush(s->read);
     if (rc != HALE_OK) {
@@ -159,9 +174,31 @@ static void take_time(struct thresholds_shard *s, const struct hale_reply *p)
     s->got_time = true;
 }
 
+/* Control records, then samples. Where there may be more control records than the reply had room
+ * for, samples younger than its last one wait: they are read again. */
+static void take_both(struct thresholds_shard *s, const struct hale_reply *p)
+{
+    struct hale_stream_id until = {UINT64_MAX, UINT64_MAX}, before = s->pos.entry;
+    if (s->streams != THRESHOLDS_SAMPLES) {
+        unsigned n = thresholds_shard_control(s, p);
+        s->control_left = s->streams == THRESHOLDS_BOTH && n >= READ_COUNT;
+        if (s->control_left)
+            until = s->control;
+    }
+    if (s->failed || thresholds_shard_feed(s, p, until) != HALE_OK ||
+        hale_stream_id_cmp(before, s->pos.entry) == 0)
+        return;
+    int64_t lag = s->redis_ms - (int64_t)s->pos.entry.ms;
+    s->lag_ms = lag > 0 ? lag : 0;
+}
+
 static void take_entries(struct thresholds_shard *s, const struct hale_reply *p)
 {
-    if (hale_reply_is_nil(p)) {
+    if (!hale_reply_is_nil(p)) {
+        take_both(s, p);
+    } else if (s->streams == THRESHOLDS_CONTROL) {
+        s->control_left = false; /* and of the samples it says nothing */
+    } else {
         /* Nothing is in the stream that is older than redis_ms. */
         thresholds_shard_tick(s, s->redis_ms - THRESHOLDS_TICK_MARGIN_MS);
         (void)thresholds_shard_commit(s);
@@ -169,9 +206,6 @@ static void take_entries(struct thresholds_shard *s, const struct hale_reply *p)
         s->drained =
             !s->blocking; /* the TIME of a request that waited is old: ask again */
         s->lag_ms = 0;
-    } else if (thresholds_shard_feed(s, p) == HALE_OK) {
-        int64_t lag = s->redis_ms - (int64_t)s->pos.entry.ms;
-        s->lag_ms = lag > 0 ? lag : 0;
     }
     thresholds_stats_publish(&s->published, thresholds_engine_stats(s->engine));
 }
@@ -201,31 +235,31 @@ static bool take_replies(struct thresholds_shard *s, int64_t now_mono_ms)
     return !s->failed;
 }
 
-/* --- control ------------------------------------------------------------------------ */
+/* --- questions ---------------------------------------------------------------------- */
 
-static void control_turn(struct thresholds_shard *s, int64_t now_mono_ms)
+static void ask_turn(struct thresholds_shard *s, int64_t now_mono_ms)
 {
-    const char *keys[] = {HALE_KEYS_CONTROL, HALE_KEYS_ASK};
+    const char *keys[] = {HALE_KEYS_ASK};
     enum hale_rc rc = HALE_OK;
-    if (!s->ctl_reading) {
-        const struct hale_stream_id after[] = {s->control, s->asked};
-        rc = hale_redis_xread(s->ctl, 2, keys, after, CTL_COUNT, CTL_BLOCK_MS);
+    if (!s->ask_reading) {
+        rc = hale_redis_xread(s->ask, 1, keys, &s->asked, ASK_COUNT, ASK_BLOCK_MS);
         if (rc == HALE_OK)
-            rc = hale_redis_flush(s->ctl);
-        s->ctl_reading = rc == HALE_OK;
-        s->ctl_deadline_ms = now_mono_ms + CTL_BLOCK_MS + TIMEOUT_MS;
+            rc = hale_redis_flush(s->ask);
+        s->ask_reading = rc == HALE_OK;
+        s->ask_deadline_ms = now_mono_ms + ASK_BLOCK_MS + TIMEOUT_MS;
     }
     struct hale_reply *p = NULL;
     if (rc == HALE_OK)
-        rc = hale_redis_try_reply(s->ctl, &p);
-    if (rc == HALE_E_NOTFOUND && now_mono_ms <= s->ctl_deadline_ms)
+        rc = hale_redis_try_reply(s->ask, &p);
+    if (rc == HALE_E_NOTFOUND && now_mono_ms <= s->ask_deadline_ms)
         return;
     if (rc != HALE_OK || hale_reply_is_error(p)) {
-        (void)thresholds_shard_fail(s, rc != HALE_OK ? rc : HALE_E_IO, "reading control");
+        (void)thresholds_shard_fail(s, rc != HALE_OK ? rc : HALE_E_IO,
+                                    "reading questions");
     } else {
-        s->ctl_reading = false;
+        s->ask_reading = false;
         if (!hale_reply_is_nil(p))
-            (void)thresholds_shard_control(s, p);
+            thresholds_shard_answer(s, p);
     }
     hale_reply_free(p);
 }
@@ -237,7 +271,7 @@ static void turn(struct thresholds_shard *s, int64_t now_mono_ms)
     if (!s->replaying && !s->reconciled && thresholds_shard_reconcile(s) != HALE_OK)
         return;
     if (s->reconciled)
-        control_turn(s, now_mono_ms);
+        ask_turn(s, now_mono_ms);
     if (s->failed)
         return;
     if (!s->reading)
@@ -248,8 +282,9 @@ static void turn(struct thresholds_shard *s, int64_t now_mono_ms)
         (void)thresholds_shard_snapshot(s);
         s->checkpoint_at_ms = now_mono_ms + s->checkpoint_interval_ms;
     }
-    if (!s->failed && !s->reading)
-        request(s, now_mono_ms); /* on its way before the poll */
+    /* On its way before the poll; not without control records once they may be applied. */
+    if (!s->failed && !s->reading && (s->replaying || s->reconciled))
+        request(s, now_mono_ms);
 }
 
 void thresholds_shard_step(struct thresholds_shard *s, int64_t now_mono_ms)
@@ -281,15 +316,15 @@ void thresholds_shard_pollfds(const struct thresholds_shard *s,
     out[0] = out[1] = (struct pollfd){.fd = -1};
     if (s->engine != NULL && s->reading)
         hale_redis_pollfd(s->read, &out[0]);
-    if (s->engine != NULL && s->ctl_reading)
-        hale_redis_pollfd(s->ctl, &out[1]);
+    if (s->engine != NULL && s->ask_reading)
+        hale_redis_pollfd(s->ask, &out[1]);
 }
 
 int64_t thresholds_shard_wake_ms(const struct thresholds_shard *s)
 {
     if (s->engine == NULL)
         return s->retry_at_ms;
-    if (!s->reading || (s->reconciled && !s->ctl_reading) ||
+    if (!s->reading || (s->reconciled && !s->ask_reading) ||
         (!s->replaying && !s->reconciled))
         return 0;
     return s->checkpoint_at_ms > s->read_deadline_ms || !s->dirty ? s->read_deadline_ms

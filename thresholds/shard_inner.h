@@ -17,11 +17,21 @@
 
 #define THRESHOLDS_TICK_MARGIN_MS 50
 #define THRESHOLDS_POSITION_TEXT  96
+#define THRESHOLDS_CONTROL_MAX    256 /* control records of one XREAD */
 
 struct thresholds_position {
     struct hale_stream_id entry;
     int64_t tick_ms;
     uint64_t ordinal;
+};
+
+/* The streams that matter for the engine, in the order in which an XREAD names them. */
+enum { THRESHOLDS_STREAM_CONTROL, THRESHOLDS_STREAM_SAMPLES, THRESHOLDS_STREAMS };
+
+enum thresholds_asked {
+    THRESHOLDS_SAMPLES, /* during a replay, which no change may cross */
+    THRESHOLDS_BOTH,
+    THRESHOLDS_CONTROL, /* many control records came: first of all the rest of them */
 };
 
 struct thresholds_shard {
@@ -31,8 +41,8 @@ struct thresholds_shard {
     unsigned index;
     char samples_key[HALE_KEY_MAX], series_key[HALE_KEY_MAX], state_key[HALE_KEY_MAX];
     char meta_key[HALE_KEY_MAX], subalarms_key[HALE_KEY_MAX];
-    struct hale_redis *read;  /* TIME and XREAD of samples */
-    struct hale_redis *ctl;   /* XREAD of control records and questions */
+    struct hale_redis *read;  /* TIME and XREAD of control records and samples */
+    struct hale_redis *ask;   /* XREAD of questions */
     struct hale_redis *write; /* everything else */
 
     struct thresholds_engine *engine; /* NULL: not loaded */
@@ -48,13 +58,15 @@ struct thresholds_shard {
     bool dirty;      /* something happened since the last snapshot */
     bool failed;     /* drop the engine and load again */
 
+    enum thresholds_asked streams; /* of the request on read */
+    bool control_left;        /* the last reply may not have held all control records */
     bool reading, got_time;   /* request on read; its TIME came */
     bool blocking;            /* this request waits for entries */
     bool drained;             /* XREAD without BLOCK was empty: the next one waits */
     int64_t redis_ms;         /* the TIME of this request */
     int64_t read_deadline_ms; /* monotonic */
-    bool ctl_reading;
-    int64_t ctl_deadline_ms;
+    bool ask_reading;
+    int64_t ask_deadline_ms;
     int64_t checkpoint_at_ms, retry_at_ms, retry_pause_ms; /* monotonic */
     int64_t lag_ms;
 
@@ -85,9 +97,10 @@ enum hale_rc thresholds_shard_load(struct thresholds_shard *s);
  * */
 enum hale_rc thresholds_shard_reconcile(struct thresholds_shard *s);
 
-/* feed.c: entries and ticks into the engine. */
+/* feed.c: entries and ticks into the engine; of the samples those with ids up to until. */
 enum hale_rc thresholds_shard_feed(struct thresholds_shard *s,
-                                   const struct hale_reply *xread);
+                                   const struct hale_reply *xread,
+                                   struct hale_stream_id until);
 void thresholds_shard_tick(struct thresholds_shard *s, int64_t until_ms);
 
 /* commit.c */
@@ -95,12 +108,11 @@ void thresholds_shard_emit(const struct thresholds_event *ev, void *shard);
 enum hale_rc thresholds_shard_commit(struct thresholds_shard *s);
 enum hale_rc thresholds_shard_snapshot(struct thresholds_shard *s);
 
-/* control.c: the entries of an XREAD of the control stream and of the questions. */
-enum hale_rc thresholds_shard_control(struct thresholds_shard *s,
-                                      const struct hale_reply *xread);
-/* answer.c: a question of the stream of them; one that cannot be read or is old is passed over. */
-void thresholds_shard_answer(struct thresholds_shard *s, struct hale_stream_id at,
-                             struct hale_str question);
+/* control.c: the control records of an XREAD, THRESHOLDS_CONTROL_MAX at most; their number. */
+unsigned thresholds_shard_control(struct thresholds_shard *s,
+                                  const struct hale_reply *xread);
+/* answer.c: the questions of an XREAD; one that cannot be read or is old is passed over. */
+void thresholds_shard_answer(struct thresholds_shard *s, const struct hale_reply *xread);
 /* Decodes stored JSON and gives it to the engine; an unusable one is counted and dropped.
  * */
 void thresholds_shard_set_definition(struct thresholds_shard *s, struct hale_str id,

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first sample after a new definition finds it: hale-thresholds through a proxy that keeps back what
+Redis answers on other connections than that of the samples, so that no order comes about by chance."""
+import json
+import pathlib
+import signal
+import socket
+import threading
+
+import pytest
+
+from conftest import wait_for
+from test_thresholds import Feed, now_ms, pytestmark  # noqa: F401
+
+ABSENT = 600    # definitions that are not stored: more control records than one reply has room for
+
+
+class Proxy:
+    """Between a daemon and Redis. While held, the answers of connections that read streams, but never
+    samples, wait. on_answer: called once before the answer to a request with these bytes goes on."""
+
+    def __init__(self, directory, redis):
+        self.path, self.target = str(pathlib.Path(directory) / "proxy.sock"), redis.socket
+        self.free = threading.Event()
+        self.free.set()
+        self.kept = threading.Event()
+        self.on_answer = (None, None)
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(self.path)
+        self.server.listen()
+        self.ends = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"unix:{self.path}"
+
+    def hold(self):
+        self.kept.clear()
+        self.free.clear()
+
+    def close(self):
+        self.free.set()
+        for s in [self.server, *self.ends]:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+    def _accept(self):
+        try:
+            while True:
+                near, _ = self.server.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+                self.ends += [near, far]
+                seen = {"samples": False, "streams": False, "hook": None}
+                for pump in (self._requests, self._answers):
+                    threading.Thread(target=pump, args=(near, far, seen), daemon=True).start()
+        except OSError:
+            pass
+
+    def _requests(self, near, far, seen):
+        try:
+            while data := near.recv(1 << 16):
+                seen["streams"] |= b"XREAD\r\n" in data
+                seen["samples"] |= b"XREAD\r\n" in data and b":samples\r\n" in data
+                words, hook = self.on_answer
+                if words is not None and words in data:
+                    self.on_answer, seen["hook"] = (None, None), hook
+                far.sendall(data)
+            far.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def _answers(self, near, far, seen):
+        try:
+            while data := far.recv(1 << 16):
+                hook, seen["hook"] = seen["hook"], None
+                if hook is not None:
+                    hook()
+                if seen["streams"] and not seen["samples"] and not self.free.is_set():
+                    self.kept.set()
+                    self.free.wait()
+                near.sendall(data)
+            near.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def feed(redis):
+    return Feed(redis)
+
+
+@pytest.fixture
+def proxy(tmp_path, redis):
+    p = Proxy(tmp_path, redis)
+    yield p
+    p.close()
+
+
+def start(stack, proxy, **config):
+    return stack.start("thresholds", {"redis": proxy.url, "checkpoint_interval": "100ms", **config})
+
+
+def test_sample_right_after_its_definition(stack, feed, proxy):
+    start(stack, proxy)
+    feed.define("last(other) > 1")
+    feed.applied()
+    s = feed.series("cpu", hostname="h1")
+    proxy.hold()
+    feed.redis.cmd("XADD", "hale:{m}:ask", "*", "j", "{}")
+    wait_for(proxy.kept.is_set, 20, "an answer that is kept back")
+    d = feed.define("last(cpu) > 10", ["hostname"])
+    feed.processed(feed.post([(s, now_ms(), 20.0)]))
+    assert feed.states(d) == ["ALARM"]
+
+
+def test_sample_after_more_control_records_than_one_reply(stack, feed, proxy):
+    daemon = start(stack, proxy)
+    feed.define("last(other) > 1")
+    feed.applied()
+    s = feed.series("cpu", hostname="h1")
+    daemon.process.send_signal(signal.SIGSTOP)
+    for i in range(ABSENT):
+        feed.control({"v": 1, "op": "definition", "id": "00000000-0000-4000-8000-%012d" % i})
+    d = feed.define("last(cpu) > 10", ["hostname"])
+    entry = feed.post([(s, now_ms(), 20.0)])
+    daemon.process.send_signal(signal.SIGCONT)
+    feed.processed(entry)
+    assert feed.states(d) == ["ALARM"]
+    feed.applied()
+
+
+def test_definition_made_when_a_replay_ends(stack, feed, proxy):
+    """It is not among those that are compared then, and its first sample comes right after it."""
+    start(stack, proxy, checkpoint_interval="10m")
+    feed.define("last(other) > 1")
+    feed.applied()
+    other, s = feed.series("other"), feed.series("cpu", hostname="h1")
+    entry = feed.post([(other, now_ms(), 20.0)])
+    wait_for(lambda: feed.states() == ["ALARM"], 20, "a record after the snapshot")
+    stack.kill9("thresholds")
+    # As if a tick after the last entry had said something: the replay ends when the stream is read up.
+    feed.redis.cmd("HSET", feed.key("thr:meta"), "output", f"{entry.decode()} {now_ms()} 1")
+    made = []
+
+    def make():
+        other_feed = Feed(proxy_redis)
+        made.append(other_feed.define("last(cpu) > 10", ["hostname"]))
+        other_feed.post([(s, now_ms(), 20.0)])
+    proxy_redis = type(feed.redis)(feed.redis.dir)   # a connection of its own: the hook runs in a thread
+    proxy.on_answer = (b"HGETALL\r\n$20\r\nhale:{m}:definitions", make)
+    stack.restart("thresholds")
+    wait_for(lambda: made and feed.states(made[0]) == ["ALARM"], 20, "the new definition's alarm")
+    proxy_redis.disconnect()
+    assert json.loads(feed.redis.cmd("GET", "hale:{m}:health:hale-thresholds"))["daemon"] == "hale-thresholds"
