@@ -281,7 +281,6 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
                                .seq = rec->seq,
                                .accepted_us = rec->accepted_us,
                                .logged_us = rec->logged_us,
-                               .position = rec->seq,
                                .since_us = rec->alarm.state_updated_ms * 1000,
                                .state = (int)rec->alarm.state};
     if (superseded) {
@@ -292,10 +291,17 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
         t.why = "the alarm definition has actions_enabled: false";
     }
     for (unsigned i = 0; vars != NULL && i < e->policies->n; i++) {
-        t.policy = &e->policies->v[i];
-        if (concerns(e, t.policy, rec) && actuator_policy_selects(t.policy, rec, vars))
+        const struct actuator_policy *p = &e->policies->v[i];
+        if (!concerns(e, p, rec) || !actuator_policy_selects(p, rec, vars))
+            continue;
+        if (t.policy != NULL)
             engine_fire(e, &t);
+        t.policy = p;
     }
+    t.position =
+        rec->seq; /* with the last one: after a crash before it the record is read again */
+    if (t.policy != NULL)
+        engine_fire(e, &t);
     json_decref(vars);
 }
 
