@@ -128,12 +128,25 @@ static void suppress(struct actuator_engine *e, struct actuator_run *r,
     life_commit(e, r, ACTUATOR_OP_NOTE, wait ? AFTER_ARM : AFTER_FORGET, t->position);
 }
 
+/* An address without its query, which may carry secrets. */
+static void cut_query(json_t *o)
+{
+    const char *url = json_string_value(json_object_get(o, "url"));
+    size_t n = url != NULL ? strcspn(url, "?#") : 0;
+    if (url != NULL && url[n] != '\0' &&
+        json_object_set_new(o, "url", json_stringn(url, n)) != 0)
+        (void)json_object_del(o, "url");
+}
+
 /* The plan, for the journal. */
 static json_t *would_call(const struct actuator_run *r)
 {
     json_t *calls = json_array();
     for (size_t i = 0; calls != NULL && i < json_array_size(r->plan); i++) {
-        json_t *step = json_copy(json_array_get(r->plan, i));
+        json_t *step = json_deep_copy(json_array_get(r->plan, i));
+        cut_query(step);
+        cut_query(json_object_get(step, "verify"));
+        cut_query(json_object_get(step, "until"));
         (void)json_object_del(step, "headers"); /* they may carry secrets */
         (void)json_object_del(step, "token_file");
         if (json_array_append_new(calls, step) != 0)
@@ -150,11 +163,12 @@ static void observe(struct actuator_engine *e, struct actuator_run *r,
     const char *url = json_string_value(json_object_get(first, "url"));
     if (url == NULL) /* an executable's path */
         url = json_string_value(json_array_get(json_object_get(first, "argv"), 0));
+    int n = url != NULL ? (int)strcspn(url, "?#") : 0;
     json_t *detail = json_pack("{s:o,s:s}", "would_call", would_call(r), "guard",
                                f->guard != NULL ? f->guard : "");
     life_row(e, r, "observed", false, guards_detail(f, detail),
-             "would call %s%s%.300s%s%.150s", operation != NULL ? operation : "",
-             operation != NULL ? " at " : "", url != NULL ? url : "",
+             "would call %s%s%.*s%s%.150s", operation != NULL ? operation : "",
+             operation != NULL ? " at " : "", n < 300 ? n : 300, url != NULL ? url : "",
              f->guard != NULL ? ", but: " : "", f->guard != NULL ? f->text : "");
     json_decref(r->plan);
     r->plan = NULL;
