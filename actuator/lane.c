@@ -58,13 +58,16 @@ void actuator_lanes_fini(struct actuator_lanes *l)
 
 static json_t *encode_lane(const struct actuator_lane *lane)
 {
+    char text[ACTUATOR_LANE_TEXT_MAX];
+    memcpy(text, lane->text, sizeof(text));
+    (void)hale_utf8_clean(text); /* the record is worth more than a character */
     return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:O,s:s}", "id", lane->id,
                      "op", lane->op, "phase", PHASES[lane->phase], "end", ENDS[lane->end],
                      "act", (json_int_t)lane->act, "attempt", (json_int_t)lane->attempt,
                      "failures", (json_int_t)lane->failures, "queries",
                      (json_int_t)lane->queries, "call_us", (json_int_t)lane->call_us,
                      "wake_us", (json_int_t)lane->wake_us, "facts", lane->facts, "text",
-                     lane->text);
+                     text);
 }
 
 json_t *actuator_lanes_encode(const struct actuator_lanes *l)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/lcm.h"
+#include "base/utf8.h"
 
 #define DEAF_MAX 6 /* looks at a FAILED_TEMP that was told what to do */
 
@@ -79,11 +80,12 @@ static void still_failed(struct actuator_run *r, struct actuator_decision *d)
 static void on_failed_temp(struct actuator_run *r, const json_t *op, const char *why,
                            struct actuator_decision *d)
 {
-    const char *at = entered(op);
+    char at[sizeof(r->settle_seen)];
+    (void)snprintf(at, sizeof(at), "%s", entered(op));
+    (void)hale_utf8_clean(at);
     if (*at == '\0')
-        at = "-"; /* "" after it was seen at work again */
-    if (r->settle[0] != '\0' &&
-        strncmp(at, r->settle_seen, sizeof(r->settle_seen) - 1) == 0) {
+        memcpy(at, "-", 2); /* "" after it was seen at work again */
+    if (r->settle[0] != '\0' && strcmp(at, r->settle_seen) == 0) {
         still_failed(r, d);
         return;
     }
@@ -92,7 +94,7 @@ static void on_failed_temp(struct actuator_run *r, const json_t *op, const char 
                     r->op_occ, *why != '\0' ? ": " : "", why, word);
     bool told = r->settle[0] != '\0';
     tell(r, word, told ? actuator_step_backoff_us(r, r->failures + 1) : 0, d);
-    (void)snprintf(r->settle_seen, sizeof(r->settle_seen), "%s", at);
+    memcpy(r->settle_seen, at, sizeof(at));
     r->queries = 0;
 }
 

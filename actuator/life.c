@@ -13,7 +13,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 
-#define RUN_MAX_BYTES  (1u << 20)
+#define RUN_MAX_BYTES  (4u << 20) /* a thousand lanes with long names */
 #define ROW_MAX_BYTES  (256u << 10)
 #define TEXT_MAX_BYTES 1024
 #define TAKE_RETRY_US  1000000
@@ -69,8 +69,11 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
     for (unsigned i = 0; i < e->n_rows; i++)
         rows[i] = hale_buf_str(&e->row_buf[i]);
     hale_buf_init(&run_json, RUN_MAX_BYTES);
-    if (after != AFTER_NOTHING && actuator_run_encode(r, &run_json) != HALE_OK)
+    r->unwritten = after != AFTER_NOTHING && actuator_run_encode(r, &run_json) != HALE_OK;
+    if (r->unwritten) {
         hale_error("event=run_record_lost run=%s", r->id);
+        hale_buf_reset(&run_json); /* half a record is none */
+    }
     if (op == ACTUATOR_OP_BIRTH || op == ACTUATOR_OP_END)
         memory_touch(e, r->target);
     scaling_commit(e, r, op);
@@ -82,8 +85,7 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
         .run_id = r->id,
         .target = r->target,
         .token = r->token,
-        .run_json =
-            run_json.failed ? (struct hale_str){NULL, 0} : hale_buf_str(&run_json),
+        .run_json = r->unwritten ? (struct hale_str){NULL, 0} : hale_buf_str(&run_json),
         .position = position,
         .n_guards = memory_take(e, guards),
         .guard = guards,
@@ -304,6 +306,8 @@ static void send_request(struct actuator_engine *e, struct actuator_run *r)
 
 static void settle(struct actuator_engine *e, struct actuator_run *r)
 {
+    if (flow_stopped(e, r) != NULL) /* it is ended, but nothing is begun or taken back */
+        (void)snprintf(r->settle, sizeof(r->settle), "fail");
     r->wake_us = 0;
     call_row(e, r);
     life_commit(e, r, ACTUATOR_OP_KEEP, AFTER_REQUEST, 0);
@@ -487,7 +491,14 @@ void life_committed(struct actuator_engine *e, struct actuator_run *r,
         else if (!r->calling)
             life_arm(e, r, r->wake_us > e->now_us ? r->wake_us : e->now_us);
         break;
-    case AFTER_REQUEST: send_request(e, r); break;
+    case AFTER_REQUEST:
+        if (r->unwritten) { /* whoever read the record after a crash would not know of it */
+            e->io.cancel(e->io.arg, r->id);
+            life_end(e, r, "failed", NULL, "its record cannot be written");
+        } else {
+            send_request(e, r);
+        }
+        break;
     case AFTER_RESUME: resume(e, r); break;
     case AFTER_FORGET: engine_forget_run(e, r); break;
     }

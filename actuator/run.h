@@ -104,6 +104,7 @@ struct actuator_run {
     struct actuator_lanes lanes; /* in phase LANES */
     /* not stored */
     bool alarm_gone; /* the alarm was deleted */
+    bool unwritten;  /* the newest commit could not take the record */
     bool withdrawn;  /* the alarm is not as it was when this was proposed */
     json_t *verdict[ACTUATOR_VERDICTS]; /* given, not carried out yet; or NULL */
     bool

@@ -3,10 +3,11 @@
 #define HALE_BASE_UTF8_H
 /*
  * utf8 - one step of a strict UTF-8 reader (RFC 3629: no overlong forms, no surrogates,
- * nothing above U+10FFFF). Shared by str (validation) and buf (JSON text).
+ * nothing above U+10FFFF), and what is built on it. Shared by str (validation) and buf (JSON text).
  * Threads:   stateless.
  */
 #include <stddef.h>
+#include <string.h>
 
 /* Length in bytes (1..4) of the well-formed sequence at p, which has n > 0 bytes; 0 if
  * there is none. */
@@ -43,5 +44,19 @@ static inline size_t hale_utf8_step(const char *p, size_t n)
             return 0;
     }
     return len;
+}
+
+/* Puts '?' in place of each byte that is not part of a well-formed sequence: texts of others are cut
+ * to fit without regard to characters. Returns text. */
+static inline char *hale_utf8_clean(char *text)
+{
+    size_t n = strlen(text), i = 0;
+    while (i < n) {
+        size_t step = hale_utf8_step(text + i, n - i);
+        if (step == 0)
+            text[i] = '?';
+        i += step > 0 ? step : 1;
+    }
+    return text;
 }
 #endif
