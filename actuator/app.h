@@ -106,8 +106,10 @@ void app_scale_answered(struct app *app, const char *key,
                         const struct actuator_answer *a);
 /* --- app_deadletters.c --- */
 struct actuator_notify *app_notify_new(struct app *app); /* for app->conf */
-bool app_load_groups(struct app *app);                   /* after that */
-bool app_load_dead(struct app *app);                     /* before notify and courier */
+bool app_load_groups(struct app *app);                   /* after that, and the methods */
+/* A field of HALE_KEYS_GROUPS. */
+void app_store_group(void *app, const char *field, struct hale_str value);
+bool app_load_dead(struct app *app);    /* before notify and courier */
 bool app_load_replays(struct app *app); /* after them, and when there are new ones */
 void app_unload_dead(struct app *app);
 /* --- app_declare.c: what people are told of our policies --- */

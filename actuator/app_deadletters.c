@@ -25,7 +25,7 @@ static void io_told(void *arg, const char *field, struct hale_str value)
         app->failed = true;
 }
 
-static void store_group(void *arg, const char *field, struct hale_str value)
+void app_store_group(void *arg, const char *field, struct hale_str value)
 {
     struct app *app = arg;
     if (actuator_ledger_hset(app->ledger, HALE_KEYS_GROUPS, field, value) != HALE_OK)
@@ -39,7 +39,7 @@ struct actuator_notify *app_notify_new(struct app *app)
                                                 .dead = app->dead,
                                                 .raised = app->raised,
                                                 .arg = app,
-                                                .store_group = store_group};
+                                                .store_group = app_store_group};
     return actuator_notify_new(&parts, app->seen);
 }
 
@@ -54,12 +54,14 @@ bool app_load_groups(struct app *app)
     for (size_t i = 0; i + 1 < hale_reply_n(reply); i += 2) {
         struct hale_str name = hale_reply_str(hale_reply_at(reply, i));
         (void)snprintf(field, sizeof(field), "%.*s", (int)name.len, name.p);
-        if (!actuator_notify_load_group(app->notify, name,
-                                        hale_reply_str(hale_reply_at(reply, i + 1))))
-            store_group(app, field, (struct hale_str){NULL, 0});
+        struct hale_str value = hale_reply_str(hale_reply_at(reply, i + 1));
+        if (!actuator_notify_load_group(app->notify, name, value) &&
+            !actuator_courier_load_group(app->courier, name, value))
+            app_store_group(app, field, (struct hale_str){NULL, 0});
     }
     hale_reply_free(reply);
     actuator_notify_groups_loaded(app->notify);
+    actuator_courier_groups_loaded(app->courier);
     return !app->failed;
 }
 

@@ -213,7 +213,7 @@ bool app_load(struct app *app)
             return false;
         app->notify = app_notify_new(app);
         if (app->notify == NULL || load_cursors(app, log_end) != HALE_OK ||
-            !app_load_groups(app) || !app_load_methods(app, log_end) ||
+            !app_load_methods(app, log_end) || !app_load_groups(app) ||
             !app_load_replays(app) || !app_doctor_load(app))
             return false;
     }

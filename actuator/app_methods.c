@@ -178,7 +178,7 @@ bool app_load_methods(struct app *app, int64_t log_end)
     if (app->contacts == NULL)
         return false;
     const struct actuator_courier_parts parts = {
-        .io = {app, io_mark, io_record, io_alarm},
+        .io = {app, io_mark, io_record, io_alarm, app_store_group},
         .conf = app->conf,
         .contacts = app->contacts,
         .http = app->http,
@@ -208,12 +208,14 @@ static void read_again(struct app *app, const struct hale_control *k)
     struct hale_str json = {NULL, 0};
     if (!hale_reply_is_nil(reply))
         json = hale_reply_str(reply);
-    if (!method)
+    if (!method) {
         set_definition(app, id, json, NULL);
-    else if (json.p != NULL)
+        actuator_courier_contacts_changed(app->courier, k->id);
+    } else if (json.p != NULL) {
         set_method(app, id, json, (struct hale_str){NULL, 0});
-    else
+    } else {
         actuator_courier_drop(app->courier, id);
+    }
     hale_reply_free(reply);
 }
 

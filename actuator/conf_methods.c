@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/conf_grouping.h"
 #include "actuator/read.h"
 #include "base/fs.h"
 
@@ -21,6 +22,8 @@ struct methods_raw {
     NODE allow;
     char *pagerduty_url;
     int64_t timeout;
+    NODE email;
+    NODE pagerduty;
 };
 #define M(member) offsetof(struct methods_raw, member)
 static const struct hale_conf_field METHODS[] = {
@@ -31,7 +34,13 @@ static const struct hale_conf_field METHODS[] = {
     {"pagerduty_url", HALE_CONF_STRING, M(pagerduty_url), false, PAGERDUTY, 0, 0, NULL,
      "events API v1"},
     {"timeout", HALE_CONF_DURATION, M(timeout), false, "5s", 100, 60000, NULL, "one try"},
+    {"email", HALE_CONF_NODE, M(email), false, NULL, 0, 0, NULL,
+     "EMAIL: alarms in groups; group_by, group_wait, group_interval, repeat_interval"},
+    {"pagerduty", HALE_CONF_NODE, M(pagerduty), false, NULL, 0, 0, NULL,
+     "PAGERDUTY: the same"},
 };
+
+static const struct hale_conf_field GROUPING[] = {ACTUATOR_GROUPING_FIELDS(0)};
 
 struct smtp_raw {
     char *url, *from, *user, *password_file, *ca_file;
@@ -68,6 +77,18 @@ static enum hale_rc add_allowed(NODE item, void *arg, struct hale_err *err)
                                            ACTUATOR_ALLOW_MAX);
 }
 
+static enum hale_rc read_grouping(NODE map, struct actuator_grouping *out,
+                                  struct hale_err *err)
+{
+    struct actuator_grouping_raw raw = {0};
+    if (hale_yaml_kind(map) == HALE_YAML_NULL)
+        return HALE_OK;
+    enum hale_rc rc = hale_conf_read(map, GROUPING, N(GROUPING), &raw, err);
+    if (rc == HALE_OK)
+        rc = actuator_grouping_read(map, &raw, out, err);
+    return rc;
+}
+
 static enum hale_rc read_methods(NODE map, struct actuator_methods_conf *out,
                                  struct hale_err *err)
 {
@@ -86,6 +107,10 @@ static enum hale_rc read_methods(NODE map, struct actuator_methods_conf *out,
         actuator_allow_split(out->pagerduty_url, &host, &port) != HALE_OK)
         rc = hale_yaml_error(hale_yaml_get(map, "pagerduty_url"), err,
                              "pagerduty_url must be an http:// or https:// address");
+    if (rc == HALE_OK)
+        rc = read_grouping(raw.email, &out->email, err);
+    if (rc == HALE_OK)
+        rc = read_grouping(raw.pagerduty, &out->pagerduty, err);
     hale_conf_fini(METHODS, N(METHODS), &raw);
     return rc;
 }
@@ -149,6 +174,8 @@ enum hale_rc actuator_methods_conf_read(NODE methods, NODE smtp,
 void actuator_methods_conf_fini(struct actuator_methods_conf *c)
 {
     actuator_allow_fini(&c->allow);
+    actuator_grouping_fini(&c->email);
+    actuator_grouping_fini(&c->pagerduty);
     free(c->pagerduty_url);
     free(c->smtp_url);
     free(c->smtp_from);

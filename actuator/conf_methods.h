@@ -3,13 +3,14 @@
 #define HALE_ACTUATOR_CONF_METHODS_H
 /*
  * conf_methods - the part of the configuration that is about notification methods: how far tenants'
- * addresses may reach, PagerDuty's address, and the mail server.
+ * addresses may reach, PagerDuty's address, the mail server, and which come in groups.
  * Reach: the addresses are written by tenants, so by default ("remote") nothing is sent to loopback,
  *        link-local (cloud metadata), multicast and unspecified addresses, whatever a name resolves
  *        to; "listed": only to hosts in allow. What allow lists may always be called.
  * Ownership: part of struct actuator_conf. Threads: immutable.
  */
 #include "actuator/allow.h"
+#include "actuator/group.h"
 #include "base/buf.h"
 #include "model/yaml.h"
 #include "net/http_client.h"
@@ -19,7 +20,8 @@ struct actuator_methods_conf {
     struct actuator_allow allow;
     char *pagerduty_url;
     int64_t timeout_ms;
-    char *smtp_url; /* NULL: letters are not sent */
+    struct actuator_grouping email, pagerduty; /* off: each alarm at once */
+    char *smtp_url;                            /* NULL: letters are not sent */
     char *smtp_from, *smtp_user, *smtp_password, *smtp_ca_file;
     enum hale_mail_tls smtp_starttls;
     int64_t smtp_timeout_ms;

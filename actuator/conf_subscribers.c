@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/conf_grouping.h"
 #include "actuator/read.h"
 #include "base/fs.h"
 #include "model/alarm.h"
@@ -13,7 +14,6 @@
 #define N(fields)        (sizeof(fields) / sizeof((fields)[0]))
 #define NODE             const struct hale_yaml_node *
 #define SECRET_MAX_BYTES 4096
-#define DAY_MS           86400000.0
 
 static const char *const SEVERITIES[] = {"LOW", "MEDIUM", "HIGH", "CRITICAL", NULL};
 static const char *const STATES[] = {"OK", "UNDETERMINED", "ALARM", NULL};
@@ -26,8 +26,7 @@ struct subscriber_raw {
     NODE severity;
     NODE headers;
     NODE to;
-    NODE group_by;
-    int64_t group_wait, group_interval, repeat_interval;
+    struct actuator_grouping_raw grouping;
 };
 #define S(member) offsetof(struct subscriber_raw, member)
 static const struct hale_conf_field SUBSCRIBER_FIELDS[] = {
@@ -45,15 +44,7 @@ static const struct hale_conf_field SUBSCRIBER_FIELDS[] = {
     {"secret_file", HALE_CONF_STRING, S(secret_file), false, NULL, 0, 0, NULL,
      "key of X-Hale-Signature; profile pagerduty: the routing key"},
     {"timeout", HALE_CONF_DURATION, S(timeout), false, "5s", 100, 60000, NULL, "one try"},
-    {"group_by", HALE_CONF_NODE, S(group_by), false, NULL, 0, 0, NULL,
-     "people: labels whose alarms come in one message, [] for all in one, '...' for each "
-     "alone"},
-    {"group_wait", HALE_CONF_DURATION, S(group_wait), false, "30s", 0, DAY_MS, NULL,
-     "people: the first message of a group waits for others"},
-    {"group_interval", HALE_CONF_DURATION, S(group_interval), false, "5m", 1000, DAY_MS,
-     NULL, "people: between messages of a group that has changed"},
-    {"repeat_interval", HALE_CONF_DURATION, S(repeat_interval), false, "4h", 1000,
-     30 * DAY_MS, NULL, "people: the same again while alarms are raised"},
+    ACTUATOR_GROUPING_FIELDS(S(grouping)),
 };
 
 static void subscriber_fini(struct actuator_subscriber *s)
@@ -166,58 +157,26 @@ static enum hale_rc read_to(NODE map, NODE to, const char *from,
     return actuator_read_each(to, "to", err, add_address, s);
 }
 
-static enum hale_rc add_label(NODE item, void *arg, struct hale_err *err)
-{
-    struct actuator_grouping *g = arg;
-    struct hale_str text = hale_yaml_text(item);
-    if (hale_str_eq_c(text, "...")) {
-        g->by_all = true;
-        return HALE_OK;
-    }
-    if (text.len == 0 || text.len > 255)
-        return hale_yaml_error(item, err, "group_by: a label has 1 to 255 bytes");
-    if (g->n_by == ACTUATOR_GROUP_BY_MAX)
-        return hale_yaml_error(item, err, "group_by: at most %d labels",
-                               ACTUATOR_GROUP_BY_MAX);
-    g->by[g->n_by] = strndup(text.p, text.len);
-    if (g->by[g->n_by] == NULL)
-        return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-    g->n_by++;
-    return HALE_OK;
-}
-
-/* Any of the keys makes groups; without them everything is told at once. */
 static enum hale_rc read_grouping(NODE map, const struct subscriber_raw *raw,
                                   struct actuator_subscriber *s, struct hale_err *err)
 {
-    static const char *const keys[] = {"group_by", "group_wait", "group_interval",
-                                       "repeat_interval"};
-    struct actuator_grouping *g = &s->grouping;
-    for (size_t i = 0; i < N(keys); i++) {
-        NODE node = hale_yaml_get(map, keys[i]);
-        if (hale_yaml_kind(node) == HALE_YAML_NULL)
-            continue;
-        if (!actuator_profile_for_people(s->profile))
+    enum hale_rc rc = actuator_grouping_read(map, &raw->grouping, &s->grouping, err);
+    if (rc != HALE_OK || !s->grouping.on)
+        return rc;
+    for (size_t i = 0; i < ACTUATOR_GROUPING_KEYS; i++) {
+        NODE node = hale_yaml_get(map, actuator_grouping_keys[i]);
+        if (hale_yaml_kind(node) != HALE_YAML_NULL &&
+            !actuator_profile_for_people(s->profile))
             return hale_yaml_error(node, err,
                                    "%s is for people (profiles email, slack, pagerduty): "
                                    "machines are told everything at once; take it out",
-                                   keys[i]);
-        g->on = true;
+                                   actuator_grouping_keys[i]);
     }
-    if (!g->on)
-        return HALE_OK;
-    g->wait_ms = raw->group_wait;
-    g->interval_ms = raw->group_interval;
-    g->repeat_ms = raw->repeat_interval;
     if ((s->states & 1u << HALE_STATE_OK) == 0 ||
         (s->states & 1u << HALE_STATE_ALARM) == 0)
         return hale_yaml_error(hale_yaml_get(map, "states"), err,
                                "groups need the states ALARM and OK");
-    if (hale_yaml_kind(raw->group_by) == HALE_YAML_NULL ||
-        (hale_yaml_kind(raw->group_by) == HALE_YAML_LIST &&
-         hale_yaml_count(raw->group_by) == 0))
-        return HALE_OK;
-    return actuator_read_each(raw->group_by, "group_by", err, add_label, g);
+    return HALE_OK;
 }
 
 static enum hale_rc read_subscriber(NODE map, const char *from,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "actuator/courier_private.h"
+#include "base/log.h"
 #include "model/limits.h"
 
 /* --- life ---------------------------------------------------------------------------- */
@@ -15,6 +16,8 @@ static void target_free(void *arg)
     actuator_courier_count(ACTUATOR_STAT_METHOD_QUEUED, -(int64_t)t->n);
     actuator_courier_count(ACTUATOR_STAT_METHODS, -1);
     actuator_courier_forget_repeats(t);
+    actuator_groups_free(t->groups);
+    json_decref(t->digest);
     hale_method_free(t->method);
     free(t);
 }
@@ -45,7 +48,12 @@ void actuator_courier_free(struct actuator_courier *c)
 void actuator_courier_set_conf(struct actuator_courier *c,
                                const struct actuator_conf *conf)
 {
+    size_t it = 0;
+    struct actuator_courier_target *t;
     c->p.conf = conf;
+    while ((t = hale_map_next(c->targets, &it, NULL)) != NULL)
+        if (!actuator_courier_group_conf(t))
+            hale_error("event=method_not_grouped id=%s", t->method->id);
 }
 
 bool actuator_courier_has(const struct actuator_courier *c, const char *recipient)
@@ -83,7 +91,7 @@ enum hale_rc actuator_courier_method(struct actuator_courier *c, struct hale_met
         t->retry_us = 0; /* a new address is tried at once */
         if (m->period_s == 0)
             actuator_courier_forget_repeats(t);
-        return HALE_OK;
+        return actuator_courier_group_conf(t) ? HALE_OK : HALE_E_NOMEM;
     }
     t = calloc(1, sizeof(*t));
     if (t == NULL) {
@@ -96,7 +104,9 @@ enum hale_rc actuator_courier_method(struct actuator_courier *c, struct hale_met
     (void)snprintf(t->recipient, sizeof(t->recipient), "method/%.40s", m->id);
     read_mark(t, mark);
     actuator_courier_count(ACTUATOR_STAT_METHODS, 1);
-    enum hale_rc rc = hale_map_put(c->targets, hale_str_from(m->id), t);
+    enum hale_rc rc = actuator_courier_group_conf(t)
+                          ? hale_map_put(c->targets, hale_str_from(m->id), t)
+                          : HALE_E_NOMEM;
     if (rc != HALE_OK)
         target_free(t);
     return rc;
@@ -108,6 +118,10 @@ void actuator_courier_drop(struct actuator_courier *c, struct hale_str method_id
     if (t == NULL)
         return;
     c->p.io.mark(c->p.io.arg, t->method->id, NULL);
+    if (t->digest != NULL)
+        actuator_courier_group_end(t, ACTUATOR_GROUP_LATER, 0);
+    if (t->groups != NULL)
+        actuator_groups_clear(t->groups);
     hale_map_del(c->targets, method_id);
 }
 
@@ -164,6 +178,10 @@ void actuator_courier_record(struct actuator_courier *c,
         if (t == NULL || t->behind || rec->seq <= t->done ||
             strcmp(t->method->tenant, rec->alarm.tenant) != 0)
             continue;
+        if (actuator_courier_group_takes(t, rec, true, now_us)) {
+            actuator_courier_send(t, rec, now_us);
+            continue;
+        }
         if (t->n == ACTUATOR_COURIER_QUEUE) {
             t->read_to = t->queue[(t->head + t->n - 1) % ACTUATOR_COURIER_QUEUE];
             t->behind = true;
@@ -172,6 +190,7 @@ void actuator_courier_record(struct actuator_courier *c,
         push(t, rec->seq);
         actuator_courier_send(t, rec, now_us);
     }
+    actuator_courier_group_ends(c, rec);
 }
 
 const char *actuator_courier_wanting(const struct actuator_courier *c, int64_t *after_out)
@@ -195,9 +214,12 @@ void actuator_courier_offer(struct actuator_courier *c, const char *method_id,
     if (t == NULL || rec->seq <= t->read_to || t->n == ACTUATOR_COURIER_QUEUE)
         return;
     t->read_to = rec->seq;
-    if (concerns(rec) && strcmp(t->method->tenant, rec->alarm.tenant) == 0 &&
-        actuator_contacts_names(c->p.contacts, rec->alarm.definition_id, rec->alarm.state,
-                                method_id)) {
+    if (strcmp(t->method->tenant, rec->alarm.tenant) != 0)
+        return;
+    bool named =
+        concerns(rec) && actuator_contacts_names(c->p.contacts, rec->alarm.definition_id,
+                                                 rec->alarm.state, method_id);
+    if (!actuator_courier_group_takes(t, rec, named, now_us) && named) {
         push(t, rec->seq);
         actuator_courier_send(t, rec, now_us);
     }
@@ -243,6 +265,12 @@ int64_t actuator_courier_next_us(const struct actuator_courier *c)
             next = 0;
         if (t->n == 0 && t->repeat_us < next)
             next = t->repeat_us;
+        if (t->n == 0 && t->groups != NULL) {
+            int64_t due_ms = actuator_groups_next_ms(t->groups);
+            int64_t due_us = due_ms < INT64_MAX / 1000 ? due_ms * 1000 : INT64_MAX;
+            due_us = due_us > t->retry_us ? due_us : t->retry_us;
+            next = due_us < next ? due_us : next;
+        }
     }
     return next;
 }

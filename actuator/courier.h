@@ -16,6 +16,9 @@
  *            repeated try. Beyond that a method is behind and reads the log itself (_wanting).
  * Repeats:   a method with a period is told again each period_s while the alarm stays in the state
  *            and is named for it; at most ACTUATOR_COURIER_REPEATS alarms in all.
+ * Groups:    EMAIL and PAGERDUTY, when the configuration says so (group.h): alarms and their ends are
+ *            told in the group's messages, whose fields are written before the log's position moves.
+ *            What is no part of a group (UNDETERMINED, an end of what no group knows) goes at once.
  * Threads:   one. Callbacks of the HTTP client run inside its poll.
  */
 #include <stdbool.h>
@@ -41,6 +44,8 @@ struct actuator_courier_io {
     /* The record of the log, or the alarm as it is now. HALE_E_NOTFOUND: gone; else unknown. */
     enum hale_rc (*record)(void *arg, int64_t seq, struct hale_log_record *out);
     enum hale_rc (*alarm)(void *arg, const char *id, struct hale_alarm *out);
+    /* Stores a field of HALE_KEYS_GROUPS (value.p NULL: deletes it), before later positions. */
+    void (*group)(void *arg, const char *field, struct hale_str value);
 };
 
 struct actuator_courier_parts { /* all borrowed */
@@ -64,6 +69,13 @@ HALE_MUST_CHECK enum hale_rc actuator_courier_method(struct actuator_courier *c,
                                                      struct hale_method *m,
                                                      struct hale_str mark);
 void actuator_courier_drop(struct actuator_courier *c, struct hale_str method_id);
+/* Fields of HALE_KEYS_GROUPS after all methods, then _groups_loaded. false: nobody's. */
+bool actuator_courier_load_group(struct actuator_courier *c, struct hale_str field,
+                                 struct hale_str value);
+void actuator_courier_groups_loaded(struct actuator_courier *c);
+/* A definition has changed (NULL: any may have): groups say no more of alarms whose methods are not named. */
+void actuator_courier_contacts_changed(struct actuator_courier *c,
+                                       const char *definition_id);
 bool actuator_courier_repeats(
     const struct actuator_courier *c); /* a method has a period */
 /* An alarm as it is at a start: who has a period goes on repeating. */

@@ -93,7 +93,7 @@ void actuator_courier_resume(struct actuator_courier *c, const struct hale_alarm
 
 /* --- sending ------------------------------------------------------------------------- */
 
-static void retry_later(struct actuator_courier_target *t, int64_t now_us)
+void actuator_courier_retry_later(struct actuator_courier_target *t, int64_t now_us)
 {
     int64_t us = BACKOFF_FIRST_US;
     uint32_t dice;
@@ -106,8 +106,8 @@ static void retry_later(struct actuator_courier_target *t, int64_t now_us)
     actuator_courier_count(ACTUATOR_STAT_METHOD_ERRORS, 1);
 }
 
-static void complain(struct actuator_courier_target *t, unsigned status,
-                     const char *detail)
+void actuator_courier_complain(struct actuator_courier_target *t, unsigned status,
+                               const char *detail)
 {
     char name[96], why[160];
     if (!t->failing)
@@ -208,6 +208,10 @@ static void taken(struct actuator_courier_target *t, int64_t now_us)
         end_replay(t, true);
         return;
     }
+    if (t->digest != NULL) {
+        actuator_courier_group_end(t, ACTUATOR_GROUP_TOLD, now_us);
+        return;
+    }
     repeat_from(t, t->telling, t->told[0], t->told[1],
                 now_us + t->method->period_s * S_US);
     if (!t->repeating)
@@ -218,20 +222,22 @@ static void taken(struct actuator_courier_target *t, int64_t now_us)
 static void refused(struct actuator_courier_target *t, enum actuator_receipt receipt,
                     const char *text, int64_t now_us)
 {
+    enum actuator_dead_reason reason =
+        receipt == ACTUATOR_FORBIDDEN ? ACTUATOR_DEAD_DENIED : ACTUATOR_DEAD_REFUSED;
     if (receipt == ACTUATOR_FORBIDDEN)
         actuator_courier_count(ACTUATOR_STAT_METHOD_DENIED, 1);
     if (t->repeating)
         actuator_courier_forget_repeats(t);
     else if (t->replay_id[0] != '\0')
         end_replay(t, false);
-    else
-        bury_first(t,
-                   receipt == ACTUATOR_FORBIDDEN ? ACTUATOR_DEAD_DENIED
-                                                 : ACTUATOR_DEAD_REFUSED,
-                   text, now_us);
+    else if (t->digest != NULL) {
+        actuator_courier_group_bury(t, reason, text, now_us);
+        actuator_courier_group_end(t, ACTUATOR_GROUP_GIVEN_UP, now_us);
+    } else
+        bury_first(t, reason, text, now_us);
 }
 
-static void on_done(const struct hale_http_result *r, void *arg)
+void actuator_courier_done(const struct hale_http_result *r, void *arg)
 {
     struct actuator_courier_target *t = arg;
     char text[256];
@@ -241,14 +247,17 @@ static void on_done(const struct hale_http_result *r, void *arg)
     if (receipt == ACTUATOR_TAKEN) {
         taken(t, now_us);
     } else {
-        complain(t, r->status, actuator_receipt_text(r, text, sizeof(text)));
+        actuator_courier_complain(t, r->status,
+                                  actuator_receipt_text(r, text, sizeof(text)));
         if (receipt != ACTUATOR_AGAIN) {
             refused(t, receipt, text, now_us);
         } else if (t->repeating) { /* the next one will be the next try */
             actuator_courier_count(ACTUATOR_STAT_METHOD_ERRORS, 1);
         } else {
             t->replay_id[0] = '\0'; /* what came meanwhile goes first */
-            retry_later(t, now_us);
+            actuator_courier_retry_later(t, now_us);
+            if (t->digest != NULL)
+                actuator_courier_group_end(t, ACTUATOR_GROUP_LATER, now_us);
         }
     }
     actuator_courier_send(t, NULL, now_us);
@@ -269,17 +278,17 @@ static enum hale_rc tell(struct actuator_courier_target *t, const struct hale_al
     t->told[1] = old_state;
     t->seq = seq;
     const struct actuator_send send = {t->owner->p.http, &t->owner->p.conf->methods,
-                                       t->method, on_done, t};
+                                       t->method, actuator_courier_done, t};
     enum hale_rc rc = actuator_dispatch(&send, &m, &t->call, why);
     if (rc == HALE_OK)
         return rc;
     t->call = 0;
     if (rc == HALE_E_DENIED || rc == HALE_E_INVAL) {
-        complain(t, 0, *why);
+        actuator_courier_complain(t, 0, *why);
         actuator_courier_count(ACTUATOR_STAT_METHOD_DENIED, 1);
         return rc;
     }
-    retry_later(t, hale_clock_wall_us());
+    actuator_courier_retry_later(t, hale_clock_wall_us());
     return HALE_E_AGAIN;
 }
 
@@ -331,7 +340,7 @@ static void send_first(struct actuator_courier_target *t,
         actuator_courier_count(ACTUATOR_STAT_METHOD_EXPIRED, 1);
         actuator_courier_pop(t);
     } else if (rc != HALE_OK) {
-        retry_later(t, now_us);
+        actuator_courier_retry_later(t, now_us);
     } else {
         own.seq = seq;
         send_record(t, &own, now_us);
@@ -339,32 +348,47 @@ static void send_first(struct actuator_courier_target *t,
     }
 }
 
+/* As tell. */
+static enum hale_rc tell_letter(struct actuator_courier_target *t,
+                                const struct actuator_replay *letter)
+{
+    struct hale_log_record rec;
+    const char *why = "";
+    enum hale_rc rc = HALE_E_INVAL;
+    if (letter->group) {
+        json_t *root = json_loadb(letter->text.p, letter->text.len, 0, NULL);
+        const json_t *digest = json_object_get(root, "group");
+        if (digest != NULL)
+            rc = actuator_courier_group_tell(t, letter->id, digest, &why);
+        json_decref(root);
+        return rc;
+    }
+    memset(&rec, 0, sizeof(rec));
+    if (actuator_record_decode(hale_buf_str(&letter->text), &rec) == HALE_OK)
+        rc = tell(t, &rec.alarm, rec.old_state, rec.time_ms, rec.seq, &why);
+    hale_log_record_fini(&rec);
+    return rc;
+}
+
 /* The next letter that somebody wants sent again. */
 static void send_replay(struct actuator_courier_target *t, int64_t now_us)
 {
     struct actuator_replay letter;
-    struct hale_log_record rec;
-    const char *why = "";
     enum hale_rc rc = actuator_deadletters_first(t->owner->p.dead, t->recipient, &letter);
     if (rc != HALE_OK) {
         if (rc != HALE_E_NOTFOUND)
-            retry_later(t, now_us);
+            actuator_courier_retry_later(t, now_us);
         return;
     }
-    memset(&rec, 0, sizeof(rec));
     memcpy(t->replay_id, letter.id, sizeof(t->replay_id));
     t->repeating = false;
-    rc = actuator_record_decode(hale_buf_str(&letter.text), &rec);
-    if (rc == HALE_OK &&
-        now_us / 1000 - letter.at_ms > t->owner->p.conf->notify_max_age_ms)
-        rc = HALE_E_INVAL;
-    else if (rc == HALE_OK)
-        rc = tell(t, &rec.alarm, rec.old_state, rec.time_ms, rec.seq, &why);
+    rc = now_us / 1000 - letter.at_ms > t->owner->p.conf->notify_max_age_ms
+             ? HALE_E_INVAL
+             : tell_letter(t, &letter);
     if (rc == HALE_E_AGAIN)
         t->replay_id[0] = '\0';
     else if (rc != HALE_OK)
         end_replay(t, false);
-    hale_log_record_fini(&rec);
     hale_buf_fini(&letter.text);
 }
 
@@ -420,6 +444,8 @@ void actuator_courier_send(struct actuator_courier_target *t,
 {
     while (t->n > 0 && t->call == 0 && t->retry_us <= now_us)
         send_first(t, rec, now_us);
+    if (t->groups != NULL && t->n == 0)
+        actuator_courier_group_send(t, now_us);
     while (t->n == 0 && t->call == 0 && !t->behind && t->retry_us <= now_us &&
            actuator_deadletters_waiting(t->owner->p.dead, t->recipient))
         send_replay(t, now_us);

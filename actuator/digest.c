@@ -13,10 +13,11 @@
 char *actuator_digest_show(const struct hale_log_record *rec)
 {
     const struct hale_alarm *a = &rec->alarm;
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", a->id, "name",
-                          a->definition_name, "severity", hale_severity_text(a->severity),
-                          "reason", a->reason, "source", actuator_profile_source(a),
-                          "since_ms", (json_int_t)a->state_updated_ms);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "id", a->id,
+                          "definition", a->definition_id, "name", a->definition_name,
+                          "severity", hale_severity_text(a->severity), "reason",
+                          a->reason, "source", actuator_profile_source(a), "since_ms",
+                          (json_int_t)a->state_updated_ms);
     if (o != NULL && a->link != NULL)
         (void)json_object_set_new(o, "link", json_string(a->link));
     char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
@@ -134,6 +135,18 @@ static enum hale_rc letter(const struct actuator_profile_note *n, const json_t *
 
 /* --- Slack and PagerDuty ------------------------------------------------------------- */
 
+/* Takes body; NULL: there was no memory for it. */
+static enum hale_rc add_body(json_t *body, struct hale_buf *out)
+{
+    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+    json_decref(body);
+    if (text == NULL)
+        return HALE_E_NOMEM;
+    hale_buf_add_c(out, text);
+    free(text);
+    return out->failed ? HALE_E_LIMIT : HALE_OK;
+}
+
 static json_t *slack(const json_t *digest)
 {
     struct hale_buf title, text;
@@ -210,6 +223,26 @@ static json_t *pagerduty(const struct actuator_profile_note *n, const json_t *di
     return body;
 }
 
+enum hale_rc actuator_digest_incident(const char *service_key, const json_t *digest,
+                                      struct hale_buf *out)
+{
+    struct hale_buf title;
+    hale_buf_init(&title, 4096);
+    add_title(digest, &title);
+    json_t *body =
+        title.failed ? NULL
+                     : json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:{s:O, s:O, s:I}}",
+                                 "service_key", service_key, "event_type",
+                                 number_of(digest, "raised") > 0 ? "trigger" : "resolve",
+                                 "incident_key", text_of(digest, "group"), "description",
+                                 title.p, "client", "Monasca", "client_url", "",
+                                 "details", "labels", json_object_get(digest, "labels"),
+                                 "alarms", json_object_get(digest, "alarms"), "more",
+                                 (json_int_t)number_of(digest, "more"));
+    hale_buf_fini(&title);
+    return add_body(body, out);
+}
+
 enum hale_rc actuator_digest_body(enum actuator_profile p,
                                   const struct actuator_profile_note *n,
                                   const json_t *digest, struct hale_buf *out)
@@ -218,12 +251,6 @@ enum hale_rc actuator_digest_body(enum actuator_profile p,
         return letter(n, digest, out);
     if (!actuator_profile_for_people(p))
         return HALE_E_INVAL;
-    json_t *body = p == ACTUATOR_PROFILE_SLACK ? slack(digest) : pagerduty(n, digest);
-    char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    json_decref(body);
-    if (text == NULL)
-        return HALE_E_NOMEM;
-    hale_buf_add_c(out, text);
-    free(text);
-    return out->failed ? HALE_E_LIMIT : HALE_OK;
+    return add_body(p == ACTUATOR_PROFILE_SLACK ? slack(digest) : pagerduty(n, digest),
+                    out);
 }

@@ -4,7 +4,7 @@
 /*
  * digest - a group of alarms in one message for people: a letter, Slack's or PagerDuty's words.
  * {"group":id,"tenant","time_ms","labels":{},"raised":n,"ended":n,"more":n,"repeat":b,"alarms":[{"raised":b,
- *  "id","name","severity","reason","source","since_ms","link"}]} Pure. Threads: any.
+ *  "id","definition","name","severity","reason","source","since_ms","link"}]} Pure. Threads: any.
  */
 #include "actuator/group.h"
 #include "actuator/profile.h"
@@ -18,4 +18,8 @@ HALE_MUST_CHECK enum hale_rc actuator_digest_body(enum actuator_profile p,
                                                   const struct actuator_profile_note *n,
                                                   const json_t *digest,
                                                   struct hale_buf *out);
+/* Of PagerDuty's events API v1, one incident a group: what notification methods speak. */
+HALE_MUST_CHECK enum hale_rc actuator_digest_incident(const char *service_key,
+                                                      const json_t *digest,
+                                                      struct hale_buf *out);
 #endif

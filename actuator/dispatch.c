@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "actuator/digest.h"
 #include "base/clock.h"
 
 #define BODY_MAX   (1u << 20)
@@ -10,7 +11,7 @@
 
 struct attempt {
     const struct actuator_send *s;
-    const struct actuator_message *m;
+    const char *id;
     uint64_t *call;
 };
 
@@ -18,7 +19,7 @@ static enum hale_rc post(const struct attempt *t, const char *url, bool only_rem
                          const struct hale_buf *body)
 {
     char id[96];
-    (void)snprintf(id, sizeof(id), "X-Hale-Notification: %s", t->m->id);
+    (void)snprintf(id, sizeof(id), "X-Hale-Notification: %s", t->id);
     const char *const headers[] = {"Content-Type: application/json", id, NULL};
     const struct hale_http_call call = {.method = "POST",
                                         .url = url,
@@ -30,8 +31,8 @@ static enum hale_rc post(const struct attempt *t, const char *url, bool only_rem
     return hale_http_client_start(t->s->http, &call, t->s->done, t->s->arg, t->call);
 }
 
-static enum hale_rc webhook(const struct attempt *t, struct hale_buf *body,
-                            const char **why)
+static enum hale_rc webhook(const struct attempt *t, const struct actuator_message *m,
+                            struct hale_buf *body, const char **why)
 {
     enum actuator_allow_word word =
         actuator_allow_match(&t->s->conf->allow, t->s->method->address);
@@ -39,41 +40,41 @@ static enum hale_rc webhook(const struct attempt *t, struct hale_buf *body,
         *why = "the host is not in notification_methods: allow";
         return HALE_E_DENIED;
     }
-    enum hale_rc rc = actuator_message_webhook(t->m, body);
+    enum hale_rc rc = actuator_message_webhook(m, body);
     return rc == HALE_OK
                ? post(t, t->s->method->address, word != ACTUATOR_ALLOW_EXACT, body)
                : HALE_E_INVAL;
 }
 
-static enum hale_rc letter(const struct attempt *t, struct hale_buf *body,
-                           const char **why)
+static enum hale_rc mail(const struct attempt *t, const char *const *to,
+                         const struct hale_buf *text)
 {
     const struct actuator_methods_conf *conf = t->s->conf;
-    if (conf->smtp_url == NULL) {
-        *why = "no mail server: set smtp in the actuator's configuration";
-        return HALE_E_DENIED;
-    }
-    const char *const to[] = {t->s->method->address, NULL};
-    enum hale_rc rc = actuator_message_email(t->m, to, body);
-    if (rc != HALE_OK)
-        return HALE_E_INVAL;
     const struct hale_mail mail = {.url = conf->smtp_url,
                                    .from = conf->smtp_from,
                                    .to = to,
                                    .user = conf->smtp_user,
                                    .password = conf->smtp_password,
                                    .ca_file = conf->smtp_ca_file,
-                                   .text = hale_buf_str(body),
+                                   .text = hale_buf_str(text),
                                    .timeout_ms = conf->smtp_timeout_ms,
                                    .starttls = conf->smtp_starttls};
     return hale_http_client_mail(t->s->http, &mail, t->s->done, t->s->arg, t->call);
+}
+
+static bool has_mail_server(const struct actuator_methods_conf *conf, const char **why)
+{
+    if (conf->smtp_url == NULL)
+        *why = "no mail server: set smtp in the actuator's configuration";
+    return conf->smtp_url != NULL;
 }
 
 enum hale_rc actuator_dispatch(const struct actuator_send *send,
                                struct actuator_message *m, uint64_t *call_out,
                                const char **why_out)
 {
-    const struct attempt t = {send, m, call_out};
+    const struct attempt t = {send, m->id, call_out};
+    const char *const to[] = {send->method->address, NULL};
     struct hale_buf body;
     enum hale_rc rc = HALE_E_INVAL;
     m->from = send->conf->smtp_from;
@@ -82,10 +83,45 @@ enum hale_rc actuator_dispatch(const struct actuator_send *send,
     *why_out = "it cannot be written";
     hale_buf_init(&body, BODY_MAX);
     switch (send->method->type) {
-    case HALE_METHOD_WEBHOOK: rc = webhook(&t, &body, why_out); break;
-    case HALE_METHOD_EMAIL: rc = letter(&t, &body, why_out); break;
+    case HALE_METHOD_WEBHOOK: rc = webhook(&t, m, &body, why_out); break;
+    case HALE_METHOD_EMAIL:
+        if (!has_mail_server(send->conf, why_out))
+            rc = HALE_E_DENIED;
+        else if (actuator_message_email(m, to, &body) == HALE_OK)
+            rc = mail(&t, to, &body);
+        break;
     case HALE_METHOD_PAGERDUTY:
         if (actuator_message_pagerduty(m, send->method->address, &body) == HALE_OK)
+            rc = post(&t, send->conf->pagerduty_url, false, &body);
+        break;
+    }
+    hale_buf_fini(&body);
+    return rc;
+}
+
+enum hale_rc actuator_dispatch_group(const struct actuator_send *send, const char *id,
+                                     const json_t *digest, uint64_t *call_out,
+                                     const char **why_out)
+{
+    const struct attempt t = {send, id, call_out};
+    const char *const to[] = {send->method->address, NULL};
+    const struct actuator_profile_note note = {
+        .id = id, .from = send->conf->smtp_from, .to = to};
+    struct hale_buf body;
+    enum hale_rc rc = HALE_E_INVAL;
+    *why_out = "it cannot be written";
+    hale_buf_init(&body, BODY_MAX);
+    switch (send->method->type) {
+    case HALE_METHOD_WEBHOOK: *why_out = "a WEBHOOK is told of no groups"; break;
+    case HALE_METHOD_EMAIL:
+        if (!has_mail_server(send->conf, why_out))
+            rc = HALE_E_DENIED;
+        else if (actuator_digest_body(ACTUATOR_PROFILE_EMAIL, &note, digest, &body) ==
+                 HALE_OK)
+            rc = mail(&t, to, &body);
+        break;
+    case HALE_METHOD_PAGERDUTY:
+        if (actuator_digest_incident(send->method->address, digest, &body) == HALE_OK)
             rc = post(&t, send->conf->pagerduty_url, false, &body);
         break;
     }

@@ -36,6 +36,7 @@ struct actuator_groups {
     struct hale_map *groups; /* id -> struct group */
     struct hale_map *where;  /* alarm id -> struct group, not owned */
     struct group *out;       /* whose message is out */
+    bool draining;
     struct actuator_group_message message;
 };
 
@@ -95,6 +96,7 @@ void actuator_groups_set_conf(struct actuator_groups *g,
                               const struct actuator_grouping *conf)
 {
     g->conf = conf;
+    g->draining = false;
 }
 
 /* --- storing ------------------------------------------------------------------------- */
@@ -157,6 +159,15 @@ static void forget_alarm(struct actuator_groups *gs, struct group *g, struct hal
     gs->write(gs->arg, alarm_field(gs, g, id, field), (struct hale_str){NULL, 0});
     hale_map_del(gs->where, id);
     hale_map_del(g->alarms, id);
+}
+
+static void empty_group(struct actuator_groups *gs, struct group *g)
+{
+    struct hale_str id;
+    size_t it = 0;
+    while (hale_map_next(g->alarms, &it, &id) != NULL)
+        forget_alarm(gs, g, id);
+    forget_group(gs, g);
 }
 
 /* --- groups -------------------------------------------------------------------------- */
@@ -291,6 +302,57 @@ void actuator_groups_take(struct actuator_groups *gs,
         store_alarm(gs, g, id, a);
 }
 
+bool actuator_groups_knows(const struct actuator_groups *gs, const char *alarm_id)
+{
+    return hale_map_get(gs->where, hale_str_from(alarm_id)) != NULL;
+}
+
+bool actuator_groups_full(const struct actuator_groups *gs)
+{
+    return hale_map_count(gs->where) >= ACTUATOR_GROUP_ALARMS_MAX ||
+           hale_map_count(gs->groups) >= ACTUATOR_GROUPS_MAX;
+}
+
+void actuator_groups_forget(struct actuator_groups *gs, const char *alarm_id)
+{
+    struct group *g = hale_map_get(gs->where, hale_str_from(alarm_id));
+    if (g != NULL)
+        forget_alarm(gs, g, hale_str_from(alarm_id));
+}
+
+void actuator_groups_keep(struct actuator_groups *gs, void *arg,
+                          bool (*keep)(void *arg, const char *show))
+{
+    struct group *g;
+    struct alarm *a;
+    struct hale_str id;
+    size_t it = 0;
+    while ((g = hale_map_next(gs->groups, &it, NULL)) != NULL) {
+        size_t k = 0;
+        while ((a = hale_map_next(g->alarms, &k, &id)) != NULL)
+            if (!keep(arg, a->show))
+                forget_alarm(gs, g, id);
+    }
+}
+
+void actuator_groups_drain(struct actuator_groups *gs)
+{
+    struct group *g;
+    size_t it = 0;
+    gs->draining = true;
+    while ((g = hale_map_next(gs->groups, &it, NULL)) != NULL)
+        g->next_ms = 0;
+}
+
+void actuator_groups_clear(struct actuator_groups *gs)
+{
+    struct group *g;
+    size_t it = 0;
+    HALE_ASSERT(gs->out == NULL);
+    while ((g = hale_map_next(gs->groups, &it, NULL)) != NULL)
+        empty_group(gs, g);
+}
+
 /* --- messages ------------------------------------------------------------------------ */
 
 static int compare(const void *x, const void *y)
@@ -337,7 +399,7 @@ static bool build(struct actuator_groups *gs, struct group *g, int64_t now_ms)
         show(m, &(struct actuator_group_shown){a->ended == 0, a->last, a->show});
     }
     m->repeat = !fresh && m->n_ended == 0;
-    if (m->repeat && (m->n_raised == 0 || g->last_ms == 0 ||
+    if (m->repeat && (m->n_raised == 0 || g->last_ms == 0 || gs->draining ||
                       now_ms - g->last_ms < gs->conf->repeat_ms))
         return false;
     char key[160];
@@ -370,8 +432,8 @@ const struct actuator_group_message *actuator_groups_due(struct actuator_groups 
             gs->out = first;
             return &gs->message;
         }
-        if (hale_map_count(first->alarms) == 0) {
-            forget_group(gs, first);
+        if (gs->draining || hale_map_count(first->alarms) == 0) {
+            empty_group(gs, first);
         } else {
             first->next_ms = now_ms + gs->conf->interval_ms;
             store_group(gs, first);
@@ -408,8 +470,11 @@ void actuator_groups_done(struct actuator_groups *gs, enum actuator_group_end en
     g->more = 0;
     g->last_ms = now_ms;
     g->next_ms = now_ms + gs->conf->interval_ms;
-    store_group(gs, g);
-    sweep(gs, g);
+    store_group(gs, g); /* counts it: what goes now was told */
+    if (gs->draining)
+        empty_group(gs, g);
+    else
+        sweep(gs, g);
 }
 
 int64_t actuator_groups_next_ms(const struct actuator_groups *gs)

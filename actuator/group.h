@@ -28,7 +28,7 @@
 #define ACTUATOR_GROUP_ALARMS_MAX 10000
 #define ACTUATOR_GROUP_SHOWN_MAX  100 /* alarms of a message that are shown */
 
-struct actuator_grouping { /* of a subscriber */
+struct actuator_grouping { /* of a subscriber, or of methods */
     bool on;
     bool by_all; /* "...": every alarm is a group */
     unsigned n_by;
@@ -68,7 +68,7 @@ enum actuator_group_end {
 
 struct actuator_groups;
 
-/* conf is borrowed. owner: the subscriber's name. NULL on memory failure. */
+/* conf is borrowed. owner: the subscriber's name or "method/<id>". NULL on memory failure. */
 struct actuator_groups *
 actuator_groups_new(const struct actuator_grouping *conf, const char *owner, void *arg,
                     void (*write)(void *arg, const char *field, struct hale_str value));
@@ -82,6 +82,19 @@ void actuator_groups_loaded(struct actuator_groups *g);
 /* A change of an alarm, in order; what is known already is ignored. */
 void actuator_groups_take(struct actuator_groups *g, const struct actuator_group_alarm *a,
                           int64_t now_ms);
+/* Is the alarm in one of the groups? Would one more find no room? */
+bool actuator_groups_knows(const struct actuator_groups *g, const char *alarm_id);
+bool actuator_groups_full(const struct actuator_groups *g);
+/* Nothing is said of the alarm any more. */
+void actuator_groups_forget(struct actuator_groups *g, const char *alarm_id);
+/* The same of all that keep says no to; show: JSON. */
+void actuator_groups_keep(struct actuator_groups *g, void *arg,
+                          bool (*keep)(void *arg, const char *show));
+/* What is to be said is due now, and a group of which nothing is to be said goes: nothing is left when
+ * _next_ms says INT64_MAX. Until the next _set_conf. */
+void actuator_groups_drain(struct actuator_groups *g);
+void actuator_groups_clear(
+    struct actuator_groups *g); /* also in Redis; no message is out */
 /* The next message that is due, or NULL. One at a time: _done comes before the next call. */
 const struct actuator_group_message *actuator_groups_due(struct actuator_groups *g,
                                                          int64_t now_ms);

@@ -145,13 +145,13 @@ class Log:
         self.ids = {}
 
     def write(self, vnfc="dns-1", state="ALARM", old=None, name="dns-vnfc-down", kind="transition",
-              age_ms=0, severity="CRITICAL", actions=True):
+              age_ms=0, severity="CRITICAL", actions=True, definition="d1", tenant="default"):
         self.seq += 1
         now = time.time_ns() // 1000 - age_ms * 1000
         alarm_id = self.ids.setdefault((name, vnfc), str(uuid.uuid4()))
         group = {"vnf_id": "dns-vnf", "vnfc_id": vnfc}
-        alarm = {"v": 1, "id": alarm_id, "tenant": "default", "source": "metric",
-                 "definition_id": "d1", "definition_name": name, "description": "",
+        alarm = {"v": 1, "id": alarm_id, "tenant": tenant, "source": "metric",
+                 "definition_id": definition, "definition_name": name, "description": "",
                  "severity": severity, "actions_enabled": actions, "group": group,
                  "metrics": [{"name": "process.pid_count", "dimensions": dict(group, service="dns")}],
                  "state": state, "reason": f"{name} \"is\" {state}", "sub_alarms": [],

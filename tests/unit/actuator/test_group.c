@@ -179,6 +179,62 @@ static void storms_are_numbers(void **state)
     hale_map_free(store);
 }
 
+static bool is_not_a(void *arg, const char *show)
+{
+    (void)arg;
+    return strcmp(show, "{\"id\":\"a\"}") != 0;
+}
+
+static void what_is_taken_out_is_not_told(void **state)
+{
+    struct hale_map *store = hale_map_new(1000, free);
+    struct actuator_groups *g = start(&by_host_conf, store);
+    (void)state;
+    take(g, "a", "h1", true, 1, 0);
+    take(g, "b", "h1", true, 2, 0);
+    take(g, "c", "h1", true, 3, 0);
+    assert_true(actuator_groups_knows(g, "a") && !actuator_groups_full(g));
+    actuator_groups_keep(g, NULL, is_not_a);
+    actuator_groups_forget(g, "b");
+    actuator_groups_forget(g, "nobody");
+    assert_false(actuator_groups_knows(g, "a") || actuator_groups_knows(g, "b"));
+    expect(actuator_groups_due(g, 30), 1, 0, false);
+    actuator_groups_done(g, ACTUATOR_GROUP_TOLD, 30, 0);
+    take(g, "d", "h2", true, 4, 40);
+    actuator_groups_clear(g);
+    assert_int_equal(actuator_groups_next_ms(g), INT64_MAX);
+    assert_int_equal(hale_map_count(store), 0);
+    actuator_groups_free(g);
+    hale_map_free(store);
+}
+
+static void drained_what_waits_is_told_at_once_and_nothing_stays(void **state)
+{
+    struct hale_map *store = hale_map_new(1000, free);
+    struct actuator_groups *g = start(&by_host_conf, store);
+    (void)state;
+    take(g, "a", "h1", true, 1, 0);
+    expect(actuator_groups_due(g, 30), 1, 0, false);
+    actuator_groups_done(g, ACTUATOR_GROUP_TOLD, 30, 0);
+    take(g, "b", "h2", true, 2, 40);
+    actuator_groups_drain(g); /* h1 has nothing to say */
+    expect(actuator_groups_due(g, 41), 1, 0, false);
+    actuator_groups_done(g, ACTUATOR_GROUP_LATER, 41, 60);
+    assert_null(actuator_groups_due(g, 59));
+    assert_int_equal(actuator_groups_next_ms(g), 60);
+    take(g, "b", "h2", false, 3, 60); /* over before anybody was told */
+    assert_null(actuator_groups_due(g, 60));
+    assert_int_equal(actuator_groups_next_ms(g), INT64_MAX);
+    assert_int_equal(hale_map_count(store), 0);
+    actuator_groups_set_conf(g, &by_host_conf); /* and on again */
+    take(g, "a", "h1", true, 4, 100);
+    assert_null(actuator_groups_due(g, 129));
+    expect(actuator_groups_due(g, 130), 1, 0, false);
+    actuator_groups_done(g, ACTUATOR_GROUP_TOLD, 130, 0);
+    actuator_groups_free(g);
+    hale_map_free(store);
+}
+
 /* --- against a slow model -------------------------------------------------------------- */
 
 enum { HOSTS = 3, ALARMS = 9 };
@@ -311,6 +367,8 @@ int main(void)
         cmocka_unit_test(who_was_not_told_hears_of_no_end),
         cmocka_unit_test(tried_later_with_what_came_meanwhile),
         cmocka_unit_test(storms_are_numbers),
+        cmocka_unit_test(what_is_taken_out_is_not_told),
+        cmocka_unit_test(drained_what_waits_is_told_at_once_and_nothing_stays),
         cmocka_unit_test(as_the_model_also_over_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
