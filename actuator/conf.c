@@ -128,7 +128,9 @@ static enum hale_rc allow_policy(struct actuator_conf *conf,
         rc = actuator_allow_add_url(&conf->allow, p->verify.url);
     for (unsigned i = 0; i < p->n_steps; i++) {
         const struct actuator_step *s = &p->step[i];
-        const char *const urls[] = {s->url, s->verify.url, s->until.url};
+        const json_t *until = json_object_get(s->answer, "until");
+        const char *const urls[] = {s->url, s->verify.url, s->until.url,
+                                    json_string_value(json_object_get(until, "url"))};
         for (size_t k = 0; k < sizeof(urls) / sizeof(urls[0]) && rc == HALE_OK; k++)
             if (urls[k] != NULL)
                 rc = actuator_allow_add_url(&conf->allow, urls[k]);

@@ -4,6 +4,7 @@
  * guard (declared in engine_private.h).
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "actuator/engine_private.h"
@@ -98,6 +99,9 @@ static void enter(struct actuator_engine *e, struct actuator_run *r, int64_t to)
     r->step_us = r->call_us = 0;
     r->op_occ[0] = r->settle[0] = r->settle_seen[0] = '\0';
     r->settled = r->looked = false;
+    free(r->follow);
+    r->follow = NULL;
+    r->follow_us = 0;
     actuator_lanes_fini(&r->lanes);
     if (hold_is_for(r) || allowed(e, r))
         life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);

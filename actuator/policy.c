@@ -8,6 +8,7 @@
 #include "actuator/policy_exec.h"
 #include "actuator/policy_flow.h"
 #include "actuator/policy_lcm.h"
+#include "actuator/policy_webhook.h"
 #include "actuator/scaling.h"
 #include "actuator/template.h"
 #include "base/clock.h"
@@ -29,6 +30,7 @@ void actuator_policy_step_fini(struct actuator_step *s)
     actuator_proof_fini(&s->until);
     json_decref(s->headers);
     json_decref(s->body);
+    json_decref(s->answer);
     json_decref(s->argv);
     json_decref(s->check);
     memset(s, 0, sizeof(*s));
@@ -282,6 +284,8 @@ static enum hale_rc plan_step(const struct actuator_step *s, const json_t *vars,
         *out = pack_step(s, &t);
         rc = *out != NULL ? HALE_OK : HALE_E_NOMEM;
     }
+    if (rc == HALE_OK && s->type == ACTUATOR_WEBHOOK)
+        rc = actuator_policy_plan_answer(s, vars, *out, missing);
     json_decref(t.url);
     json_decref(t.instance);
     json_decref(t.way);

@@ -13,7 +13,7 @@
  *              [,"failed_temp":mask][,"look_first":1]
  *              [,"call":{"way","server","body"},"appear_ms"]},
  *             {"type":"webhook","url","method","headers":{},"body":any,"auth",
- *              "token_file","timeout_ms","retries"},
+ *              "token_file","timeout_ms","retries"[,"success"][,"expect"][,"until"]} (webhook.h),
  *             {"type":"nova"|"heat"|...,"cloud","action","args":{},"timeout_ms","poll_ms",
  *              "retries","parallel"},
  *             {"type":"exec","argv":[],"timeout_ms","retries","idempotent":bool[,"check":[]][,"body"]},
@@ -94,6 +94,8 @@ struct actuator_step {
     char *method;
     json_t *headers; /* object of strings, or NULL */
     json_t *body;    /* webhook: any JSON or NULL; strings are templates */
+    json_t
+        *answer; /* success, expect, until as webhook.h has them; strings are templates */
     /* exec: body is what it reads */
     json_t *argv, *check; /* arrays of templates, the first is a path; check: or NULL */
     bool idempotent;

@@ -172,6 +172,23 @@ enum hale_rc policy_lcm_text(NODE map, const char *key, const char *text, json_t
     return rc;
 }
 
+enum hale_rc policy_lcm_number(NODE map, const struct policy_lcm_number *n,
+                               const char *text, json_t *o, struct hale_err *err)
+{
+    int64_t value = 0;
+    if (text == NULL)
+        return HALE_OK;
+    if (strstr(text, "${") != NULL)
+        return policy_lcm_text(map, n->key, text, o, n->name, err);
+    if (hale_str_i64(hale_str_from(text), &value) != HALE_OK || value < n->min ||
+        value > n->max)
+        return hale_yaml_error(hale_yaml_get(map, n->key), err,
+                               "%s must be %lld to %lld, or a variable like ${scale.by}",
+                               n->key, (long long)n->min, (long long)n->max);
+    return json_object_set_new(o, n->name, json_integer(value)) == 0 ? HALE_OK
+                                                                     : nomem(err);
+}
+
 enum hale_rc policy_lcm_params(NODE map, const char *key, json_t *o, const char *name,
                                struct hale_err *err)
 {
@@ -188,6 +205,16 @@ enum hale_rc policy_lcm_params(NODE map, const char *key, json_t *o, const char 
     return rc;
 }
 
+static bool is_level(const json_t *level)
+{
+    const char *text = json_string_value(level);
+    struct hale_err wrong;
+    if (text != NULL)
+        return strstr(text, "${") != NULL &&
+               actuator_template_check(hale_str_from(text), &wrong) == HALE_OK;
+    return json_is_integer(level) && json_integer_value(level) >= 0;
+}
+
 enum hale_rc policy_lcm_levels(NODE map, json_t *o, const char *name,
                                const char *aspect_key, const char *level_key,
                                struct hale_err *err)
@@ -202,9 +229,10 @@ enum hale_rc policy_lcm_levels(NODE map, json_t *o, const char *name,
     json_object_foreach (levels, aspect, level) {
         if (rc != HALE_OK)
             break;
-        if (!json_is_integer(level) || json_integer_value(level) < 0)
+        if (!is_level(level))
             rc = hale_yaml_error(hale_yaml_get(map, aspect), err,
-                                 "scale_info: a level is an integer from 0");
+                                 "scale_info: a level is an integer from 0, or a "
+                                 "variable");
         else if (json_array_append_new(list, json_pack("{s:s,s:O}", aspect_key, aspect,
                                                        level_key, level)) != 0)
             rc = nomem(err);
@@ -226,20 +254,8 @@ static enum hale_rc check_keys(NODE map, int operation, struct hale_err *err)
     return HALE_OK;
 }
 
-/* A number, or a template that becomes one. */
-static enum hale_rc count_body(NODE map, const char *text, json_t *body,
-                               struct hale_err *err)
-{
-    int64_t n = 0;
-    if (strstr(text, "${") != NULL)
-        return policy_lcm_text(map, "number_of_steps", text, body, "numberOfSteps", err);
-    if (hale_str_i64(hale_str_from(text), &n) != HALE_OK || n < 1 || n > 100)
-        return hale_yaml_error(hale_yaml_get(map, "number_of_steps"), err,
-                               "number_of_steps must be 1 to 100, or a variable like "
-                               "${scale.by}");
-    return json_object_set_new(body, "numberOfSteps", json_integer(n)) == 0 ? HALE_OK
-                                                                            : nomem(err);
-}
+static const struct policy_lcm_number STEPS = {"number_of_steps", "numberOfSteps", 1,
+                                               100};
 
 static enum hale_rc scale_body(NODE map, const struct lcm_raw *raw, json_t *body,
                                struct hale_err *err)
@@ -249,7 +265,7 @@ static enum hale_rc scale_body(NODE map, const struct lcm_raw *raw, json_t *body
                                "missing key 'aspect_id' (which aspect to scale)");
     if (json_object_set_new(body, "type", json_string(SCALE_TYPES[raw->type])) != 0)
         return nomem(err);
-    enum hale_rc rc = count_body(map, raw->steps, body, err);
+    enum hale_rc rc = policy_lcm_number(map, &STEPS, raw->steps, body, err);
     if (rc != HALE_OK)
         return rc;
     return policy_lcm_text(map, "aspect_id", raw->aspect, body, "aspectId", err);
@@ -500,14 +516,39 @@ enum hale_rc actuator_policy_read_lcm(NODE map, const char *type, struct actuato
     return rc;
 }
 
-/* What a variable gave is a number in the request; else it says what is wrong itself. */
-static void number_steps(json_t *body)
+static bool is_number_of(const char *key)
 {
-    int64_t n;
-    const char *text = json_string_value(json_object_get(body, "numberOfSteps"));
-    if (text != NULL && hale_str_i64(hale_str_from(text), &n) == HALE_OK &&
-        json_object_set_new(body, "numberOfSteps", json_integer(n)) != 0)
-        json_object_clear(body); /* no memory: nothing is better than something else */
+    static const char *const keys[] = {"numberOfSteps", "scaleLevel", "nsScaleLevelId",
+                                       "count-index"};
+    for (size_t i = 0; i < N(keys); i++)
+        if (strcmp(keys[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* What a variable gave is a number in the request; else it says what is wrong itself. Bodies are at most
+ * five deep (policy_nslcm.c); parameters are the policy's own. False: no memory. */
+static bool number_fields(json_t *body)
+{
+    const char *key;
+    void *next;
+    json_t *value, *item;
+    size_t i;
+    bool ok = true;
+    json_object_foreach_safe (body, next, key, value) {
+        int64_t n;
+        const char *text = json_string_value(value);
+        if (text != NULL && is_number_of(key) &&
+            hale_str_i64(hale_str_from(text), &n) == HALE_OK)
+            ok = ok && json_object_set_new(body, key, json_integer(n)) == 0;
+        else if (json_is_object(value) && (strcmp(key, "additionalParams") != 0 ||
+                                           json_object_get(value, "vdu") != NULL))
+            ok = ok && number_fields(value);
+        else if (json_is_array(value))
+            json_array_foreach (value, i, item)
+                ok = ok && number_fields(item);
+    }
+    return ok;
 }
 
 json_t *actuator_policy_pack_lcm(const struct actuator_step *s, json_t *url,
@@ -522,7 +563,7 @@ json_t *actuator_policy_pack_lcm(const struct actuator_step *s, json_t *url,
         s->credentials, "api", s->api, "version", s->version, "body", body, api->plan_key,
         instance, "operation", s->action, "poll_ms", (json_int_t)s->poll_ms);
     int rc = o != NULL ? 0 : -1;
-    number_steps(body);
+    rc |= number_fields(body) ? 0 : -1;
     if (s->failed_temp != ACTUATOR_LCM_FAIL)
         rc |= json_object_set_new(o, "failed_temp", json_integer(s->failed_temp));
     if (s->look_first)

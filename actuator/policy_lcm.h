@@ -37,11 +37,21 @@ HALE_MUST_CHECK enum hale_rc policy_lcm_texts(const struct hale_yaml_node *list,
 HALE_MUST_CHECK enum hale_rc policy_lcm_text(const struct hale_yaml_node *map,
                                              const char *key, const char *text, json_t *o,
                                              const char *name, struct hale_err *err);
+/* A whole number of at least min and at most max, or a template that becomes one, into o[name]; text NULL:
+ * nothing. */
+struct policy_lcm_number {
+    const char *key, *name;
+    int64_t min, max;
+};
+HALE_MUST_CHECK enum hale_rc policy_lcm_number(const struct hale_yaml_node *map,
+                                               const struct policy_lcm_number *n,
+                                               const char *text, json_t *o,
+                                               struct hale_err *err);
 /* A map of plain values into o[name]; none: nothing. */
 HALE_MUST_CHECK enum hale_rc policy_lcm_params(const struct hale_yaml_node *map,
                                                const char *key, json_t *o,
                                                const char *name, struct hale_err *err);
-/* {aspect: level} as a list of {<aspect_key>: aspect, <level_key>: level} into o[name]. */
+/* {aspect: level}, levels as policy_lcm_number, as a list of {<aspect_key>: aspect, <level_key>: level} into o[name]. */
 HALE_MUST_CHECK enum hale_rc
 policy_lcm_levels(const struct hale_yaml_node *map, json_t *o, const char *name,
                   const char *aspect_key, const char *level_key, struct hale_err *err);

@@ -20,10 +20,9 @@ static const char *const VNF_TYPES[] = {"SCALE_OUT", "SCALE_IN",
 enum { OUT, IN, TO_LEVEL, TO_LEVELS };
 
 struct raw {
-    char *vnf, *cause, *script, *aspect, *level, *vdu;
+    char *vnf, *cause, *script, *aspect, *level, *vdu, *steps, *index;
     int degree, direction, type;
     bool day1;
-    int64_t steps, index;
     NODE actions;
     NODE params;
     NODE levels;
@@ -35,7 +34,7 @@ static const struct hale_conf_field HEAL_VNF[] = {
     {"additional_params", HALE_CONF_NODE, R(params), false, NULL, 0, 0, NULL,
      "map of scalars"},
     {"vdu_id", HALE_CONF_STRING, R(vdu), false, NULL, 0, 0, NULL, "osm: which VDU"},
-    {"count_index", HALE_CONF_INT, R(index), false, "0", 0, 10000, NULL,
+    {"count_index", HALE_CONF_STRING, R(index), false, "0", 0, 0, NULL,
      "osm: which of its machines"},
     {"run_day1", HALE_CONF_BOOL, R(day1), false, "false", 0, 0, NULL,
      "osm: day-1 primitives again"},
@@ -53,7 +52,7 @@ static const struct hale_conf_field SCALE_VNF[] = {
     {"type", HALE_CONF_ENUM, R(type), true, NULL, 0, 0, VNF_TYPES, "scaleVnfType"},
     {"aspect_id", HALE_CONF_STRING, R(aspect), false, NULL, 0, 0, NULL,
      "by steps: aspect; osm: scaling group"},
-    {"number_of_steps", HALE_CONF_INT, R(steps), false, "1", 1, 100, NULL, "by steps"},
+    {"number_of_steps", HALE_CONF_STRING, R(steps), false, "1", 0, 0, NULL, "by steps"},
     {"instantiation_level_id", HALE_CONF_STRING, R(level), false, NULL, 0, 0, NULL,
      "to a level"},
     {"scale_info", HALE_CONF_NODE, R(levels), false, NULL, 0, 0, NULL,
@@ -66,12 +65,16 @@ static const struct hale_conf_field SCALE_NS[] = {
      "by steps"},
     {"aspect_id", HALE_CONF_STRING, R(aspect), false, NULL, 0, 0, NULL,
      "by steps: aspect"},
-    {"number_of_steps", HALE_CONF_INT, R(steps), false, "1", 1, 100, NULL, "by steps"},
+    {"number_of_steps", HALE_CONF_STRING, R(steps), false, "1", 0, 0, NULL, "by steps"},
     {"instantiation_level_id", HALE_CONF_STRING, R(level), false, NULL, 0, 0, NULL,
      "to a level"},
     {"scale_info", HALE_CONF_NODE, R(levels), false, NULL, 0, 0, NULL,
      "to levels: {aspect: level}"},
 };
+
+static const struct policy_lcm_number STEPS = {"number_of_steps", "numberOfSteps", 1,
+                                               100};
+static const struct policy_lcm_number INDEX = {"count_index", "count-index", 0, 10000};
 
 static enum hale_rc nomem(struct hale_err *err)
 {
@@ -118,8 +121,11 @@ static enum hale_rc heal_vnf(NODE map, bool osm, const struct raw *raw, json_t *
         return HALE_OK;
     json_t *list = json_array();
     json_t *vdu = set(params, "vdu", list) ? object_in(list, NULL) : NULL;
-    if (vdu == NULL || !set(vdu, "count-index", json_integer(raw->index)))
+    if (vdu == NULL)
         return nomem(err);
+    rc = policy_lcm_number(map, &INDEX, raw->index, vdu, err);
+    if (rc != HALE_OK)
+        return rc;
     return policy_lcm_text(map, "vdu_id", raw->vdu, vdu, "vdu-id", err);
 }
 
@@ -173,8 +179,9 @@ static enum hale_rc by_steps(NODE map, const struct raw *raw, json_t *o,
         return hale_yaml_error(map, err,
                                "by steps: aspect_id, and neither instantiation_level_id "
                                "nor scale_info");
-    if (!set(o, "numberOfSteps", json_integer(raw->steps)))
-        return nomem(err);
+    enum hale_rc rc = policy_lcm_number(map, &STEPS, raw->steps, o, err);
+    if (rc != HALE_OK)
+        return rc;
     return policy_lcm_text(map, "aspect_id", raw->aspect, o, "aspectId", err);
 }
 
@@ -183,7 +190,7 @@ static enum hale_rc osm_scale(NODE map, const struct raw *raw, json_t *o,
                               struct hale_err *err)
 {
     json_t *by = object_in(o, "scaleByStepData");
-    if (raw->type > IN || raw->aspect == NULL || raw->steps != 1)
+    if (raw->type > IN || raw->aspect == NULL || strcmp(raw->steps, "1") != 0)
         return hale_yaml_error(map, err,
                                "OSM scales by one step: type SCALE_OUT or SCALE_IN, and "
                                "aspect_id (the scaling group)");

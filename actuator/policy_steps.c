@@ -10,14 +10,11 @@
 #include "actuator/policy_flow.h"
 #include "actuator/policy_lcm.h"
 #include "actuator/policy_vim.h"
-#include "actuator/read.h"
+#include "actuator/policy_webhook.h"
 #include "actuator/template.h"
 
 #define N(fields) (sizeof(fields) / sizeof((fields)[0]))
 #define NODE      const struct hale_yaml_node *
-
-static const char *const AUTHS[] = {"bearer", "x-auth-token", NULL};
-static const char *const METHODS[] = {"POST", "PUT", "PATCH", "DELETE", "GET", NULL};
 
 struct step_raw {
     NODE wait;
@@ -70,34 +67,6 @@ static const struct hale_conf_field STEP_FIELDS[] = {
      NULL, "Kubernetes workloads, pods and nodes"},
 };
 
-struct webhook_raw {
-    char *url, *body, *token_file, *credentials;
-    int method, auth;
-    NODE headers;
-    int64_t timeout, retries;
-};
-#define W(member) offsetof(struct webhook_raw, member)
-static const struct hale_conf_field WEBHOOK_FIELDS[] = {
-    {"url", HALE_CONF_STRING, W(url), true, NULL, 0, 0, NULL, "where"},
-    {"method", HALE_CONF_ENUM, W(method), false, "POST", 0, 0, METHODS, "HTTP method"},
-    {"headers", HALE_CONF_NODE, W(headers), false, NULL, 0, 0, NULL, "name: value"},
-    {"body", HALE_CONF_STRING, W(body), false, NULL, 0, 0, NULL, "JSON text"},
-    {"timeout", HALE_CONF_DURATION, W(timeout), false, "5s", 100, 600000, NULL,
-     "one call"},
-    {"retries", HALE_CONF_INT, W(retries), false, "2", 0, 20, NULL, "repeats"},
-    {"token_file", HALE_CONF_STRING, W(token_file), false, NULL, 0, 0, NULL,
-     "token in a file"},
-    {"auth", HALE_CONF_ENUM, W(auth), false, "bearer", 0, 0, AUTHS,
-     "header of the token"},
-    {"credentials", HALE_CONF_STRING, W(credentials), false, NULL, 0, 0, NULL,
-     "name in 'credentials'"},
-};
-
-static enum hale_rc nomem(struct hale_err *err)
-{
-    return hale_err_set(err, HALE_E_NOMEM, "out of memory");
-}
-
 /* Checks a template; url: also that it is a call the client can make. */
 enum hale_rc actuator_policy_check_text(NODE map, const char *key, const char *text,
                                         bool url, struct hale_err *err)
@@ -141,35 +110,6 @@ enum hale_rc actuator_policy_read_json(NODE map, const char *key, const char *te
     return HALE_OK;
 }
 
-static enum hale_rc read_webhook(NODE map, struct actuator_step *s, struct hale_err *err)
-{
-    struct webhook_raw raw = {0};
-    enum hale_rc rc = hale_conf_read(map, WEBHOOK_FIELDS, N(WEBHOOK_FIELDS), &raw, err);
-    if (rc != HALE_OK)
-        return rc;
-    rc = actuator_policy_check_text(map, "url", raw.url, true, err);
-    if (rc == HALE_OK)
-        rc = actuator_read_map(raw.headers, "headers", true, &s->headers, err);
-    if (rc == HALE_OK)
-        rc = actuator_read_check_headers(raw.headers, s->headers, err);
-    if (rc == HALE_OK)
-        rc = actuator_policy_read_json(map, "body", raw.body, &s->body, err);
-    if (rc == HALE_OK && (s->method = strdup(METHODS[raw.method])) == NULL)
-        rc = nomem(err);
-    if (rc == HALE_OK && raw.token_file != NULL && raw.credentials != NULL)
-        rc = hale_yaml_error(map, err, "token_file or credentials, not both");
-    s->type = ACTUATOR_WEBHOOK;
-    s->line = hale_yaml_line(map);
-    s->credentials = actuator_read_move(&raw.credentials);
-    s->auth = raw.auth;
-    s->timeout_ms = raw.timeout;
-    s->retries = raw.retries;
-    s->url = actuator_read_move(&raw.url);
-    s->token_file = actuator_read_move(&raw.token_file);
-    hale_conf_fini(WEBHOOK_FIELDS, N(WEBHOOK_FIELDS), &raw);
-    return rc;
-}
-
 static enum hale_rc read_step(NODE item, const struct step_raw *raw,
                               struct actuator_step *s, struct hale_err *err)
 {
@@ -203,7 +143,7 @@ static enum hale_rc read_step(NODE item, const struct step_raw *raw,
     if (raw->lcm[1] != NULL)
         return actuator_policy_read_lcm(raw->lcm[1], "nslcm", s, err);
     if (raw->webhook != NULL)
-        return read_webhook(raw->webhook, s, err);
+        return actuator_policy_read_webhook(raw->webhook, s, err);
     if (raw->exec != NULL)
         return actuator_policy_read_exec(raw->exec, s, err);
     return actuator_policy_read_vim(raw->vim[vim], actuator_vim_driver(VIM_TYPES[vim]), s,

@@ -76,8 +76,7 @@ enum hale_rc actuator_read_mask(NODE node, const char *what, const char *const *
     return rc;
 }
 
-/* A plain YAML value as JSON: true, false, a number, else text. */
-static json_t *scalar_json(NODE node)
+json_t *actuator_read_scalar(NODE node)
 {
     struct hale_str text = hale_yaml_text(node);
     int64_t integer;
@@ -117,7 +116,7 @@ enum hale_rc actuator_read_map(NODE map, const char *what, bool as_text, json_t 
         key_text[key.len] = '\0';
         text = hale_yaml_text(value);
         json_t *json = as_text ? json_stringn(text.p != NULL ? text.p : "", text.len)
-                               : scalar_json(value);
+                               : actuator_read_scalar(value);
         if (json == NULL || json_object_set_new(*out, key_text, json) != 0)
             return hale_yaml_error(value, err, "%s: not valid UTF-8", what);
     }

@@ -25,6 +25,9 @@ HALE_MUST_CHECK enum hale_rc actuator_read_mask(const struct hale_yaml_node *nod
                                                 const char *const *words,
                                                 unsigned fallback, unsigned *out,
                                                 struct hale_err *err);
+/* A plain YAML value as JSON (new): true, false and numbers that are not quoted become JSON's, all else is
+ * text. NULL: not UTF-8, or no memory. */
+json_t *actuator_read_scalar(const struct hale_yaml_node *node);
 /* A map of scalars as a JSON object (new; also set on failure). as_text: every value is
  * text; else true, false and numbers that are not quoted become JSON's. */
 HALE_MUST_CHECK enum hale_rc actuator_read_map(const struct hale_yaml_node *map,

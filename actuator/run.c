@@ -61,6 +61,7 @@ void actuator_run_free(struct actuator_run *r)
         return;
     for (size_t i = 0; i < COUNT(TEXTS); i++)
         free(*(char **)(void *)((char *)r + TEXTS[i].offset));
+    free(r->follow);
     json_decref(r->vars);
     json_decref(r->plan);
     json_decref(r->verify);
@@ -109,6 +110,9 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
         ok = put(o, "version", json_string(r->version));
     if (ok && r->refused[0] != '\0')
         ok = put(o, "guard", json_string(r->refused));
+    if (ok && r->plan != NULL && r->follow != NULL && r->follow[0] != '\0')
+        ok = put(o, "follow", json_string(r->follow)) &&
+             put(o, "follow_us", json_integer(r->follow_us));
     if (ok && r->expires_us != 0)
         ok = put(o, "expires_us", json_integer(r->expires_us));
     if (ok && actuator_run_held(r))
@@ -153,6 +157,10 @@ static bool decode_newer(json_t *o, struct actuator_run *r)
          !copy_text(o, "guard", r->refused, sizeof(r->refused))))
         return false;
     r->expires_us = (int64_t)json_integer_value(json_object_get(o, "expires_us"));
+    const char *follow = json_string_value(json_object_get(o, "follow"));
+    r->follow_us = (int64_t)json_integer_value(json_object_get(o, "follow_us"));
+    if (follow != NULL && (r->follow = strdup(follow)) == NULL)
+        return false;
     r->verify = json_incref(json_object_get(o, "verify"));
     return r->verify == NULL || json_is_object(r->verify);
 }

@@ -14,7 +14,7 @@
  *             repeated with the same key; vnflcm: ASK before repeating)
  *   ASK       the manager (VNFM, NFVO) is asked whether it knows of our call
  *   CONFLICT  it refused with 409; waiting until no other operation is open
- *   POLL      the operation occurrence op_occ is followed to its end
+ *   POLL      the operation occurrence op_occ, or the address `follow`, is followed to its end
  *   SETTLE    op_occ is FAILED_TEMP; the word `settle` is being sent
  *   QUEUE     another run is at work on the instance: waits for its turn (turn.c)
  *   LANES     the step acts on a cloud: each of its lanes has a phase of its own (lane.h)
@@ -94,6 +94,8 @@ struct actuator_run {
         [12]; /* what op_occ was told in FAILED_TEMP: retry, rollback, fail; or "" */
     char settle_seen[48]; /* when it had entered the FAILED_TEMP we told it so in */
     bool settled;         /* it has taken that word */
+    char *follow;         /* webhook: what is polled; NULL or "": nothing */
+    int64_t follow_us;    /* since when */
     bool looked; /* asked whether another operation is under way, before the first call */
     int64_t wake_us;   /* when to do the next thing; 0 = now or when an answer comes */
     int64_t verify_us; /* verification began */

@@ -10,6 +10,7 @@
 #include "actuator/exec.h"
 #include "actuator/lcm.h"
 #include "actuator/vim.h"
+#include "actuator/webhook.h"
 #include "base/utf8.h"
 
 #define URL_MAX_BYTES    16384
@@ -55,11 +56,9 @@ int64_t actuator_step_backoff_us(const struct actuator_run *r, int64_t k)
 
 int64_t actuator_step_deadline_us(const struct actuator_run *r)
 {
-    int64_t per_try = actuator_run_step_int(r, "timeout_ms") * 1000;
-    if (strcmp(actuator_run_step_type(r), "webhook") != 0)
-        return r->step_us + per_try;
-    return r->step_us +
-           (actuator_run_step_int(r, "retries") + 1) * (per_try + BACKOFF_MAX_US);
+    if (strcmp(actuator_run_step_type(r), "webhook") == 0)
+        return actuator_webhook_deadline_us(r);
+    return r->step_us + actuator_run_step_int(r, "timeout_ms") * 1000;
 }
 
 int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us)
@@ -99,38 +98,6 @@ void actuator_request_fini(struct actuator_request *q)
     hale_buf_fini(&q->body);
     json_decref(q->headers);
     q->headers = NULL;
-}
-
-static bool add_header(struct actuator_request *q, const char *name, const char *value)
-{
-    return json_object_set_new(q->headers, name, json_string(value)) == 0;
-}
-
-/* The key is the same for every try of this step, also after a crash. */
-static enum hale_rc webhook_request(const struct actuator_run *r,
-                                    struct actuator_request *q)
-{
-    const json_t *step = actuator_run_step(r);
-    char text[HALE_UUID_TEXT + 24];
-    bool ok = json_object_update(q->headers, json_object_get(step, "headers")) == 0;
-    (void)snprintf(text, sizeof(text), "%s-%lld", r->id, (long long)r->step);
-    ok = ok && add_header(q, "Idempotency-Key", text);
-    (void)snprintf(text, sizeof(text), "%lld", (long long)r->token);
-    ok = ok && add_header(q, "X-Hale-Fencing-Token", text);
-    q->method = actuator_run_step_text(r, "method");
-    hale_buf_add_c(&q->url, actuator_run_step_text(r, "url"));
-    const json_t *body = json_object_get(step, "body");
-    if (body != NULL) {
-        char *dump = json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (dump == NULL)
-            return HALE_E_NOMEM;
-        hale_buf_add_c(&q->body, dump);
-        free(dump);
-        if (json_object_get(q->headers, "Content-Type") == NULL)
-            ok = ok && add_header(q, "Content-Type", "application/json");
-    }
-    q->timeout_ms = actuator_run_step_int(r, "timeout_ms");
-    return ok ? HALE_OK : HALE_E_NOMEM;
 }
 
 static enum hale_rc request_init(const struct actuator_run *r,
@@ -176,37 +143,11 @@ enum hale_rc actuator_step_request(const struct actuator_run *r, int64_t now_us,
     } else if (actuator_exec_is(r)) {
         rc = actuator_exec_request(r, out);
     } else {
-        rc = webhook_request(r, out);
+        rc = actuator_webhook_request(r, now_us, out);
     }
     if (rc == HALE_OK && (out->url.failed || out->body.failed))
         rc = HALE_E_LIMIT;
     return rc;
-}
-
-static void webhook_answer(const struct actuator_run *r, const struct actuator_answer *a,
-                           struct actuator_decision *d)
-{
-    char detail[256];
-    int64_t backoff = actuator_step_backoff_us(r, r->failures + 1);
-    d->note = true;
-    if (a->rc == HALE_E_INVAL || a->rc == HALE_E_DENIED || a->rc == HALE_E_LIMIT) {
-        actuator_decide_fail(d, "%s", a->error);
-    } else if (a->rc != HALE_OK) {
-        actuator_decide(d, ACTUATOR_WAIT, backoff, "no answer: %s", a->error);
-        d->counts = true;
-    } else if (a->status >= 200 && a->status < 300) {
-        (void)snprintf(d->text, sizeof(d->text), "answered %u", a->status);
-        d->end = ACTUATOR_STEP_DONE;
-    } else if (a->status >= 500 || a->status == 408 || a->status == 425 ||
-               a->status == 429) {
-        actuator_decide(d, ACTUATOR_WAIT, actuator_retry_after_us(a, backoff),
-                        "answered %u%s", a->status,
-                        actuator_problem_text(a, detail, sizeof(detail)));
-        d->counts = true;
-    } else {
-        actuator_decide_fail(d, "answered %u%s", a->status,
-                             actuator_problem_text(a, detail, sizeof(detail)));
-    }
 }
 
 void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *a,
@@ -221,7 +162,7 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
     if (actuator_lcm_api(actuator_run_step_type(r)) != NULL)
         actuator_lcm_answer(r, a, now_us, taken, arg, out);
     else
-        webhook_answer(r, a, out);
+        actuator_webhook_answer(r, a, now_us, out);
 
     if (out->end != ACTUATOR_GOES_ON)
         return;
@@ -231,8 +172,9 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
         actuator_decide_fail(out, "given up after %" PRId64 " tries, the last one %.300s",
                              r->failures + 1, why);
     else if (now_us + out->delay_us > actuator_step_deadline_us(r)) {
-        actuator_decide_fail(out, "not done within %lld ms; last: %.300s",
-                             (long long)actuator_run_step_int(r, "timeout_ms"), why);
+        int64_t since_us = actuator_webhook_follows(r) ? r->follow_us : r->step_us;
+        actuator_decide_fail(out, "not done within %" PRId64 " ms; last: %.300s",
+                             (actuator_step_deadline_us(r) - since_us) / 1000, why);
         out->timed_out = true;
     }
 }

@@ -3,7 +3,7 @@
 #define HALE_ACTUATOR_STEP_H
 /*
  * step - what one step sends and how an answer is understood: pure functions of (run,
- * answer, now). Webhook (step.c), executables (exec.h), life cycles of VNFs and network services (lcm.h), and what
+ * answer, now). Webhook (webhook.h), executables (exec.h), life cycles of VNFs and network services (lcm.h), and what
  * acts on a cloud, on several things at once (vim.h).
  * Threads:   stateless.
  */
@@ -73,7 +73,7 @@ HALE_MUST_CHECK enum hale_rc actuator_step_lane_request(const struct actuator_ru
                                                         int64_t now_us,
                                                         struct actuator_request *out);
 void actuator_request_fini(struct actuator_request *q);
-/* What the answer to that request means. May write r->op_occ, r->settle*, r->queries.
+/* What the answer to that request means. May write r->op_occ, r->settle*, r->queries, r->follow*.
  * taken: says whether another run follows the operation occurrence already. */
 void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *a,
                           int64_t now_us, bool (*taken)(const char *op_id, void *arg),

@@ -87,6 +87,14 @@ static void add_value(struct hale_buf *out, const char *value, size_t len,
         add_quoted(out, value, len);
         return;
     }
+    if (escape == ACTUATOR_PATTERN) {
+        for (size_t i = 0; i < len; i++) {
+            if (strchr("*?\\", value[i]) != NULL && value[i] != '\0')
+                hale_buf_add_char(out, '\\');
+            hale_buf_add_char(out, value[i]);
+        }
+        return;
+    }
     for (size_t i = 0; i < len; i++) {
         unsigned char u = (unsigned char)value[i];
         hale_buf_add_char(out, u < ' ' || u == 0x7f ? '?' : value[i]);
@@ -97,6 +105,23 @@ enum hale_rc actuator_template_expand(struct hale_str text, const json_t *vars,
                                       enum actuator_escape escape, struct hale_buf *out,
                                       char *missing)
 {
+    return actuator_template_expand_but(text, vars, escape, NULL, out, missing);
+}
+
+/* What stays for later: a literal "${", or a variable of that kind. */
+static bool stays(enum piece kind, struct hale_str piece, const char *later)
+{
+    size_t n = later != NULL ? strlen(later) : 0;
+    if (later == NULL)
+        return false;
+    return kind == PIECE_TEXT ? hale_str_eq_c(piece, "${")
+                              : piece.len >= n && memcmp(piece.p, later, n) == 0;
+}
+
+enum hale_rc actuator_template_expand_but(struct hale_str text, const json_t *vars,
+                                          enum actuator_escape escape, const char *later,
+                                          struct hale_buf *out, char *missing)
+{
     struct hale_str rest = text, piece = {NULL, 0};
     enum piece kind;
     char name[ACTUATOR_NAME_MAX];
@@ -105,6 +130,13 @@ enum hale_rc actuator_template_expand(struct hale_str text, const json_t *vars,
     while ((kind = next_piece(&rest, &piece)) != PIECE_END) {
         if (kind == PIECE_BAD)
             return HALE_E_INVAL;
+        if (stays(kind, piece, later)) {
+            if (kind == PIECE_TEXT)
+                hale_buf_add_c(out, "$${");
+            else
+                hale_buf_printf(out, "${%.*s}", (int)piece.len, piece.p);
+            continue;
+        }
         if (kind == PIECE_TEXT) {
             hale_buf_add_str(out, piece);
             continue;

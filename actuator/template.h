@@ -19,8 +19,15 @@
 
 #define ACTUATOR_NAME_MAX 256 /* of a variable, with NUL */
 
-/* QUERY: inside a string of PromQL, which the value cannot leave. */
-enum actuator_escape { ACTUATOR_PLAIN, ACTUATOR_URL, ACTUATOR_HEADER, ACTUATOR_QUERY };
+/* QUERY: inside a string of PromQL, which the value cannot leave. PATTERN: means itself in a pattern of
+ * expect.h. */
+enum actuator_escape {
+    ACTUATOR_PLAIN,
+    ACTUATOR_URL,
+    ACTUATOR_HEADER,
+    ACTUATOR_QUERY,
+    ACTUATOR_PATTERN
+};
 
 /* HALE_E_INVAL with err->text for a person. */
 HALE_MUST_CHECK enum hale_rc actuator_template_check(struct hale_str text,
@@ -32,6 +39,12 @@ HALE_MUST_CHECK enum hale_rc actuator_template_expand(struct hale_str text,
                                                       enum actuator_escape escape,
                                                       struct hale_buf *out,
                                                       char *missing);
+/* The same, but variables whose names begin with later stay as they are written, and so does "$${": for a
+ * second expansion. */
+HALE_MUST_CHECK enum hale_rc
+actuator_template_expand_but(struct hale_str text, const json_t *vars,
+                             enum actuator_escape escape, const char *later,
+                             struct hale_buf *out, char *missing);
 /* A copy of tree with every string value (not the keys) expanded; the caller owns it. */
 HALE_MUST_CHECK enum hale_rc actuator_template_json(const json_t *tree,
                                                     const json_t *vars, json_t **out,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a VNFM, an NFVO or a token endpoint may answer, any bytes: in every phase of a step on a life
- * cycle. The first byte chooses step and status, the second what was said before. */
+/* What a VNFM, an NFVO, a webhook or a token endpoint may answer, any bytes: in every phase of a step. The first byte chooses step and status, the second what was said before. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "actuator/lcm.h"
 #include "actuator/oauth.h"
@@ -25,7 +25,15 @@ static const char *const STEPS[] = {
     "{\"type\":\"vnflcm\",\"url\":\"http://"
     "h\",\"operation\":\"heal\",\"vnf\":\"v\",\"body\":{"
     "\"vnfcInstanceId\":[\"b\"]},\"timeout_ms\":60000,\"poll_ms\":100,\"retries\":3,"
-    "\"call\":{\"way\":\"auto_healing\",\"body\":{}},\"appear_ms\":0,\"failed_temp\":1}"};
+    "\"call\":{\"way\":\"auto_healing\",\"body\":{}},\"appear_ms\":0,\"failed_temp\":1}",
+    "{\"type\":\"webhook\",\"url\":\"http://h/a/"
+    "b\",\"method\":\"POST\",\"timeout_ms\":5000,"
+    "\"retries\":3,\"expect\":{\"/a\":[\"*\",null]},\"until\":{\"every_ms\":100,"
+    "\"within_ms\":60000,\"expect\":{\"/a/0\":[\"x*y\",3]},\"fail\":{\"/b\":[true]}}}",
+    "{\"type\":\"webhook\",\"url\":\"http://h/"
+    "a\",\"method\":\"POST\",\"timeout_ms\":5000,"
+    "\"retries\":3,\"until\":{\"url\":\"http://h/x/${answer:/a}\",\"every_ms\":100,"
+    "\"within_ms\":60000,\"success\":[[200,299]]}}"};
 #define N_STEPS (sizeof(STEPS) / sizeof(STEPS[0]))
 
 static bool taken(const char *op_id, void *arg)
@@ -59,6 +67,8 @@ static void one_phase(const char *step, enum actuator_phase phase, unsigned said
     r->plan = json_pack("[o]", json_loads(step, 0, NULL));
     r->step_us = r->call_us = NOW_US;
     r->phase = phase;
+    if (phase == ACTUATOR_POLL && strstr(step, "webhook") != NULL)
+        r->follow = strdup("http://h/j");
     actuator_step_answer(r, a, NOW_US, taken, NULL, &d);
     HALE_ASSERT(d.text[0] != '\0' || a->rc != HALE_OK);
     HALE_ASSERT(strlen(r->op_occ) < ACTUATOR_OP_ID_MAX);
@@ -66,7 +76,9 @@ static void one_phase(const char *step, enum actuator_phase phase, unsigned said
         r->phase = d.phase;
         HALE_ASSERT(d.delay_us >= 0);
         if (actuator_step_request(r, NOW_US, &q) == HALE_OK)
-            HALE_ASSERT(strncmp(q.url.p, "http://h/", 9) == 0 && !climbs(q.url.p) &&
+            HALE_ASSERT(strncasecmp(q.url.p, "http://h", 8) == 0 &&
+                        (r->follow != NULL || !climbs(q.url.p)) &&
+                        strchr("/?#:", q.url.p[8]) != NULL &&
                         strpbrk(q.url.p, " \r\n\\") == NULL);
         actuator_request_fini(&q);
     }

@@ -77,6 +77,10 @@ struct world {
     bool behaved;
     struct op ops[16];
     unsigned n_ops;
+    /* what a webhook begins */
+    int64_t job_end_us;  /* 0: not begun */
+    unsigned late_posts; /* after their answer was committed */
+    bool job_done;
     enum hale_state alarm;
     int64_t seq; /* of the alarm log */
     /* the crash */
@@ -342,15 +346,51 @@ static unsigned get(struct world *w, const char *url, char **body)
     return 404;
 }
 
+/* A server that begins one job for a key, and is asked how it goes. */
+static unsigned hook(struct world *w, const struct event *ev, char **body,
+                     char **location)
+{
+    bool post = strcmp(ev->method, "POST") == 0;
+    bool odd = !w->behaved && post == (w->behaviour == BUSY_ONCE);
+    if (odd && (w->behaviour == BUSY_ONCE || w->behaviour == CONFLICT_ONCE)) {
+        w->behaved = true;
+        return 503; /* of the call, or of a question */
+    }
+    if (!post) {
+        assert_non_null(strstr(ev->url, "/jobs/7"));
+        bool over = w->job_end_us <= w->now_us;
+        if (over && !w->job_done) {
+            w->job_done = true;
+            feed(w, HALE_STATE_OK);
+        }
+        *body = strdup(over ? "{\"job\":{\"status\":\"DONE\"}}"
+                            : "{\"job\":{\"status\":\"RUNNING\"}}");
+        return 200;
+    }
+    for (size_t i = 0; i < json_array_size(w->rows); i++)
+        w->late_posts +=
+            strstr(json_string_value(json_object_get(json_array_get(w->rows, i), "text")),
+                   "following") != NULL;
+    if (w->job_end_us == 0)
+        w->job_end_us = w->now_us + 50000;
+    *body = strdup("{\"id\":7}");
+    *location = strdup("/jobs/7");
+    return 202;
+}
+
 static void serve(struct world *w, const struct event *ev, bool reply)
 {
     unsigned status = 404;
     char *body = NULL, *location = NULL;
-    bool deaf =
-        w->behaviour == DEAF_ONCE && !w->behaved && strstr(ev->url, "/heal") != NULL;
+    bool of_hook = strstr(ev->url, ":2/") != NULL;
+    bool deaf = w->behaviour == DEAF_ONCE && !w->behaved &&
+                (of_hook || strstr(ev->url, "/heal") != NULL);
     bool refuse = w->behaviour == REFUSED_ONCE && !w->behaved;
     if (refuse) {
         w->behaved = true;
+    } else if (of_hook) {
+        w->behaved = w->behaved || deaf;
+        status = hook(w, ev, &body, &location);
     } else if (strcmp(ev->method, "POST") == 0 && strstr(ev->url, "/heal") != NULL) {
         status = heal(w, &location);
     } else if (strcmp(ev->method, "POST") == 0) {
@@ -583,6 +623,61 @@ static void test_crash_at_every_point(void **state)
     assert_true(crashes > 100);
 }
 
+#define HOOK(until)                                                                      \
+    "policies:\n"                                                                        \
+    "- name: hook\n"                                                                     \
+    "  mode: auto\n"                                                                     \
+    "  alarm: {definition: down}\n"                                                      \
+    "  target: ${vnf_id}/${vnfc_id}\n"                                                   \
+    "  steps:\n"                                                                         \
+    "  - webhook: {url: \"http://127.0.0.1:2/jobs\", success: [202], expect: {/id: "     \
+    "7},\n"                                                                              \
+    "              until: {" until "every: 10ms, within: 60s,\n"                         \
+    "                      expect: {/job/status: DONE}, fail: {/job/status: BROKEN}}}\n" \
+    "  verify: {within: 60s}\n"
+static const char *const HOOKS[] = {
+    HOOK(""), HOOK("url: \"http://127.0.0.1:2/jobs/${answer:/id}\", ")};
+
+static bool one_job(const struct world *w)
+{
+    return w->job_done && w->late_posts == 0 && rows_of(w, "triggered") == 1 &&
+           rows_of(w, "verified") == 1 && rows_of(w, "failed") == 0 &&
+           w->lease[0] == '\0' && w->position == 1;
+}
+
+/* k: where it is killed, and whether what is in flight arrives; UINT32_MAX: it is not. Returns the
+ * number of its steps. */
+static unsigned hook_world(enum behaviour b, const char *policy, unsigned k)
+{
+    struct world w;
+    world_init(&w, b, policy);
+    w.crash_at = k == UINT32_MAX ? k : k / 2;
+    w.deliver = k != UINT32_MAX && k % 2 == 1;
+    feed(&w, HALE_STATE_ALARM);
+    unsigned steps = run_world(&w);
+    if (!one_job(&w)) {
+        dump_rows(&w);
+        fail_msg("%s, killed at %u: %u calls after the answer", BEHAVIOURS[b], k,
+                 w.late_posts);
+    }
+    world_fini(&w);
+    return steps;
+}
+
+static void test_what_is_polled_survives_every_crash(void **state)
+{
+    unsigned crashes = 0;
+    (void)state;
+    for (int b = 0; b < N_BEHAVIOURS; b++)
+        for (size_t i = 0; i < 2; i++) {
+            unsigned whole = hook_world((enum behaviour)b, HOOKS[i], UINT32_MAX);
+            for (unsigned k = 0; k < whole * 2; k++, crashes++)
+                (void)hook_world((enum behaviour)b, HOOKS[i], k);
+        }
+    print_message("%u crashes\n", crashes);
+    assert_true(crashes > 100);
+}
+
 static void test_one_round_trip_before_the_call(void **state)
 {
     struct world w;
@@ -729,6 +824,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crash_at_every_point),
+        cmocka_unit_test(test_what_is_polled_survives_every_crash),
         cmocka_unit_test(test_one_round_trip_before_the_call),
         cmocka_unit_test(test_same_trigger_twice),
         cmocka_unit_test(test_second_fault_is_suppressed_by_cooldown),

@@ -65,6 +65,51 @@ static const struct {
      8, "bad variable"},
     {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      headers: {\"a b\": c}\n",
      8, "not a header name"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      success: [99]\n", 8,
+     "write 404"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      success: [299-200]\n", 8,
+     "neither a status nor a range"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      success: ok\n", 8,
+     "write 404 or 200-299"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      expect: [a]\n", 8,
+     "map of JSON pointers"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      expect: {status: ok}\n", 8,
+     "write '/status'"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      expect: {/a: {b: c}}\n", 8,
+     "point at what is inside"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      expect: {/a: []}\n", 8,
+     "names no value"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      expect: {/a: \"${b\"}\n",
+     8, "bad variable"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      expect: {/a~b: c}\n", 8,
+     "'~' is written '~0'"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: {every: 1s}\n", 8,
+     "until needs expect"},
+    {HEAD
+     "  steps:\n  - webhook:\n      url: http://x/\n      until: {expects: {/a: b}}\n",
+     8, "did you mean 'expect'"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: {success: 200, "
+          "every: 2m, within: 1m}\n",
+     8, "every must not be longer"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: {success: 200, "
+          "url: \"http://${answer:/h}/\"}\n",
+     8, "may not choose the host"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: {success: 200, "
+          "url: \"http://h/${answer:id}\"}\n",
+     8, "write '/id'"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: {success: 200, "
+          "url: \"ftp://h/\"}\n",
+     8, "http:// or https://"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: {success: 200, "
+          "method: POST}\n",
+     8, "method"},
+    {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      until: 5s\n", 8, "map"},
+    {HEAD "  steps:\n  - nslcm:\n      url: http://x/\n      operation: scale\n      "
+          "ns_instance_id: n\n      scale_ns: {aspect_id: a, number_of_steps: 0}\n",
+     10, "number_of_steps must be 1 to 100, or a variable"},
+    {HEAD "  steps:\n  - nslcm:\n      url: http://x/\n      operation: scale\n      "
+          "ns_instance_id: n\n      scale_ns: {scale_info: {a: b}}\n",
+     10, "from 0, or a variable"},
     {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      method: POTS\n", 8,
      "POST"},
     {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: heel\n", 8,
@@ -315,6 +360,60 @@ static void test_flow(void **state)
     actuator_policies_free(p);
 }
 
+/* Counts may be variables; in the request they are numbers, and what is none says so itself. */
+static void test_numbers_of_variables(void **state)
+{
+    static const struct {
+        const char *step, *part; /* of the plan */
+    } cases[] = {
+        {"vnflcm: {url: \"http://v/\", operation: scale, vnf_instance_id: x, aspect_id: "
+         "a, "
+         "number_of_steps: \"${n}\"}",
+         "\"numberOfSteps\":3"},
+        {"vnflcm: {url: \"http://v/\", operation: scale, vnf_instance_id: x, aspect_id: "
+         "a, "
+         "number_of_steps: \"${word}\"}",
+         "\"numberOfSteps\":\"many\""},
+        {"vnflcm: {url: \"http://v/\", operation: scale_to_level, vnf_instance_id: x, "
+         "scale_info: {a: \"${n}\", b: 2}}",
+         "[{\"aspectId\":\"a\",\"scaleLevel\":3},{\"aspectId\":\"b\",\"scaleLevel\":2}]"},
+        {"nslcm: {url: \"http://v/\", operation: scale, ns_instance_id: x, scale_ns: "
+         "{aspect_id: a, number_of_steps: \"${n}\"}}",
+         "\"numberOfSteps\":3"},
+        {"nslcm: {url: \"http://v/\", operation: scale, ns_instance_id: x, scale_vnf: "
+         "[{vnf_instance_id: v, type: SCALE_OUT, aspect_id: a, number_of_steps: "
+         "\"${n}\"}]}",
+         "\"numberOfSteps\":3"},
+        {"nslcm: {url: \"http://v/\", operation: scale, ns_instance_id: x, scale_ns: "
+         "{scale_info: {a: \"${n}\"}}}",
+         "\"nsScaleLevelId\":3"},
+        {"nslcm: {url: \"http://v/\", operation: heal, ns_instance_id: x, dialect: osm, "
+         "heal_vnf: {vnf_instance_id: v, vdu_id: d, count_index: \"${n}\"}}",
+         "\"count-index\":3"},
+        {"nslcm: {url: \"http://v/\", operation: heal, ns_instance_id: x, heal_vnf: "
+         "{vnf_instance_id: v, additional_params: {numberOfSteps: \"${n}\"}}}",
+         "{\"numberOfSteps\":\"3\"}"}}; /* a parameter is the policy's own */
+    json_t *vars = json_pack("{s:s,s:s}", "n", "3", "word", "many");
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[1024], missing[ACTUATOR_NAME_MAX];
+        struct actuator_policies *p = NULL;
+        struct hale_err err = {0};
+        json_t *plan = NULL;
+        (void)snprintf(text, sizeof(text), HEAD "  steps:\n  - %s\n", cases[i].step);
+        if (actuator_policies_load(hale_str_from(text), "f", &p, &err) != HALE_OK)
+            fail_msg("%s: %s", cases[i].step, err.text);
+        assert_int_equal(actuator_policy_plan(&p->v[0], vars, &plan, missing), HALE_OK);
+        char *dump = json_dumps(plan, JSON_COMPACT | JSON_SORT_KEYS);
+        if (strstr(dump, cases[i].part) == NULL)
+            fail_msg("%s is not in %s", cases[i].part, dump);
+        free(dump);
+        json_decref(plan);
+        actuator_policies_free(p);
+    }
+    json_decref(vars);
+}
+
 static void test_loops_do_not_feed_themselves(void **state)
 {
     struct actuator_policies *any = NULL, *named = NULL;
@@ -387,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_mistakes_have_a_line_and_words),
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_flow),
+        cmocka_unit_test(test_numbers_of_variables),
         cmocka_unit_test(test_loops_do_not_feed_themselves),
         cmocka_unit_test(test_symptoms),
         cmocka_unit_test(test_shipped_files),
