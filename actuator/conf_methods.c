@@ -20,7 +20,7 @@ static const char *const STARTTLS[] = {"off", "try", "required", NULL};
 struct methods_raw {
     int reach;
     NODE allow;
-    char *pagerduty_url;
+    char *pagerduty_url, *secret_file;
     int64_t timeout;
     NODE email;
     NODE pagerduty;
@@ -34,6 +34,8 @@ static const struct hale_conf_field METHODS[] = {
     {"pagerduty_url", HALE_CONF_STRING, M(pagerduty_url), false, PAGERDUTY, 0, 0, NULL,
      "events API v1"},
     {"timeout", HALE_CONF_DURATION, M(timeout), false, "5s", 100, 60000, NULL, "one try"},
+    {"secret_file", HALE_CONF_STRING, M(secret_file), false, NULL, 0, 0, NULL,
+     "webhooks are signed with keys that come from its content, at least 16 bytes"},
     {"email", HALE_CONF_NODE, M(email), false, NULL, 0, 0, NULL,
      "EMAIL: alarms in groups; group_by, group_wait, group_interval, repeat_interval"},
     {"pagerduty", HALE_CONF_NODE, M(pagerduty), false, NULL, 0, 0, NULL,
@@ -89,6 +91,18 @@ static enum hale_rc read_grouping(NODE map, struct actuator_grouping *out,
     return rc;
 }
 
+static enum hale_rc read_secret(NODE map, const char *path,
+                                struct hale_method_secret *out, struct hale_err *err)
+{
+    struct hale_err wrong = {0};
+    if (path == NULL)
+        return HALE_OK;
+    enum hale_rc rc = hale_method_secret_load(path, out, &wrong);
+    return rc == HALE_OK ? rc
+                         : hale_yaml_error(hale_yaml_get(map, "secret_file"), err,
+                                           "secret_file: %s", wrong.text);
+}
+
 static enum hale_rc read_methods(NODE map, struct actuator_methods_conf *out,
                                  struct hale_err *err)
 {
@@ -107,6 +121,8 @@ static enum hale_rc read_methods(NODE map, struct actuator_methods_conf *out,
         actuator_allow_split(out->pagerduty_url, &host, &port) != HALE_OK)
         rc = hale_yaml_error(hale_yaml_get(map, "pagerduty_url"), err,
                              "pagerduty_url must be an http:// or https:// address");
+    if (rc == HALE_OK)
+        rc = read_secret(map, raw.secret_file, &out->secret, err);
     if (rc == HALE_OK)
         rc = read_grouping(raw.email, &out->email, err);
     if (rc == HALE_OK)
@@ -174,6 +190,7 @@ enum hale_rc actuator_methods_conf_read(NODE methods, NODE smtp,
 void actuator_methods_conf_fini(struct actuator_methods_conf *c)
 {
     actuator_allow_fini(&c->allow);
+    hale_method_secret_fini(&c->secret);
     actuator_grouping_fini(&c->email);
     actuator_grouping_fini(&c->pagerduty);
     free(c->pagerduty_url);

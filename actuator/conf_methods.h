@@ -3,7 +3,8 @@
 #define HALE_ACTUATOR_CONF_METHODS_H
 /*
  * conf_methods - the part of the configuration that is about notification methods: how far tenants'
- * addresses may reach, PagerDuty's address, the mail server, and which come in groups.
+ * addresses may reach, PagerDuty's address, the mail server, which come in groups,
+ * and what webhooks are signed with.
  * Reach: the addresses are written by tenants, so by default ("remote") nothing is sent to loopback,
  *        link-local (cloud metadata), multicast and unspecified addresses, whatever a name resolves
  *        to; "listed": only to hosts in allow. What allow lists may always be called.
@@ -12,6 +13,7 @@
 #include "actuator/allow.h"
 #include "actuator/group.h"
 #include "base/buf.h"
+#include "model/method_key.h"
 #include "model/yaml.h"
 #include "net/http_client.h"
 
@@ -21,7 +23,8 @@ struct actuator_methods_conf {
     char *pagerduty_url;
     int64_t timeout_ms;
     struct actuator_grouping email, pagerduty; /* off: each alarm at once */
-    char *smtp_url;                            /* NULL: letters are not sent */
+    struct hale_method_secret secret; /* of the keys that webhooks are signed with */
+    char *smtp_url;                   /* NULL: letters are not sent */
     char *smtp_from, *smtp_user, *smtp_password, *smtp_ca_file;
     enum hale_mail_tls smtp_starttls;
     int64_t smtp_timeout_ms;

@@ -2,8 +2,10 @@
 #include "actuator/dispatch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "actuator/digest.h"
+#include "actuator/outlet.h"
 #include "base/clock.h"
 
 #define BODY_MAX   (1u << 20)
@@ -18,9 +20,17 @@ struct attempt {
 static enum hale_rc post(const struct attempt *t, const char *url, bool only_remote,
                          const struct hale_buf *body)
 {
-    char id[96];
+    char id[96], signature[128], key[HALE_METHOD_KEY_TEXT], mac[80];
     (void)snprintf(id, sizeof(id), "X-Hale-Notification: %s", t->id);
-    const char *const headers[] = {"Content-Type: application/json", id, NULL};
+    const char *headers[] = {"Content-Type: application/json", id, NULL, NULL};
+    if (t->s->method->type == HALE_METHOD_WEBHOOK && t->s->conf->secret.len > 0) {
+        if (hale_method_key(&t->s->conf->secret, t->s->method->id, key) != HALE_OK)
+            return HALE_E_NOMEM; /* never without the signature */
+        actuator_outlet_sign(key, strlen(key), hale_buf_str(body), mac);
+        explicit_bzero(key, sizeof(key));
+        (void)snprintf(signature, sizeof(signature), "X-Hale-Signature: %s", mac);
+        headers[2] = signature;
+    }
     const struct hale_http_call call = {.method = "POST",
                                         .url = url,
                                         .headers = headers,

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "collector/tiers.h"
 #include "model/limits.h"
+#include "model/method_key.h"
 #include "model/yaml.h"
 #include "store/keys.h"
 #include "store/redis.h"
@@ -39,6 +40,8 @@ static const struct hale_conf_field FIELDS[] = {
     {"dashboards_dir", HALE_CONF_STRING, AT(dashboards_dir), false,
      "/usr/share/hale/dashboards", 0, 0, NULL,
      "directory of the web application; read at start and at SIGHUP"},
+    {"notification_secret_file", HALE_CONF_STRING, AT(notification_secret_file), false, NULL, 0,
+     0, NULL, "the actuator's notification_methods: secret_file; tenants may ask for their keys"},
     {"max_body", HALE_CONF_BYTES, AT(max_body), false, "8m", 4096, 268435456, NULL,
      "ceiling of one POST /v2.0/metrics"},
     {"max_connections", HALE_CONF_INT, AT(max_connections), false, "1000", 1, 10000, NULL,
@@ -144,6 +147,14 @@ static enum hale_rc check(const char *path, const struct collector_config *c,
         return hale_err_at(err, HALE_E_INVAL, path, 0, 0,
                            "tokens_file is empty and there is no section keystone: "
                            "nobody could use the collector");
+    struct hale_method_secret secret = {0};
+    enum hale_rc rc =
+        c->notification_secret_file != NULL
+            ? hale_method_secret_load(c->notification_secret_file, &secret, err)
+            : HALE_OK;
+    hale_method_secret_fini(&secret);
+    if (rc != HALE_OK)
+        return rc;
     if (c->archive_delay_ms > c->hot_retention_ms / 2)
         return hale_err_at(err, HALE_E_INVAL, path, 0, 0,
                            "archive_delay must be at most half of hot_retention: raw "

@@ -24,6 +24,7 @@ struct collector_config {
     char *tokens_file;
     char *state_dir;
     char *dashboards_dir;
+    char *notification_secret_file; /* the actuator's, or NULL; read when asked for */
     int64_t shards;
     int64_t max_body; /* bytes */
     int64_t max_connections;

@@ -7,10 +7,12 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "collector/method_store.h"
 #include "collector/params.h"
 #include "collector/request.h"
 #include "model/limits.h"
+#include "model/method_key.h"
 
 #define ANSWER_MAX ((size_t)16 << 20)
 
@@ -298,4 +300,54 @@ void collector_method_delete(struct collector *c, struct hale_redis *redis,
         collector_reply_none(req, 204);
     else
         reply_failure(req, rc, &err);
+}
+
+/* The file is read each time: whoever changes it need not tell us. */
+static enum hale_rc key_of(const char *path, const char *id,
+                           char key[HALE_METHOD_KEY_TEXT])
+{
+    struct hale_method_secret secret = {0};
+    struct hale_err err = {0};
+    enum hale_rc rc = hale_method_secret_load(path, &secret, &err);
+    if (rc == HALE_OK)
+        rc = hale_method_key(&secret, id, key);
+    else
+        hale_error("event=notification_secret_unreadable detail=\"%s\"", err.text);
+    hale_method_secret_fini(&secret);
+    return rc;
+}
+
+void collector_method_secret_get(struct collector *c, struct hale_redis *redis,
+                                 struct hale_http_req *req)
+{
+    const struct collector_request *r = collector_request_of(req);
+    const char *path = c->conf->notification_secret_file;
+    struct hale_method *m = NULL;
+    struct hale_err err = {0};
+    char key[HALE_METHOD_KEY_TEXT] = "";
+    enum hale_rc rc = collector_method_load(redis, r->tenant, r->param, &m);
+
+    if (rc != HALE_OK) {
+        reply_failure(req, rc, &err);
+    } else if (m->type != HALE_METHOD_WEBHOOK || path == NULL) {
+        collector_reply_error(req, 409, "NotSigned", "%s",
+                              path == NULL
+                                  ? "Webhooks are not signed here: whoever runs Hale can "
+                                    "set notification_secret_file"
+                                  : "Only a WEBHOOK is signed");
+    } else if (key_of(path, m->id, key) != HALE_OK) {
+        collector_reply_busy(req, 30, "the secret cannot be read");
+    } else {
+        struct hale_buf b;
+        hale_buf_init(&b, 1024);
+        hale_buf_printf(&b,
+                        "{\"id\":\"%s\",\"algorithm\":\"HMAC-SHA256\",\"header\":"
+                        "\"X-Hale-Signature\",\"key\":\"%s\"}",
+                        m->id, key);
+        hale_http_add_header(req, "Cache-Control", "no-store");
+        collector_reply_buf(req, 200, COLLECTOR_JSON, &b);
+        hale_buf_fini(&b);
+        explicit_bzero(key, sizeof(key));
+    }
+    hale_method_free(m);
 }

@@ -21,4 +21,7 @@ void collector_method_patch(struct collector *c, struct hale_redis *redis,
                             struct hale_http_req *req);
 void collector_method_delete(struct collector *c, struct hale_redis *redis,
                              struct hale_http_req *req);
+/* The key that the webhook is signed with: for those who may change the method. */
+void collector_method_secret_get(struct collector *c, struct hale_redis *redis,
+                                 struct hale_http_req *req);
 #endif

@@ -134,6 +134,7 @@ const struct collector_route collector_routes[] = {
     {"GET",    "/v1/maintenance/{id}",                  READ,  QUERY, collector_maintenance_get},
     {"PUT",    "/v1/maintenance/{id}",                  WRITE, WAITS, collector_maintenance_put},
     {"DELETE", "/v1/maintenance/{id}",                  WRITE, WAITS, collector_maintenance_delete},
+    {"GET",    "/v1/notification-methods/{id}/secret",  WRITE, QUERY, collector_method_secret_get},
     {"GET",    "/api/v2/silences",                      READ,  QUERY, collector_am_silences_get},
     {"POST",   "/api/v2/silences",                      WRITE, WAITS, collector_am_silences_post},
     {"GET",    "/api/v2/silence/{id}",                  READ,  QUERY, collector_am_silence_get},

@@ -6,7 +6,10 @@ write them; test_through_the_house has the real ones.
 """
 import email
 import email.policy
+import hashlib
+import hmac
 import json
+import signal
 import ssl
 import subprocess
 import threading
@@ -108,6 +111,43 @@ def test_webhook_has_exactly_monascas_keys(house, receiver):
     assert headers["Content-Type"] == "application/json"
     assert uuid.UUID(headers["X-Hale-Notification"])
     assert house.metric('hale_actuator_methods_told_total{what="transition"}') == 1
+
+
+def test_webhooks_are_signed_with_a_key_of_their_own(house, receiver, tmp_path):
+    secret = tmp_path / "notification.secret"
+    secret.write_text("a secret of the house\n")
+    house.stack.start("collector", {"notification_secret_file": str(secret)})
+    hooks = [receiver(), receiver()]
+    ids = [house.method(h.url) for h in hooks]
+    duty = receiver(202)
+    ids.append(house.method("the key", "PAGERDUTY"))
+    house.definition(alarm=ids)
+    daemon = house.start(methods={"secret_file": str(secret), "pagerduty_url": duty.url})
+    house.log.write()
+    wait_for(lambda: all(h.got for h in (*hooks, duty)), 10, "three calls")
+
+    def key(ident, status=200, tenant="default"):
+        token = house.stack.token("operator", tenant)
+        a = house.stack.http("GET", f"/v1/notification-methods/{ident}/secret", token=token)
+        assert a.status == status, a
+        return a.json.get("key")
+
+    def signature(ident, body):
+        return "sha256=" + hmac.new(key(ident).encode(), body, hashlib.sha256).hexdigest()
+    for ident, hook in zip(ids, hooks):
+        assert hook.got[0][1]["X-Hale-Signature"] == signature(ident, hook.got[0][2])
+    assert key(ids[0]) != key(ids[1])
+    assert "X-Hale-Signature" not in duty.got[0][1]
+    assert key(ids[2], 409) is None and key(ids[0], 404, "other") is None
+    old = key(ids[0])
+    secret.write_text("another secret of the house")         # and SIGHUP
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "event=reloaded" in daemon.log(), 10, "the reload")
+    house.log.write(vnfc="b")
+    wait_for(lambda: len(hooks[0].got) == 2, 10, "the next call")
+    assert key(ids[0]) != old
+    assert hooks[0].got[1][1]["X-Hale-Signature"] == signature(ids[0], hooks[0].got[1][2])
+    assert "secret of the house" not in daemon.log()
 
 
 def test_each_state_has_its_own_methods(house, receiver):
@@ -389,10 +429,14 @@ def test_a_log_begun_anew_is_no_trap(house, receiver):
 
 
 def test_configuration_is_checked(house, tmp_path):
+    short = tmp_path / "short"
+    short.write_text("too short\n")
     for config, text in (
             ({"notification_methods": {"reach": "far"}}, "reach"),
             ({"notification_methods": {"allow": ["http://x/"]}}, "is not host, host:port"),
             ({"notification_methods": {"pagerduty_url": "ftp://x"}}, "pagerduty_url"),
+            ({"notification_methods": {"secret_file": "/nowhere"}}, "secret_file"),
+            ({"notification_methods": {"secret_file": str(short)}}, "openssl rand -hex 32"),
             ({"smtp": {"url": "http://x", "from": "a@b"}}, "smtp://host"),
             ({"smtp": {"url": "smtp://x", "from": "a"}}, "from must be"),
             ({"smtp": {"url": "smtp://x"}}, "from"),
