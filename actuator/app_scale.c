@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app_scale - looks at the scaling policies in their intervals: asks the collector for the size and
- * the metric of each, side by side, and hands what it says to the engine (declared in app.h).
+ * app_scale - looks at the scaling policies in their intervals: asks the collector for the metric of
+ * each, and it or the thing itself for the size, side by side, and hands what they say to the engine
+ * (declared in app.h). Whoever says nothing is asked again at the next look.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -27,6 +28,8 @@ struct app_scaling { /* one policy */
     int64_t next_us;
     unsigned asked;  /* questions under way */
     uint64_t number; /* of the look: answers to others are too late */
+    int64_t asked_ms;
+    struct actuator_size_look size; /* when the thing itself is asked */
     struct actuator_metric said[QUESTIONS];
     int hold; /* of the last look, for the log; -1: none yet */
 };
@@ -99,12 +102,17 @@ static bool usable(struct actuator_metric *m)
     return m->known;
 }
 
+static const char *size_error(const struct app_scaling *x)
+{
+    return x->size.over ? x->size.error : x->said[SIZE].error;
+}
+
 static void note(struct app_scaling *x, const struct actuator_look *look,
                  const struct actuator_scaling_decision *d)
 {
-    const struct actuator_metric *bad = !look->size_known     ? &x->said[SIZE]
-                                        : !look->metric_known ? &x->said[METRIC]
-                                                              : NULL;
+    const char *bad = !look->size_known     ? size_error(x)
+                      : !look->metric_known ? x->said[METRIC].error
+                                            : NULL;
     char why[200] = "";
     hale_counter_add(actuator_stat(ACTUATOR_STAT_SCALING_LOOKS), 1);
     if (bad != NULL)
@@ -119,7 +127,7 @@ static void note(struct app_scaling *x, const struct actuator_look *look,
               x->name, actuator_hold_text(d->hold), (long long)look->size,
               (long long)d->from, (long long)d->wanted, (long long)d->to, look->metric,
               bad != NULL ? " detail=" : "",
-              bad != NULL ? hale_log_quote(bad->error, why, sizeof(why)) : "");
+              bad != NULL ? hale_log_quote(bad, why, sizeof(why)) : "");
 }
 
 static void decide(struct app *app, struct app_scaling *x,
@@ -127,25 +135,66 @@ static void decide(struct app *app, struct app_scaling *x,
 {
     struct actuator_scaling_decision d;
     struct actuator_look look = {.now_ms = hale_clock_wall_us() / 1000,
-                                 .size_known = usable(&x->said[SIZE]),
+                                 .asked_ms = x->asked_ms,
                                  .metric_known = usable(&x->said[METRIC]),
                                  .metric = x->said[METRIC].value};
-    double size = look.size_known ? round(x->said[SIZE].value) : -1;
-    look.size_known = look.size_known && size >= 0 && size <= ACTUATOR_SIZE_MAX;
-    look.size = look.size_known ? (int64_t)size : -1;
+    if (s->size.kind == ACTUATOR_SIZE_QUERY) {
+        look.size_known = usable(&x->said[SIZE]);
+        double size = look.size_known ? round(x->said[SIZE].value) : -1;
+        look.size_known = look.size_known && size >= 0 && size <= ACTUATOR_SIZE_MAX;
+        look.size = look.size_known ? (int64_t)size : -1;
+    } else {
+        look.size_known = x->size.known;
+        look.ready_known = x->size.ready_known;
+        look.size = x->size.size;
+        look.ready = x->size.ready;
+    }
     actuator_engine_scale(app->engine, s, &x->watch, &look, &d);
     note(x, &look, &d);
+}
+
+static void look_key(const struct app_scaling *x, unsigned i, char key[HALE_UUID_TEXT])
+{
+    (void)snprintf(key, HALE_UUID_TEXT, APP_SCALE_KEY "%u:%" PRIu64, i, x->number);
+}
+
+/* The next request to the thing itself; its answer may come before this returns. */
+static void ask_thing(struct app *app, unsigned i)
+{
+    const struct actuator_size *s = &app_policies(app)->scaling[i].size;
+    struct app_scaling *x = &app->scalings->v[i];
+    const struct actuator_answer failed = {
+        .rc = HALE_E_INVAL, .error = "the request is too long", .lane = SIZE};
+    struct actuator_request q;
+    char key[HALE_UUID_TEXT];
+    look_key(x, i, key);
+    if (actuator_size_request(s, &x->size, &q) == HALE_OK) {
+        q.lane = SIZE;
+        app_call(app, key, &q);
+    } else {
+        app_scale_answered(app, key, &failed);
+    }
+    actuator_request_fini(&q);
 }
 
 static void answered(struct app *app, unsigned i, unsigned which, uint64_t number,
                      const struct actuator_answer *a)
 {
+    const struct actuator_scaling *s = &app_policies(app)->scaling[i];
     struct app_scaling *x = &app->scalings->v[i];
     if (number != x->number || x->asked == 0)
         return;
-    actuator_metric_answer(a, &x->said[which]);
+    if (which == METRIC || s->size.kind == ACTUATOR_SIZE_QUERY) {
+        actuator_metric_answer(a, &x->said[which]);
+    } else {
+        actuator_size_answer(&s->size, &x->size, a);
+        if (!x->size.over) {
+            ask_thing(app, i);
+            return;
+        }
+    }
     if (--x->asked == 0)
-        decide(app, x, &app_policies(app)->scaling[i]);
+        decide(app, x, s);
 }
 
 void app_scale_answered(struct app *app, const char *key, const struct actuator_answer *a)
@@ -167,7 +216,7 @@ static void ask(struct app *app, unsigned i, unsigned which, const char *templat
     struct actuator_answer failed = {
         .rc = HALE_E_INVAL, .error = "the query is too long", .lane = (int)which};
     char key[HALE_UUID_TEXT], missing[ACTUATOR_NAME_MAX], *text = NULL;
-    (void)snprintf(key, sizeof(key), APP_SCALE_KEY "%u:%" PRIu64, i, x->number);
+    look_key(x, i, key);
     enum hale_rc rc = actuator_metric_expand(template, vars, &text, missing);
     if (rc == HALE_OK)
         rc = actuator_metric_request(&app->conf->collector, text, &q);
@@ -205,8 +254,13 @@ static void start(struct app *app, unsigned i, int64_t now_us)
     }
     x->number++;
     x->asked = QUESTIONS;
-    int64_t age = age_ms(app, s, now_us / 1000);
-    ask(app, i, SIZE, s->size_query, vars, age);
+    x->asked_ms = now_us / 1000;
+    actuator_size_begin(&x->size);
+    int64_t age = age_ms(app, s, x->asked_ms);
+    if (s->size.kind == ACTUATOR_SIZE_QUERY)
+        ask(app, i, SIZE, s->size.query, vars, age);
+    else
+        ask_thing(app, i);
     ask(app, i, METRIC, s->query, vars, age);
     json_decref(vars);
 }

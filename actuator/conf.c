@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/conf_sizes.h"
 #include "actuator/policy_exec.h"
 #include "actuator/read.h"
 #include "actuator/template.h"
@@ -321,6 +322,8 @@ static enum hale_rc fill(NODE root, struct actuator_conf *conf, struct hale_err 
         rc = check_names(conf, raw.policies, err);
     if (rc == HALE_OK)
         rc = check_exec(conf, raw.policies, err);
+    if (rc == HALE_OK)
+        rc = actuator_conf_sizes(conf, raw.policies, err);
     if (rc == HALE_OK && conf->policies->n_scaling > 0 && conf->collector.url == NULL)
         rc = hale_yaml_error(root, err,
                              "scaling policies ask about metrics: add 'collector: {url: "

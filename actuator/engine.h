@@ -153,7 +153,8 @@ struct actuator_scaling_watch { /* of one scaling policy, since the start */
 };
 void actuator_scaling_watch_init(struct actuator_scaling_watch *w, int64_t now_ms);
 /* One look: a decision is a run with an identity of its own (policy and number of the decision,
- * which is kept with the run's first commit). out says what was decided, or why nothing was. */
+ * which is kept with the run's first commit). What was asked before the last change was over is of the time
+ * before it. out says what was decided, or why nothing was. */
 void actuator_engine_scale(struct actuator_engine *e, const struct actuator_scaling *s,
                            struct actuator_scaling_watch *w,
                            const struct actuator_look *look,

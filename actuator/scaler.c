@@ -35,6 +35,7 @@ static int64_t round_down(double x)
 struct capacity {
     int64_t now;     /* what there is, or is coming */
     int64_t warming; /* of them, those that do not carry load yet */
+    int64_t broken;  /* and those that are not ready for another reason */
 };
 
 static bool warm_up_lasts(const struct actuator_scaler_rules *rules,
@@ -58,21 +59,31 @@ static struct capacity capacity(const struct actuator_scaler_rules *rules,
             last->to > last->from ? high_of(c.now, last->to) : low_of(c.now, last->to);
     }
     c.warming = low_of(c.warming, c.now);
+    if (look->ready_known)
+        c.broken = c.now - c.warming - high_of(0, low_of(look->ready, c.now - c.warming));
     return c;
 }
 
 /* --- recommendation ---------------------------------------------------------------- */
 
+static int64_t ready_of(struct capacity c)
+{
+    return c.now - c.warming - c.broken;
+}
+
 static int64_t track(const struct actuator_scaler_rules *rules, struct capacity c,
                      double metric)
 {
-    int64_t ready = c.now - c.warming;
-    int64_t share = rules->total ? c.now : ready;
+    int64_t share = rules->total ? c.now : ready_of(c);
     if (share > 0) {
         double usage = metric / rules->value / (rules->total ? (double)share : 1.0);
         if (fabs(usage - 1.0) <= rules->tolerance + ROUND_OFF)
             return c.now;
-        return round_up(usage * (double)share);
+        int64_t need = round_up(usage * (double)share);
+        if (rules->total || c.broken == 0)
+            return need;
+        /* the broken ones may come back, or be those that are left */
+        return usage > 1.0 ? high_of(need, c.now) : need + c.broken;
     }
     /* none carries load: an average says nothing, a sum does */
     return rules->total ? round_up(metric / rules->value) : c.now;
@@ -105,7 +116,7 @@ static int64_t take_steps(const struct actuator_scaler_rules *rules, struct capa
                           double metric)
 {
     const struct actuator_scaler_step *s = passed(rules, metric);
-    int64_t ready = c.now - c.warming;
+    int64_t ready = ready_of(c);
     if (s == NULL)
         return c.now;
     if (s->act == ACTUATOR_ADD) /* what is on its way was added for this already */

@@ -5,8 +5,10 @@
  * scaler - how many of something there should be: rules, what was done before, and one look at the
  * metric and the size in; a decision out (docs/formats/scaling.md). Pure.
  * Order:     1. capacity: what is there, or what the last change has ordered while its warm-up
- *               lasts, whichever goes further that way. Instances in warm-up are capacity but do
- *               not count as those whose average the metric is.
+ *               lasts, whichever goes further that way. Instances in warm-up, and those that are
+ *               told not to be ready, are capacity but do not count as those whose average the
+ *               metric is. A scale-in does not take the latter for a reserve: what is left could
+ *               be they.
  *            2. recommendation: target tracking (Kubernetes' formula) or steps, within min and max.
  *            3. the safest recommendation of the window of each direction; no data speaks for
  *               leaving it as it is.
@@ -86,8 +88,10 @@ struct actuator_scaler_window {
 struct actuator_look {
     int64_t now_ms;
     bool size_known, metric_known;
-    int64_t size;
+    bool ready_known; /* of them, `ready` carry load; else all that are not in warm-up */
+    int64_t size, ready;
     double metric;
+    int64_t asked_ms; /* since when the answers are (the engine's) */
 };
 /* Why nothing is done; NONE: something is. */
 enum actuator_hold {

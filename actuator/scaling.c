@@ -37,7 +37,7 @@ static const struct hale_conf_field FIELDS[] = {
     {"steps", HALE_CONF_NODE, S(steps), false, NULL, 0, 0, NULL,
      "{query, rules}: add or remove when a metric is above or below"},
     {"size", HALE_CONF_NODE, S(size), true, NULL, 0, 0, NULL,
-     "{query}: how many there are"},
+     "{query}, or whom to ask how many there are"},
     {"min", HALE_CONF_INT, S(min), true, NULL, 0, ACTUATOR_SIZE_MAX, NULL,
      "never fewer than that"},
     {"max", HALE_CONF_INT, S(max), true, NULL, 1, ACTUATOR_SIZE_MAX, NULL,
@@ -95,10 +95,6 @@ static const struct hale_conf_field RULE_FIELDS[] = {
     {"remove", HALE_CONF_NODE, R(act[ACTUATOR_REMOVE]), false, NULL, 0, 0, NULL,
      "2 or 50%"},
     {"set", HALE_CONF_NODE, R(act[ACTUATOR_SET]), false, NULL, 0, 0, NULL, "size"},
-};
-
-static const struct hale_conf_field SIZE_FIELDS[] = {
-    {"query", HALE_CONF_STRING, 0, true, NULL, 0, 0, NULL, "PromQL"},
 };
 
 struct windows_raw {
@@ -347,6 +343,15 @@ static void make_fields(struct fields *f)
     }
 }
 
+static enum hale_rc read_size(NODE map, struct actuator_scaling *s, struct hale_err *err)
+{
+    json_t *vars = actuator_scaling_vars(s);
+    enum hale_rc rc =
+        vars != NULL ? actuator_size_read(map, vars, &s->size, err) : nomem(err);
+    json_decref(vars);
+    return rc;
+}
+
 static enum hale_rc read_own(NODE map, struct scaling_raw *raw,
                              struct actuator_scaling *s, struct hale_err *err)
 {
@@ -366,9 +371,7 @@ static enum hale_rc read_own(NODE map, struct scaling_raw *raw,
         rc = raw->track != NULL ? read_track(raw->track, s, err)
                                 : read_steps(raw->steps, s, err);
     if (rc == HALE_OK)
-        rc = hale_conf_read(raw->size, SIZE_FIELDS, N(SIZE_FIELDS), &s->size_query, err);
-    if (rc == HALE_OK)
-        rc = check_query(raw->size, s->size_query, err);
+        rc = read_size(raw->size, s, err);
     return rc == HALE_OK ? read_bounds(map, raw, &s->rules, err) : rc;
 }
 
@@ -427,7 +430,7 @@ void actuator_scaling_fini(struct actuator_scaling *s)
 {
     free(s->tenant);
     free(s->query);
-    free(s->size_query);
+    actuator_size_fini(&s->size);
     actuator_policy_fini(&s->by[0]);
     actuator_policy_fini(&s->by[1]);
 }

@@ -11,6 +11,7 @@
  */
 #include "actuator/policy.h"
 #include "actuator/scaler.h"
+#include "actuator/size.h"
 
 #define ACTUATOR_SCALINGS_MAX 256
 #define ACTUATOR_SCALING_PREFIX                                                          \
@@ -19,7 +20,8 @@
 struct actuator_scaling {
     char *tenant;               /* whose runs they are */
     int64_t every_ms, fresh_ms; /* samples older than fresh_ms are no data */
-    char *query, *size_query;   /* with ${...} */
+    char *query;                /* with ${...} */
+    struct actuator_size size;
     struct actuator_scaler_rules rules;
     struct actuator_policy
         by[2]; /* by enum actuator_direction; n_steps 0: never that way */

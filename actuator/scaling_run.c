@@ -223,6 +223,11 @@ void actuator_engine_scale(struct actuator_engine *e, const struct actuator_scal
         actuator_scaler_ended(&m, look->now_ms, false);
         store(e, name, &m);
     }
+    if (m.n > 0 && m.change[m.n - 1].end_ms >= look->asked_ms) { /* of the time before */
+        w->window.hole_ms = look->now_ms;
+        hold(out, ACTUATOR_HOLD_BUSY);
+        return;
+    }
     if (w->proposed_ms > 0 && m.n > 0 && m.change[m.n - 1].at_ms >= w->proposed_ms) {
         w->quiet_ms[0] = w->quiet_ms[1] = 0; /* it was approved */
         w->proposed_ms = 0;

@@ -5,6 +5,7 @@ the list, as its API reference has them, with the errors and delays a test asks 
     with Senlin() as senlin:            # senlin.url for the catalogue (type `clustering`)
         senlin.behave = ["busy", "unavailable", "deaf"]     # of the next POSTs, in order
         senlin.actions                  # what was accepted
+        senlin.capacity, senlin.nodes   # what the cluster has: a resize sets both, nodes are statuses
 """
 import http.server
 import json
@@ -18,6 +19,7 @@ CLUSTER = {"id": "7d85f602-a948-4a30-afd4-e84f47471c15", "name": "web", "status"
 class Senlin:
     def __init__(self):
         self.actions, self.behave, self.polls, self.fail = [], [], {}, None
+        self.capacity, self.nodes = 2, ["ACTIVE", "ACTIVE"]
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,7 +42,10 @@ class Senlin:
                 if not self.headers["X-Auth-Token"]:
                     self.problem(401, "Authentication required")
                 elif path == "/v1/clusters/" + CLUSTER["name"]:
-                    self.say(200, {"cluster": CLUSTER})
+                    self.say(200, {"cluster": CLUSTER | {"desired_capacity": outer.capacity}})
+                elif path == "/v1/nodes" and f"cluster_id={CLUSTER['id']}&status=ACTIVE" in self.path:
+                    self.say(200, {"nodes": [{"id": str(i), "status": s} for i, s in enumerate(outer.nodes)
+                                             if s == "ACTIVE"]})
                 elif path == "/v1/actions":
                     self.say(200, {"actions": [outer.shown(a) for a in reversed(outer.actions)]})
                 elif path.startswith("/v1/actions/"):
@@ -61,7 +66,10 @@ class Senlin:
                 if how == "unavailable":
                     self.problem(503, "Service unavailable")
                     return
-                (verb, _), = body.items()
+                (verb, arguments), = body.items()
+                if verb == "resize":
+                    outer.capacity = arguments["number"]
+                    outer.nodes = (outer.nodes + ["ACTIVE"] * outer.capacity)[:outer.capacity]
                 outer.actions.append({"id": str(uuid.uuid4()), "target": CLUSTER["id"], "body": body,
                                       "action": "CLUSTER_" + verb.upper(), "created_at": time.strftime(
                                           "%Y-%m-%dT%H:%M:%SZ", time.gmtime())})

@@ -9,6 +9,8 @@ token endpoint. Operations advance as they are looked at, so that nothing depend
         vnfm.failures = 1                    # so many executions end in FAILED_TEMP
         vnfm.hold = True                     # operations stay PROCESSING until it is False
         vnfm.ops                             # what was accepted; vnfm.done(): what was carried out
+        vnfm.vnfs["v1"] = {"eyes": 1}        # scale levels by aspect, moved by SCALE; the VDU of an aspect's name
+                                             # has one instance more than the level
 """
 import base64
 import datetime
@@ -52,6 +54,7 @@ class Sol:
         self.deaf_words = 0        # so many words are heard, but not answered
         self.lag = 3               # looks at the list before an alert becomes an operation
         self.life = 300            # of a token, in seconds
+        self.vnfs = {}
         self.client, self.user, self.tokens, self.token_calls = None, None, [], []
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.sol = self
@@ -108,8 +111,24 @@ class Sol:
                 self.enter(op, "FAILED_TEMP")
             else:
                 self.enter(op, "COMPLETED")
+                self.scaled(op)
         elif op["state"] == "ROLLING_BACK" and op["looks"] >= self.looks:
             self.enter(op, "FAILED_TEMP" if self.rollback_fails else "ROLLED_BACK")
+
+    def scaled(self, op):
+        levels, aspect = self.vnfs.get(op["instance"], {}), op["params"].get("aspectId")
+        if op["kind"] == "SCALE" and aspect in levels:
+            by = int(op["params"].get("numberOfSteps", 1))
+            levels[aspect] += by if op["params"]["type"] == "SCALE_OUT" else -by
+
+    def vnf(self, instance):
+        if instance not in self.vnfs:
+            raise Problem(404, f"no instance {instance}")
+        levels = self.vnfs[instance]
+        return {"id": instance, "instantiationState": "INSTANTIATED", "instantiatedVnfInfo": {
+            "flavourId": "simple", "vnfState": "STARTED",
+            "scaleStatus": [{"aspectId": a, "scaleLevel": n} for a, n in levels.items()],
+            "vnfcResourceInfo": [{"id": f"{a}-{i}", "vduId": a} for a, n in levels.items() for i in range(n + 1)]}}
 
     def tell(self, op_id, word):
         op = self.find(op_id)
@@ -228,6 +247,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Problem(406, f"version {version} is not supported")
         if words[2] == sol.instances and len(words) == 5 and self.command == "POST":
             return self.task(sol, words[3], words[4], json.loads(raw))
+        if words[2] == sol.instances and len(words) == 4 and self.command == "GET":
+            return self.say(200, sol.vnf(words[3]))
         if words[2] == sol.occs:
             return self.occurrences(sol, words[3:], query)
         raise Problem(404, "no such path")

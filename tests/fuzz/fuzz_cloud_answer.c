@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a cloud may answer, any bytes: Keystone's token and catalogue, and for every driver the
- * questions and each phase of a lane. The first byte chooses. */
+ * questions and each phase of a lane; how many there are of what is scaled. The first byte chooses. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "actuator/keystone.h"
+#include "actuator/size.h"
 #include "actuator/vim.h"
 #include "base/assert.h"
 
@@ -92,6 +93,31 @@ static void one_step(size_t which, int64_t stage, const struct actuator_answer *
     actuator_run_free(r);
 }
 
+/* The same answer to each request of a look. */
+static void one_size(int kind, const struct actuator_answer *a)
+{
+    static char name[] = "web", part[] = "g";
+    const struct actuator_size s = {.kind = (enum actuator_size_kind)kind,
+                                    .cloud = name,
+                                    .plural = "deployments",
+                                    .thing = name,
+                                    .part = part};
+    struct actuator_size_look k;
+    struct actuator_request q;
+    unsigned requests = 0;
+    actuator_size_begin(&k);
+    for (; !k.over; requests++) {
+        HALE_ASSERT(requests < ACTUATOR_SIZE_PAGES_MAX);
+        HALE_ASSERT(actuator_size_request(&s, &k, &q) == HALE_OK);
+        HALE_ASSERT(q.url.p[0] == '/' && strstr(q.url.p, "..") == NULL &&
+                    strpbrk(q.url.p, " \r\n\\") == NULL);
+        actuator_request_fini(&q);
+        actuator_size_answer(&s, &k, a);
+    }
+    HALE_ASSERT(k.known ? k.size >= 0 && k.size <= ACTUATOR_SIZE_MAX
+                        : k.error[0] != '\0' && !k.ready_known);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const unsigned statuses[] = {200, 202, 302, 400, 404, 409, 500};
@@ -115,5 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .location = body,
                                       .error = ""};
     one_step(data[0] % N_STEPS, data[1] / 64, &a);
+    for (int kind = ACTUATOR_SIZE_PARAMETER; kind <= ACTUATOR_SIZE_SERVERS; kind++)
+        one_size(kind, &a);
     return 0;
 }

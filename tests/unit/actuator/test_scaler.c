@@ -153,6 +153,38 @@ static void test_warm_up(void **state)
     assert_int_equal(d.hold, ACTUATOR_HOLD_FINE);
 }
 
+static void test_those_that_are_not_ready(void **state)
+{
+    static const struct {
+        int64_t size, ready;
+        double metric;
+        int64_t to;
+    } rows[] = {
+        {4, 4, 100, 8},  {4, 9, 100, 8},                 /* more than there are: all */
+        {4, 2, 55, 4},   {4, 2, 75, 4},  {4, 2, 100, 4}, /* those that come will do */
+        {4, 2, 130, 6},                                  /* they will not */
+        {4, 2, 30, 4},   {4, 2, 25, 3}, /* what goes could be a ready one */
+        {4, 2, 0, 2},    {4, 1, 10, 4},  {4, 0, 100, 4}, /* no average of nobody */
+        {4, -5, 100, 4}, {0, 0, 100, 1},
+    };
+    struct actuator_scaler_rules r = track(50);
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct actuator_scaling_decision d;
+        const struct actuator_look l = {.now_ms = T0,
+                                        .size_known = true,
+                                        .ready_known = true,
+                                        .metric_known = true,
+                                        .size = rows[i].size,
+                                        .ready = rows[i].ready,
+                                        .metric = rows[i].metric};
+        fresh();
+        actuator_scaler_decide(&r, &memory, &window, &l, &d);
+        if (d.to != rows[i].to || d.from != rows[i].size)
+            fail_msg("%zu: to %lld, %s", i, (long long)d.to, actuator_hold_text(d.hold));
+    }
+}
+
 static void test_window(void **state)
 {
     struct actuator_scaler_rules r = track(50);
@@ -270,11 +302,11 @@ static bool ref_warm(const struct reference *f, const struct actuator_change *c,
     return c->good && now - c->end_ms < f->r->warm_up_ms;
 }
 
-static int64_t ref_wanted(const struct reference *f, int64_t have, int64_t warming,
-                          double metric)
+static int64_t ref_wanted(const struct reference *f, int64_t have, int64_t ready,
+                          int64_t broken, double metric)
 {
     const struct actuator_scaler_rules *r = f->r;
-    int64_t ready = have - warming, n = have;
+    int64_t n = have;
     if (r->tracking) {
         if (r->total && have > 0 && metric >= 0.9 * r->value * (double)have - 1e-6 &&
             metric <= 1.1 * r->value * (double)have + 1e-6)
@@ -284,9 +316,12 @@ static int64_t ref_wanted(const struct reference *f, int64_t have, int64_t warmi
             return have;
         /* the least number that brings each to the value */
         double load = r->total ? metric : metric * (double)ready;
-        for (n = 0; n < 100000 && (double)n * r->value < load - 1e-6;)
+        bool cautious = !r->total && broken > 0;
+        n = cautious && metric > r->value ? have : 0;
+        while (n < 100000 &&
+               (double)(cautious && n < have ? n - broken : n) * r->value < load - 1e-6)
             n++;
-        return n;
+        return cautious && n < broken ? broken : n;
     }
     double bound = NAN;
     for (unsigned i = 0; i < r->n_steps; i++) {
@@ -357,7 +392,10 @@ static int64_t ref_decide(struct reference *f, const struct actuator_look *l)
     warming = warming < have ? warming : have;
     int64_t to = have;
     if (l->metric_known) {
-        int64_t wanted = ref_wanted(f, have, warming, l->metric);
+        int64_t ready = have - warming, broken = 0;
+        for (; l->ready_known && ready > l->ready && ready > 0; ready--)
+            broken++;
+        int64_t wanted = ref_wanted(f, have, ready, broken, l->metric);
         wanted = wanted < r->min ? r->min : wanted > r->max ? r->max : wanted;
         f->past[f->n_past] = (struct past){l->now_ms, wanted, false};
         for (int64_t n = have + 1; n <= wanted; n++)
@@ -453,6 +491,8 @@ static void play(uint64_t seed, struct reference *f)
         const struct actuator_look l = {.now_ms = now,
                                         .size_known = roll(20) != 0,
                                         .metric_known = roll(15) != 0,
+                                        .ready_known = seed % 3 == 0,
+                                        .ready = roll(3) != 0 ? size : roll(14) - 1,
                                         .size = size,
                                         .metric = (double)(metric * scale)};
         compare(f, &l, seed);
@@ -522,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_total),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_warm_up),
+        cmocka_unit_test(test_those_that_are_not_ready),
         cmocka_unit_test(test_window),
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_busy_and_ceiling),

@@ -41,7 +41,7 @@ static void test_defaults(void **state)
     assert_string_equal(s->tenant, "default");
     assert_int_equal(s->every_ms, 15000);
     assert_string_equal(s->query, "avg(cpu)");
-    assert_string_equal(s->size_query, "count(up{vnf=\"web\"})");
+    assert_string_equal(s->size.query, "count(up{vnf=\"web\"})");
     assert_true(s->rules.tracking && !s->rules.total);
     assert_true(s->rules.value == 60 && s->rules.tolerance == 0.1);
     assert_int_equal(s->rules.min, 2);
