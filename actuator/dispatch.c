@@ -37,7 +37,9 @@ static enum hale_rc post(const struct attempt *t, const char *url, bool only_rem
                                         .body = hale_buf_str(body),
                                         .timeout_ms = t->s->conf->timeout_ms,
                                         .max_response_bytes = ANSWER_MAX,
-                                        .only_remote = only_remote};
+                                        .only_remote = only_remote,
+                                        .repeatable = true,
+                                        .often = true};
     return hale_http_client_start(t->s->http, &call, t->s->done, t->s->arg, t->call);
 }
 

@@ -282,7 +282,9 @@ static enum hale_rc post(struct waiter *w, const char *url, struct hale_str body
                                         .body = body,
                                         .timeout_ms = h->conf->timeout_ms,
                                         .max_response_bytes = ANSWER_MAX,
-                                        .only_remote = word != ACTUATOR_ALLOW_EXACT};
+                                        .only_remote = word != ACTUATOR_ALLOW_EXACT,
+                                        .repeatable = true,
+                                        .often = true};
     return hale_http_client_start(h->http, &call, on_done, w, &w->call);
 }
 

@@ -66,7 +66,9 @@ static enum hale_rc post(const struct actuator_outlet *o, const struct actuator_
                                         .headers = head.lines,
                                         .body = p->body,
                                         .timeout_ms = p->to->timeout_ms,
-                                        .max_response_bytes = 65536};
+                                        .max_response_bytes = 65536,
+                                        .repeatable = true,
+                                        .often = true};
     enum hale_rc rc = hale_http_client_start(o->http, &call, p->done, p->arg, call_out);
     for (unsigned i = 0; i < head.n_custom; i++)
         free(head.custom[i]);

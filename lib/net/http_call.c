@@ -13,6 +13,7 @@
 #define TIMEOUT_DEFAULT_MS   10000
 #define RESPONSE_DEFAULT     (1024u * 1024)
 #define RESPONSE_HEADERS_MAX (64u * 1024)
+#define KEPT_BUF_BYTES       4096 /* a prepared job keeps buffers up to this size */
 
 /* --- curl gives us bytes ---------------------------------------------------------------------- */
 
@@ -55,100 +56,203 @@ size_t hale_http_job_read(char *dst, size_t size, size_t n, void *arg)
     return len;
 }
 
-/* --- building a call -------------------------------------------------------------------------- */
+/* --- jobs wait for another call ------------------------------------------------------------------ */
+
+static void clear_buf(struct hale_buf *b, bool keep)
+{
+    if (keep && b->cap <= KEPT_BUF_BYTES)
+        hale_buf_reset(b);
+    else
+        hale_buf_fini(b);
+}
+
+/* What belonged to one call goes; with keep_shape the handle stays prepared. */
+static void clear(struct hale_http_job *call, bool keep_shape)
+{
+    (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
+    free(call->headers);
+    curl_slist_free_all(call->rcpt);
+    free(call->request);
+    call->headers = call->rcpt = NULL;
+    call->request = NULL;
+    call->request_len = call->request_at = 0;
+    clear_buf(&call->body, keep_shape);
+    clear_buf(&call->head, keep_shape);
+    call->too_large = call->denied = false;
+    call->prev = call->next = NULL;
+    call->error[0] = '\0';
+    if (keep_shape)
+        return;
+    hale_buf_fini(&call->shape);
+    call->bad_url = false;
+    curl_easy_reset(call->easy);
+}
+
+static void destroy(struct hale_http_job *call)
+{
+    clear(call, false);
+    curl_easy_cleanup(call->easy);
+    call->magic = 0;
+    free(call);
+}
+
+static struct hale_http_job *take_idle(struct hale_http_client *c, unsigned i)
+{
+    struct hale_http_job *call = c->idle[i];
+    c->n_idle--;
+    memmove(&c->idle[i], &c->idle[i + 1],
+            (c->n_idle - i) * sizeof(struct hale_http_job *));
+    return call;
+}
+
+void hale_http_job_drop_idle(struct hale_http_client *c)
+{
+    while (c->n_idle > 0)
+        destroy(take_idle(c, c->n_idle - 1));
+}
 
 void hale_http_job_free(struct hale_http_job *call)
 {
     struct hale_http_client *c = call->client;
-    if (call->easy != NULL && c->n_idle < HALE_HTTP_HANDLES_KEPT) {
-        curl_easy_reset(call->easy);
-        c->idle[c->n_idle++] = call->easy;
-    } else if (call->easy != NULL) {
-        curl_easy_cleanup(call->easy);
-    }
-    curl_slist_free_all(call->headers);
-    curl_slist_free_all(call->rcpt);
-    free(call->request);
-    hale_buf_fini(&call->body);
-    hale_buf_fini(&call->head);
-    call->magic = 0;
-    free(call);
+    clear(call, call->shape.len > 0);
+    if (c->n_idle == HALE_HTTP_HANDLES_KEPT)
+        destroy(take_idle(c, 0));
+    c->idle[c->n_idle++] = call;
 }
+
+/* One that is prepared for c->shape, NULL: there is none. Who was idle longest is looked at first:
+ * those who are told in turn are told next. */
+static struct hale_http_job *find_prepared(struct hale_http_client *c)
+{
+    for (unsigned i = 0; i < c->n_idle; i++) {
+        const struct hale_buf *shape = &c->idle[i]->shape;
+        if (shape->len == c->shape.len && memcmp(shape->p, c->shape.p, shape->len) == 0)
+            return take_idle(c, i);
+    }
+    return NULL;
+}
+
+static struct hale_http_job *find_blank(struct hale_http_client *c)
+{
+    for (unsigned i = c->n_idle; i > 0; i--)
+        if (c->idle[i - 1]->shape.len == 0)
+            return take_idle(c, i - 1);
+    return NULL;
+}
+
+/* --- building a call -------------------------------------------------------------------------- */
 
 static bool has_line_break(const char *text)
 {
     return text != NULL && strpbrk(text, "\r\n") != NULL;
 }
 
-static bool add_header_line(struct hale_http_job *call, const char *line)
+/* The lines of a call, then two of ours, in one block with their text. */
+struct lines {
+    struct curl_slist *v;
+    size_t n;
+    char *text;
+};
+
+static void add_line(struct lines *l, const char *line, size_t len, char last)
 {
-    struct curl_slist *grown = curl_slist_append(call->headers, line);
-    if (grown == NULL)
-        return false;
-    call->headers = grown;
-    return true;
+    struct curl_slist *s = &l->v[l->n];
+    memcpy(l->text, line, len);
+    l->text[len] = last;
+    l->text[len + 1] = '\0';
+    *s = (struct curl_slist){.data = l->text};
+    if (l->n++ > 0)
+        l->v[l->n - 2].next = s;
+    l->text += len + 2;
 }
 
 static enum hale_rc set_headers(struct hale_http_job *call,
                                 const struct hale_http_call *from)
 {
+    static const char expect[] = "Expect:", type[] = "Content-Type:";
+    size_t n = 0, bytes = sizeof(expect) + sizeof(type) + 2;
     bool typed = false;
-    for (size_t i = 0; from->headers != NULL && from->headers[i] != NULL; i++) {
-        const char *line = from->headers[i];
-        const char *colon = strchr(line, ':');
+    for (; from->headers != NULL && from->headers[n] != NULL; n++) {
+        const char *line = from->headers[n], *colon = strchr(line, ':');
         if (colon == NULL || colon == line || has_line_break(line))
             return HALE_E_INVAL;
-        typed = typed || strncasecmp(line, "Content-Type:", 13) == 0;
-        bool ok;
-        if (colon[1 + strspn(colon + 1, " \t")] == '\0') {
-            char empty[128]; /* curl's way to send a header without value */
-            int n = snprintf(empty, sizeof(empty), "%.*s;", (int)(colon - line), line);
-            if (n < 0 || (size_t)n >= sizeof(empty))
-                return HALE_E_INVAL;
-            ok = add_header_line(call, empty);
-        } else {
-            ok = add_header_line(call, line);
-        }
-        if (!ok)
-            return HALE_E_NOMEM;
+        bytes += strlen(line) + 2;
     }
-    if (!add_header_line(call, "Expect:") ||
-        (!typed && !add_header_line(call, "Content-Type:")))
+    struct lines l = {.v = malloc((n + 2) * sizeof(*l.v) + bytes)};
+    if (l.v == NULL)
         return HALE_E_NOMEM;
+    l.text = (char *)(l.v + n + 2);
+    for (size_t i = 0; i < n; i++) {
+        const char *line = from->headers[i], *colon = strchr(line, ':');
+        typed = typed || strncasecmp(line, type, sizeof(type) - 1) == 0;
+        if (colon[1 + strspn(colon + 1, " \t")] == '\0') /* curl's way to send no value */
+            add_line(&l, line, (size_t)(colon - line), ';');
+        else
+            add_line(&l, line, strlen(line), '\0');
+    }
+    add_line(&l, expect, sizeof(expect) - 1, '\0');
+    if (!typed)
+        add_line(&l, type, sizeof(type) - 1, '\0');
+    call->headers = l.v;
     return HALE_OK;
 }
 
 #define SET(option, value)                                                               \
     (ok = ok && curl_easy_setopt(call->easy, (option), (value)) == CURLE_OK)
 
+/* The body comes from a read function that cannot rewind: see set_method. */
+static bool is_read(const struct hale_http_call *from)
+{
+    return from->body.len > 0 && !from->repeatable &&
+           (strcmp(from->method, "POST") == 0 || strcmp(from->method, "PATCH") == 0);
+}
+
+static bool has_body(const struct hale_http_call *from)
+{
+    static const char *const bodied[] = {"POST", "PATCH", "PUT"};
+    for (size_t i = 0; i < sizeof(bodied) / sizeof(bodied[0]); i++)
+        if (strcmp(from->method, bodied[i]) == 0)
+            return true;
+    return from->body.len > 0 && strcmp(from->method, "HEAD") != 0;
+}
+
 /* curl repeats a request by itself when a reused connection closes before any answer. For methods
  * that may not be repeated this must not happen: their body comes from a read function that cannot
  * rewind, and without a body a fresh connection is used. */
-static bool set_body(struct hale_http_job *call, const struct hale_http_call *from)
+static bool set_method(struct hale_http_job *call, const struct hale_http_call *from)
 {
     bool ok = true;
     bool once = strcmp(from->method, "POST") == 0 || strcmp(from->method, "PATCH") == 0;
-    bool body = from->body.len > 0;
     if (strcmp(from->method, "HEAD") == 0) {
         SET(CURLOPT_NOBODY, 1L);
         return ok;
     }
-    if (!body && !once && strcmp(from->method, "PUT") != 0) {
+    if (!has_body(from)) {
         SET(CURLOPT_HTTPGET, 1L);
         SET(CURLOPT_CUSTOMREQUEST, from->method);
         return ok;
     }
     SET(CURLOPT_POST, 1L);
     SET(CURLOPT_CUSTOMREQUEST, from->method);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)from->body.len);
-    if (once && body) {
+    if (is_read(from)) {
         SET(CURLOPT_READFUNCTION, hale_http_job_read);
         SET(CURLOPT_READDATA, (void *)call);
-    } else {
-        SET(CURLOPT_POSTFIELDS, body ? call->request : "");
     }
-    if (once && !body)
+    if (once && from->body.len == 0)
         SET(CURLOPT_FRESH_CONNECT, 1L);
+    return ok;
+}
+
+/* What differs from call to call. */
+static bool set_content(struct hale_http_job *call, const struct hale_http_call *from)
+{
+    bool ok = true;
+    SET(CURLOPT_HTTPHEADER, call->headers);
+    if (!has_body(from))
+        return ok;
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)from->body.len);
+    if (!is_read(from))
+        SET(CURLOPT_POSTFIELDS, from->body.len > 0 ? call->request : "");
     return ok;
 }
 
@@ -280,8 +384,7 @@ static bool set_options(struct hale_http_job *call, const struct hale_http_call 
     SET(CURLOPT_WRITEDATA, (void *)call);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, (void *)call);
-    SET(CURLOPT_HTTPHEADER, call->headers);
-    return ok && set_body(call, from);
+    return ok && set_method(call, from);
 }
 
 bool hale_http_job_copy(struct hale_http_job *call, struct hale_str body)
@@ -298,37 +401,90 @@ bool hale_http_job_copy(struct hale_http_job *call, struct hale_str body)
 
 struct hale_http_job *hale_http_job_blank(struct hale_http_client *c, size_t max_response)
 {
-    struct hale_http_job *call = calloc(1, sizeof(*call));
-    if (call == NULL)
-        return NULL;
-    call->magic = HALE_HTTP_JOB_MAGIC;
-    call->client = c;
-    call->start_us = hale_clock_mono_us();
+    struct hale_http_job *call = find_blank(c);
+    if (call == NULL) {
+        call = calloc(1, sizeof(*call));
+        CURL *easy = call != NULL ? curl_easy_init() : NULL;
+        if (easy == NULL) {
+            free(call);
+            return NULL;
+        }
+        call->magic = HALE_HTTP_JOB_MAGIC;
+        call->client = c;
+        call->easy = easy;
+        hale_buf_init(&call->shape, HALE_HTTP_SHAPE_MAX);
+    }
     hale_buf_init(&call->body, max_response);
     hale_buf_init(&call->head, RESPONSE_HEADERS_MAX);
-    call->easy = c->n_idle > 0 ? c->idle[--c->n_idle] : curl_easy_init();
-    if (call->easy == NULL) {
-        hale_http_job_free(call);
-        return NULL;
-    }
     return call;
+}
+
+/* What two calls must have in common for one to use the handle of the other. */
+static void make_shape(struct hale_buf *out, const struct hale_http_call *from)
+{
+    struct {
+        int64_t connect_ms, total_ms;
+        size_t max_response;
+        bool body, insecure, only_remote, repeatable;
+    } rest;
+    hale_buf_reset(out);
+    if (!from->often || from->userpwd != NULL || from->unix_socket != NULL ||
+        from->cert_file != NULL)
+        return;
+    memset(&rest, 0, sizeof(rest));
+    rest.connect_ms = from->connect_timeout_ms;
+    rest.total_ms = from->timeout_ms;
+    rest.max_response = from->max_response_bytes;
+    rest.body = from->body.len > 0;
+    rest.insecure = from->insecure;
+    rest.only_remote = from->only_remote;
+    rest.repeatable = from->repeatable;
+    hale_buf_add(out, &rest, sizeof(rest));
+    hale_buf_add(out, from->method, strlen(from->method) + 1);
+    hale_buf_add(out, from->url, strlen(from->url) + 1);
+    if (from->ca_file != NULL)
+        hale_buf_add_c(out, from->ca_file);
+    if (out->failed)
+        hale_buf_reset(out);
+}
+
+/* A job whose handle has all options but those of set_content. */
+static enum hale_rc prepare(struct hale_http_client *c, const struct hale_http_call *from,
+                            struct hale_http_job **out)
+{
+    make_shape(&c->shape, from);
+    struct hale_http_job *call = c->shape.len > 0 ? find_prepared(c) : NULL;
+    if (call == NULL) {
+        call =
+            hale_http_job_blank(c, from->max_response_bytes > 0 ? from->max_response_bytes
+                                                                : RESPONSE_DEFAULT);
+        if (call == NULL)
+            return HALE_E_NOMEM;
+        call->bad_url = !hale_http_url_ok(from->url);
+        if (!set_options(call, from)) {
+            hale_http_job_free(call);
+            return HALE_E_NOMEM;
+        }
+        hale_buf_add_str(&call->shape, hale_buf_str(&c->shape));
+        if (call->shape.failed)
+            hale_buf_fini(&call->shape);
+    }
+    *out = call;
+    return HALE_OK;
 }
 
 enum hale_rc hale_http_job_new(struct hale_http_client *c,
                                const struct hale_http_call *from,
                                struct hale_http_job **out)
 {
-    struct hale_http_job *call = hale_http_job_blank(
-        c, from->max_response_bytes > 0 ? from->max_response_bytes : RESPONSE_DEFAULT);
-    if (call == NULL)
-        return HALE_E_NOMEM;
-    call->bad_url = !hale_http_url_ok(from->url);
-    enum hale_rc rc = HALE_E_NOMEM;
+    struct hale_http_job *call = NULL;
     if (has_line_break(from->method) || strchr(from->method, ' ') != NULL)
-        rc = HALE_E_INVAL;
-    else if (hale_http_job_copy(call, from->body))
-        rc = set_headers(call, from);
-    if (rc == HALE_OK && !set_options(call, from))
+        return HALE_E_INVAL;
+    enum hale_rc rc = prepare(c, from, &call);
+    if (rc != HALE_OK)
+        return rc;
+    rc = hale_http_job_copy(call, from->body) ? set_headers(call, from) : HALE_E_NOMEM;
+    if (rc == HALE_OK && !set_content(call, from))
         rc = HALE_E_NOMEM;
     if (rc != HALE_OK) {
         hale_http_job_free(call);

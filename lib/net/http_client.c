@@ -94,6 +94,7 @@ struct hale_http_client *hale_http_client_new(unsigned max_calls)
     c->magic = HALE_HTTP_CLIENT_MAGIC;
     c->max_calls = max_calls;
     c->timer_at_ms = -1;
+    hale_buf_init(&c->shape, HALE_HTTP_SHAPE_MAX);
     c->fds_cap = 16;
     c->fds = calloc(c->fds_cap, sizeof(*c->fds));
     c->multi = curl_multi_init();
@@ -120,8 +121,8 @@ void hale_http_client_free(struct hale_http_client *c)
     HALE_ASSERT(!c->in_poll);
     while (c->calls != NULL)
         hale_http_client_cancel(c, c->calls->id);
-    while (c->n_idle > 0)
-        curl_easy_cleanup(c->idle[--c->n_idle]);
+    hale_http_job_drop_idle(c);
+    hale_buf_fini(&c->shape);
     if (c->multi != NULL)
         (void)curl_multi_cleanup(c->multi);
     free(c->fds);
@@ -162,14 +163,25 @@ static void dispatch(struct hale_http_client *c, const struct pollfd *ready, uns
         kick(c);
 }
 
+/* Nothing is left to write: what comes next is the answer. */
+static bool is_out(const struct hale_http_client *c, CURL *easy, unsigned first_fd)
+{
+    long request_size = 0;
+    for (unsigned i = first_fd; i < c->n_fds; i++)
+        if ((c->fds[i].events & POLLOUT) != 0)
+            return false;
+    (void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
+    return request_size > 0;
+}
+
 /* Drives the sockets that came with a new call as far as they go without waiting: a connection to
  * a near server is made and the request written before start returns. */
-static void push(struct hale_http_client *c, unsigned first_fd)
+static void push(struct hale_http_client *c, CURL *easy, unsigned first_fd)
 {
     for (int round = 0; round < START_ROUNDS; round++) {
         struct pollfd ready[START_FDS];
         unsigned n = c->n_fds > first_fd ? c->n_fds - first_fd : 0;
-        if (n == 0 || n > START_FDS)
+        if (n == 0 || n > START_FDS || is_out(c, easy, first_fd))
             return;
         memcpy(ready, c->fds + first_fd, n * sizeof(*ready));
         if (poll(ready, n, 0) <= 0)
@@ -196,6 +208,7 @@ enum hale_rc hale_http_job_start(struct hale_http_client *c, struct hale_http_jo
     call->done = done;
     call->arg = arg;
     call->id = ++c->ids;
+    call->start_us = hale_clock_mono_us();
     if (curl_multi_add_handle(c->multi, call->easy) != CURLM_OK) {
         hale_http_job_free(call);
         return HALE_E_NOMEM;
@@ -209,7 +222,7 @@ enum hale_rc hale_http_job_start(struct hale_http_client *c, struct hale_http_jo
         *id_out = call->id;
     unsigned known = c->n_fds;
     kick(c); /* the request leaves now, not at the next poll */
-    push(c, known);
+    push(c, call->easy, known);
     return HALE_OK;
 }
 

@@ -35,6 +35,12 @@ struct hale_http_call { /* all text is copied by start */
     int64_t timeout_ms;         /* whole call; 0 = 10000 */
     size_t max_response_bytes;  /* 0 = 1 MiB */
     bool insecure;              /* no TLS verification */
+    bool
+        repeatable; /* a repeat does no harm: it is made at once when a kept connection breaks before
+                        any answer, and the request leaves in one piece */
+    bool
+        often; /* many calls follow that differ in body and headers only: a handle stays prepared
+                        for them. Without effect with userpwd, unix_socket or a certificate */
     bool only_remote; /* no connection to a loopback, link-local, multicast or unspecified
                          address, whatever the name resolves to: HALE_E_DENIED */
 };

@@ -11,7 +11,9 @@
 
 #define HALE_HTTP_CLIENT_MAGIC 0x477ec101u
 #define HALE_HTTP_JOB_MAGIC    0x477ec102u
-#define HALE_HTTP_HANDLES_KEPT 256 /* finished curl handles kept for the next calls */
+#define HALE_HTTP_SHAPE_MAX    8192
+#define HALE_HTTP_HANDLES_KEPT                                                           \
+    256 /* finished jobs, with their curl handles, kept for the next calls */
 
 struct hale_http_job {
     unsigned magic;
@@ -20,8 +22,9 @@ struct hale_http_job {
     CURL *easy;
     hale_http_done done;
     void *arg;
-    struct curl_slist *headers;
-    char *request; /* copy of the body */
+    struct hale_buf shape;      /* what easy stays prepared for; empty: for nothing */
+    struct curl_slist *headers; /* one block with its text */
+    char *request;              /* copy of the body */
     size_t request_len, request_at;
     struct hale_buf body;
     struct hale_buf head;
@@ -40,9 +43,11 @@ struct hale_http_client {
     unsigned max_calls, active;
     uint64_t ids;
     struct hale_http_job *calls;
-    CURL *idle[HALE_HTTP_HANDLES_KEPT]; /* reset, ready for use */
+    struct hale_http_job
+        *idle[HALE_HTTP_HANDLES_KEPT]; /* prepared or reset, the oldest first */
     unsigned n_idle;
-    struct pollfd *fds; /* curl's sockets; room for fds_cap and extras */
+    struct hale_buf shape; /* of the call that is being made */
+    struct pollfd *fds;    /* curl's sockets; room for fds_cap and extras */
     unsigned n_fds, fds_cap;
     struct pollfd *wait; /* scratch for one poll: extras, then fds */
     unsigned wait_cap;
@@ -55,7 +60,7 @@ struct hale_http_client {
 HALE_MUST_CHECK enum hale_rc hale_http_job_new(struct hale_http_client *c,
                                                const struct hale_http_call *from,
                                                struct hale_http_job **out);
-/* An empty job with a curl handle, NULL on memory failure. */
+/* An empty job whose curl handle has no option set, NULL on memory failure. */
 struct hale_http_job *hale_http_job_blank(struct hale_http_client *c,
                                           size_t max_response);
 /* curl's read function over the job's request. */
@@ -66,6 +71,7 @@ HALE_MUST_CHECK enum hale_rc hale_http_job_start(struct hale_http_client *c,
                                                  struct hale_http_job *call,
                                                  hale_http_done done, void *arg,
                                                  uint64_t *id_out);
-/* The job must not be in the multi handle any more. */
+/* Keeps the job for another call, or frees it. It must not be in the multi handle any more. */
 void hale_http_job_free(struct hale_http_job *call);
+void hale_http_job_drop_idle(struct hale_http_client *c); /* all of them */
 #endif

@@ -338,6 +338,31 @@ static void test_never_repeated(void **state)
     }
 }
 
+/* The same with what may run twice: sent again at once, over a new connection. */
+static void test_repeatable(void **state)
+{
+    struct canned s;
+    char url[64];
+    (void)state;
+    canned_start(&s, OK_ANSWER, 1, true);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", s.port);
+    const struct hale_http_call call = {
+        .method = "POST", .url = url, .body = HALE_STR("x"), .repeatable = true};
+    struct hale_http_client *c = hale_http_client_new(1);
+    for (int i = 1; i <= 2; i++) {
+        struct got g = {.calls = 0};
+        assert_int_equal(hale_http_client_start(c, &call, keep, &g, NULL), HALE_OK);
+        finish(c);
+        assert_int_equal(g.calls, 1);
+        assert_int_equal(g.rc, HALE_OK);
+        assert_int_equal(g.status, 200);
+    }
+    assert_int_equal(atomic_load(&s.connections), 2);
+    assert_int_equal(atomic_load(&s.requests), 3);
+    hale_http_client_free(c);
+    canned_stop(&s);
+}
+
 /* --- many, chained, cancelled, limits --------------------------------------------------------- */
 
 static void serve(struct hale_http_req *req, void *arg)
@@ -345,6 +370,9 @@ static void serve(struct hale_http_req *req, void *arg)
     (void)arg;
     if (strcmp(hale_http_path(req), "/move") == 0)
         hale_http_add_header(req, "Location", "/there");
+    const char *one = hale_http_header(req, "X-One");
+    if (one != NULL)
+        hale_http_add_header(req, "X-One", one);
     hale_http_reply(req, 200, "text/plain", hale_http_body(req));
 }
 
@@ -445,6 +473,79 @@ static void test_sent_without_poll(void **state)
     assert_int_equal(atomic_load(&s.connections), 1);
     hale_http_client_free(c);
     canned_stop(&s);
+}
+
+/* Prepared handles: nothing of a call is left for the next one of the same shape, and calls of
+ * another shape do not get them. */
+static void test_often(void **state)
+{
+    static const char *const named[] = {"X-One: 1", NULL};
+    struct got g;
+    char url[64], other[96];
+    (void)state;
+    struct hale_http_server *s = serve_start(url, sizeof(url));
+    (void)snprintf(other, sizeof(other), "%s?other", url);
+    const struct {
+        struct hale_http_call call;
+        enum hale_rc rc;
+        const char *body, *header;
+    } rows[] = {
+        {{.method = "POST", .url = url, .headers = named, .body = HALE_STR("first")},
+         HALE_OK,
+         "first",
+         "1"},
+        {{.method = "POST", .url = other, .body = HALE_STR("other")},
+         HALE_OK,
+         "other",
+         ""},
+        {{.method = "POST", .url = url, .body = HALE_STR("2")}, HALE_OK, "2", ""},
+        {{.method = "POST", .url = url, .body = HALE_STR("no"), .only_remote = true},
+         HALE_E_DENIED,
+         "",
+         ""},
+        {{.method = "POST", .url = url}, HALE_OK, "", ""},
+        {{.method = "PUT", .url = url, .body = HALE_STR("put")}, HALE_OK, "put", ""},
+        {{.method = "POST",
+          .url = url,
+          .body = HALE_STR("much"),
+          .max_response_bytes = 3},
+         HALE_E_LIMIT,
+         NULL,
+         ""},
+        {{.method = "GET", .url = url, .headers = named}, HALE_OK, "", "1"},
+    };
+    struct hale_http_client *c = hale_http_client_new(4);
+    for (size_t i = 0; i < 40 * sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t k = i % (sizeof(rows) / sizeof(rows[0]));
+        struct hale_http_call call = rows[k].call;
+        call.often = true;
+        call.repeatable = i % 3 == 0;
+        memset(&g, 0, sizeof(g));
+        assert_int_equal(hale_http_client_start(c, &call, keep, &g, NULL), HALE_OK);
+        finish(c);
+        assert_int_equal(g.rc, rows[k].rc);
+        if (rows[k].body != NULL)
+            assert_string_equal(g.body, rows[k].body);
+        assert_string_equal(g.header, rows[k].header);
+    }
+    for (int i = 0; i < 600; i++) { /* more shapes than handles are kept */
+        (void)snprintf(other, sizeof(other), "%s?%d", url, i);
+        const struct hale_http_call call = {
+            .method = "POST", .url = other, .body = hale_str_from(other), .often = true};
+        memset(&g, 0, sizeof(g));
+        assert_int_equal(hale_http_client_start(c, &call, keep, &g, NULL), HALE_OK);
+        finish(c);
+        assert_string_equal(g.body, other);
+    }
+    hale_http_server_stop(s);
+    const struct hale_http_call call = {
+        .method = "POST", .url = other, .body = HALE_STR("x"), .often = true};
+    memset(&g, 0, sizeof(g));
+    assert_int_equal(hale_http_client_start(c, &call, keep, &g, NULL), HALE_OK);
+    finish(c);
+    assert_int_equal(g.rc, HALE_E_IO);
+    assert_false(g.sent); /* that of the call before is forgotten */
+    hale_http_client_free(c);
 }
 
 static void test_extra_descriptors(void **state)
@@ -553,7 +654,9 @@ int main(void)
         cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_bad_calls),
         cmocka_unit_test(test_never_repeated),
+        cmocka_unit_test(test_repeatable),
         cmocka_unit_test(test_many_parallel),
+        cmocka_unit_test(test_often),
         cmocka_unit_test(test_chain_and_cancel),
         cmocka_unit_test(test_sent_without_poll),
         cmocka_unit_test(test_extra_descriptors),
