@@ -18,7 +18,10 @@
 #define PAGE           500
 #define CLOCK_SLACK_MS 2000
 #define BUSY_US        500000 /* an evacuation before Nova believes that the host is down */
-#define MIGRATED       1      /* act: confirm the migration */
+
+/* act of a lane. migrate: MIGRATED, to be confirmed. evacuate: RESTS, the server has no task, how did its
+ * migration end?; SETTLED, that has ended. */
+enum { MIGRATED = 1, RESTS, SETTLED };
 
 static const char *const STATES[] = {"error", "active", NULL};
 static const char *const REBOOTS[] = {"HARD", "SOFT", NULL};
@@ -232,6 +235,12 @@ static json_t *action_body(const struct actuator_run *r, const struct actuator_l
     return json_pack("{s:n}", vim_action_is(r, "start") ? "os-start" : "os-stop");
 }
 
+static bool ends_unseen(const struct actuator_lane *lane)
+{
+    return lane->act == RESTS &&
+           (lane->phase == ACTUATOR_POLL || lane->phase == ACTUATOR_CONFLICT);
+}
+
 static enum hale_rc request(const struct actuator_run *r,
                             const struct actuator_lane *lane, struct actuator_request *q)
 {
@@ -242,6 +251,10 @@ static enum hale_rc request(const struct actuator_run *r,
         vim_set_body(q, service_body(r));
     } else if (lane->phase == ACTUATOR_ASK) {
         hale_buf_printf(&q->url, "/servers/%s/os-instance-actions", lane->id);
+    } else if (ends_unseen(lane)) {
+        hale_buf_printf(
+            &q->url, "/os-migrations?migration_type=evacuation&limit=1&instance_uuid=%s",
+            lane->id);
     } else if (lane->phase == ACTUATOR_POLL || lane->phase == ACTUATOR_CONFLICT) {
         hale_buf_printf(&q->url, "/servers/%s", lane->id);
     } else {
@@ -392,6 +405,28 @@ static void reached(const struct actuator_run *r, struct actuator_lane *lane,
              vim_text(server, "OS-EXT-SRV-ATTR:host"));
 }
 
+/* An evacuated server is active, with no task, for a moment before Nova says that it is elsewhere; one
+ * whose evacuation has failed is so for good. Nova's migration tells them apart. */
+static void on_migration(struct actuator_run *r, struct actuator_lane *lane,
+                         const struct actuator_answer *a, struct actuator_decision *d)
+{
+    json_t *o = vim_json(a);
+    const json_t *list = json_object_get(o, "migrations");
+    const char *status = vim_text(json_array_get(list, 0), "status");
+    bool goes_on =
+        strcmp(status, "accepted") == 0 || strcmp(status, "pre-migrating") == 0;
+    if (json_is_array(list)) {
+        lane->queries = 0;
+        lane->act = goes_on ? 0 : SETTLED;
+        actuator_decide(d, (enum actuator_phase)lane->phase,
+                        goes_on ? actuator_run_step_int(r, "poll_ms") * 1000 : 0,
+                        "evacuation is %.20s", *status != '\0' ? status : "unknown");
+    } else {
+        vim_again(r, lane, "could not find out how the evacuation ended", d);
+    }
+    json_decref(o);
+}
+
 static void on_server(struct actuator_run *r, struct actuator_lane *lane,
                       const struct actuator_answer *a, struct actuator_decision *d)
 {
@@ -411,9 +446,16 @@ static void on_server(struct actuator_run *r, struct actuator_lane *lane,
         else if (goal == UNDER_WAY)
             actuator_decide(d, (enum actuator_phase)lane->phase, pause, "server is %.40s",
                             vim_text(server, "OS-EXT-STS:task_state"));
-        else if (lane->phase == ACTUATOR_CONFLICT)
+        else if (vim_action_is(r, "evacuate") && lane->act != SETTLED) {
+            lane->act = RESTS;
+            actuator_decide(d, (enum actuator_phase)lane->phase, 0,
+                            "server rests on %.100s",
+                            vim_text(server, "OS-EXT-SRV-ATTR:host"));
+        } else if (lane->phase == ACTUATOR_CONFLICT) {
+            if (lane->act == SETTLED)
+                lane->act = 0;
             vim_repeat(r, lane, "refused with 409 though nothing is under way", d);
-        else
+        } else
             actuator_decide_fail(d, "server is %.40s on %.100s%s%.150s",
                                  vim_text(server, "status"),
                                  vim_text(server, "OS-EXT-SRV-ATTR:host"),
@@ -429,6 +471,8 @@ static void answer(struct actuator_run *r, struct actuator_lane *lane,
         on_service(r, lane, a, d);
     else if (lane->phase == ACTUATOR_ASK)
         on_ask(r, lane, a, d);
+    else if (ends_unseen(lane))
+        on_migration(r, lane, a, d);
     else if (lane->phase == ACTUATOR_POLL || lane->phase == ACTUATOR_CONFLICT)
         on_server(r, lane, a, d);
     else

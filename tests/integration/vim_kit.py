@@ -37,7 +37,7 @@ class Vim:
             (kind, keys), = step.items()
             full.append({kind: keys if kind in ("webhook", "vnflcm") else {"cloud": "lab", **STEPS, **keys}})
         return {"name": name, "mode": "auto", "alarm": {"definition": name}, "target": "host/${hostname}",
-                "cooldown": "100ms", "steps": full, "verify": {"alarm": "cleared", "within": "10m"}, **more}
+                "cooldown": "1ms", "steps": full, "verify": {"alarm": "cleared", "within": "10m"}, **more}
 
     def start(self, steps, **more):
         self.stack.start("actuator", self.config([self.policy(steps)], **more))

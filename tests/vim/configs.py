@@ -57,7 +57,7 @@ def keystone(c):
         token={"provider": "fernet", "expiration": c.token_seconds},
         fernet_tokens={"key_repository": c.state / "keystone/fernet"},
         credential={"key_repository": c.state / "keystone/credential"},
-        identity={"password_hash_rounds": 4}, cache={"enabled": "false"}, **common(c, "keystone"))}
+        identity={"password_hash_rounds": 4}, cache={"enabled": "true", "backend": "dogpile.cache.memory"}, **common(c, "keystone"))}
 
 
 def placement(c):
@@ -229,8 +229,12 @@ def masakari(c):
                      "masakari_api_workers": 1, "os_privileged_user_name": "masakari",
                      "os_privileged_user_password": c.secret, "os_privileged_user_tenant": "service",
                      "os_privileged_user_auth_url": c.url("keystone"), "os_region_name": "RegionOne",
-                     "wait_period_after_service_update": 15, "wait_period_after_evacuation": 150,
-                     "duplicate_notification_detection_interval": 5},
+                     # The first is a pause after the service of a failed host was disabled, and the time in
+                     # which that of a failed process must be; what fails is tried once more.
+                     "wait_period_after_service_update": 8, "process_unfinished_notifications_interval": 5,
+                     # its flows give up by themselves: after the tests would
+                     "wait_period_after_evacuation": 900,
+                     "wait_period_after_power_off": 900, "wait_period_after_power_on": 900},
             wsgi={"api_paste_config": c.etc / "masakari/paste.ini"},
             host_failure={"evacuate_all_instances": "true"},
             taskflow={"connection": f"file:///?path={c.state}/masakari/flows"},  # its SQL store lacks a file

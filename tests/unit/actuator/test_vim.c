@@ -209,10 +209,13 @@ static const struct {
      VM("active", "\"rebuilding\"", "h"), GO, ACTUATOR_POLL, false},
     {"evacuate", 0, ACTUATOR_POLL, HALE_OK, true, 200, VM("active", "null", "b"), OK, 0,
      false},
-    {"evacuate", 0, ACTUATOR_POLL, HALE_OK, true, 200, VM("active", "null", "h"), NO, 0,
+    {"evacuate", 3, ACTUATOR_POLL, HALE_OK, true, 200, VM("active", "null", "b"), OK, 0,
      false},
-    {"evacuate", 0, ACTUATOR_POLL, HALE_OK, true, 200, VM("error", "null", "b"), NO, 0,
+    {"evacuate", 3, ACTUATOR_POLL, HALE_OK, true, 200, VM("active", "null", "h"), NO, 0,
      false},
+    {"evacuate", 3, ACTUATOR_POLL, HALE_OK, true, 200, VM("error", "null", "b"), NO, 0,
+     false},
+    {"evacuate", 2, ACTUATOR_POLL, HALE_OK, true, 200, "{", GO, ACTUATOR_POLL, false},
     {"evacuate", 0, ACTUATOR_POLL, HALE_OK, true, 404, "{}", OK, 0, false},
     {"evacuate", 0, ACTUATOR_POLL, HALE_OK, true, 200, "{", GO, ACTUATOR_POLL, false},
     {"migrate", 0, ACTUATOR_POLL, HALE_OK, true, 200, VM("resized", "null", "b"), GO,
@@ -240,6 +243,10 @@ static const struct {
      VM("stopped", "\"powering-on\"", "h"), GO, ACTUATOR_CONFLICT, false},
     {"start", 0, ACTUATOR_CONFLICT, HALE_OK, true, 200, VM("stopped", "null", "h"), GO,
      ACTUATOR_WAIT, true},
+    {"evacuate", 0, ACTUATOR_CONFLICT, HALE_OK, true, 200, VM("active", "null", "h"), GO,
+     ACTUATOR_CONFLICT, false},
+    {"evacuate", 3, ACTUATOR_CONFLICT, HALE_OK, true, 200, VM("active", "null", "h"), GO,
+     ACTUATOR_WAIT, true},
 };
 
 static void test_nova_answers(void **state)
@@ -258,6 +265,39 @@ static void test_nova_answers(void **state)
              ((int)d.phase != ANSWERS[i].next || d.counts != ANSWERS[i].counts)))
             fail_msg("case %zu: end %d phase %d counts %d: %s", i, d.end, d.phase,
                      d.counts, d.text);
+        actuator_run_free(r);
+    }
+}
+
+#define MIGRATION(status) "{\"migrations\":[{\"status\":\"" status "\"}]}"
+
+/* Nova sets a server active before it names the new host: only its migration says that it failed. */
+static void test_a_server_that_rests_is_asked_for_its_migration(void **state)
+{
+    static const struct {
+        const char *body;
+        bool ended;
+    } cases[] = {{MIGRATION("accepted"), false}, {MIGRATION("pre-migrating"), false},
+                 {MIGRATION("done"), true},      {MIGRATION("failed"), true},
+                 {MIGRATION("error"), true},     {"{\"migrations\":[]}", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct actuator_run *r = run_of("nova", "evacuate", "{\"host\":\"h\"}");
+        struct actuator_lane *lane = lane_of(r, "vm1", "{\"host\":\"h\"}");
+        lane->phase = ACTUATOR_POLL;
+        struct actuator_decision d =
+            told(r, lane, HALE_OK, true, 200, VM("active", "null", "h"));
+        assert_int_equal(d.end, ACTUATOR_GOES_ON);
+        check_request(
+            r, lane, "GET",
+            "/os-migrations?migration_type=evacuation&limit=1&instance_uuid=vm1", "");
+        d = told(r, lane, HALE_OK, true, 200, cases[i].body);
+        assert_int_equal(d.end, ACTUATOR_GOES_ON);
+        assert_int_equal(d.phase, ACTUATOR_POLL);
+        assert_int_equal(d.delay_us, cases[i].ended ? 0 : 100000);
+        check_request(r, lane, "GET", "/servers/vm1", "");
+        d = told(r, lane, HALE_OK, true, 200, VM("active", "null", "h"));
+        assert_int_equal(d.end, cases[i].ended ? ACTUATOR_STEP_FAILED : ACTUATOR_GOES_ON);
         actuator_run_free(r);
     }
 }
@@ -415,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_nova_bodies),
         cmocka_unit_test(test_nova_services),
         cmocka_unit_test(test_nova_answers),
+        cmocka_unit_test(test_a_server_that_rests_is_asked_for_its_migration),
         cmocka_unit_test(test_nova_servers_of_a_host),
         cmocka_unit_test(test_pages_of_servers),
         cmocka_unit_test(test_limits),
