@@ -116,14 +116,29 @@ def test_what_is_gone_or_unknown(cloud, vim):
     assert "step 1: Nova knows no nova-compute on host 'no-such-host'" in vim.failed()
 
 
+def login(cloud, password):
+    """The status of healer's login, and of Keystone's word on its token."""
+    status, headers, _ = cloud.http("POST", cloud.url("keystone") + "/auth/tokens", {"auth": {
+        "identity": {"methods": ["password"], "password": {"user": {
+            "name": "healer", "domain": {"id": "default"}, "password": password}}},
+        "scope": {"project": {"name": "admin", "domain": {"id": "default"}}}}}, token="")
+    if status != 201:
+        return status, None
+    token = headers["X-Subject-Token"]
+    return status, cloud.http("GET", cloud.url("keystone") + "/auth/tokens", token=token,
+                              headers={"X-Subject-Token": token})[0]
+
+
 def test_new_password_in_the_middle(cloud, vim, servers):
-    """All tokens die with the old password; the new one is in the file before the next call."""
+    """All tokens die with the old password, and those of the same second too; the new one is in the file
+    before the next call."""
     admin = cloud.call("keystone", "GET", "/users?name=healer")["users"][0]["id"]
     vim.start([DOWN]).alarm("compute-1")
     vim.done("compute-1")
     try:
         cloud.call("keystone", "PATCH", f"/users/{admin}", {"user": {"password": "another-one"}})
         vim.secret.write_text("another-one\n")
+        wait_for(lambda: login(cloud, "another-one") == (201, 200), 120, "the new password", 0.1)
         vim.alarm("compute-1")
         vim.done("compute-1", 2)
         vim.secrets_kept()
