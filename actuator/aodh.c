@@ -16,7 +16,8 @@
 struct actuator_aodh *actuator_aodh_new(const struct actuator_aodh_io *io,
                                         const struct actuator_conf *conf,
                                         struct hale_http_client *http,
-                                        const struct actuator_outages *outages)
+                                        const struct actuator_outages *outages,
+                                        struct actuator_deadletters *dead)
 {
     struct actuator_aodh *x = calloc(1, sizeof(*x));
     if (x == NULL)
@@ -25,12 +26,14 @@ struct actuator_aodh *actuator_aodh_new(const struct actuator_aodh_io *io,
     x->io = *io;
     x->conf = conf;
     x->outages = outages;
+    x->dead = dead;
+    x->letters = aodh_letters_new();
     x->herald = actuator_herald_new(&herald, http, &conf->methods);
     x->entries = hale_map_new(HALE_AODH_MAX, aodh_entry_free);
     x->by_vm = hale_map_new(HALE_AODH_MAX, NULL);
     x->others = hale_map_new(HALE_AODH_MAX, NULL);
-    if (x->herald == NULL || x->entries == NULL || x->by_vm == NULL ||
-        x->others == NULL) {
+    if (x->herald == NULL || x->letters == NULL || x->entries == NULL ||
+        x->by_vm == NULL || x->others == NULL) {
         actuator_aodh_free(x);
         return NULL;
     }
@@ -48,6 +51,7 @@ void actuator_aodh_free(struct actuator_aodh *x)
     hale_map_free(x->by_vm);
     hale_map_free(x->others);
     hale_map_free(x->entries);
+    aodh_letters_free(x->letters);
     free(x);
 }
 
@@ -390,10 +394,11 @@ void actuator_aodh_catch_up(struct actuator_aodh *x, const char *alarm_id, int64
 
 void actuator_aodh_tick(struct actuator_aodh *x, int64_t now_us)
 {
+    aodh_letters_look(x, now_us);
     actuator_herald_tick(x->herald, now_us);
 }
 
 int64_t actuator_aodh_next_us(const struct actuator_aodh *x)
 {
-    return actuator_herald_next_us(x->herald);
+    return aodh_letters_waiting(x) ? 0 : actuator_herald_next_us(x->herald);
 }

@@ -14,19 +14,24 @@
  * Durable:   a row per alarm in HALE_KEYS_ACT_AODH (state, what it was evaluated on last, what is to
  *            be said yet), written through io.row before the position in the log moves:
  *              {"v":1,"state":s,"since_ms":n,"reason":s,"source":s,"seq":n,"sub":n,
- *               "queue":[{"to":s,"action":n,"time_ms":n,"body":s}]}
+ *               "queue":[{"to":s,"action":n,"seq":n,"time_ms":n,"body":s}]}
  *            A record that is read again changes nothing. Delivery: at least once, in order per
  *            alarm, at most ACTUATOR_AODH_QUEUE things waiting, not longer than notify_max_age.
+ * Given up:  what waits too long, is refused, not allowed or one too many is a dead letter of recipient
+ *            "aodh/<tenant>" (its ceiling is the tenant's) before the row forgets it. Letters that are to be
+ *            sent again go to their addresses in the order of the log, alarm by alarm.
  * Threads:   one. Callbacks of the HTTP client run inside its poll.
  */
 #include <stdint.h>
 
 #include "actuator/conf.h"
+#include "actuator/deadletters.h"
 #include "actuator/outage.h"
 #include "model/aodh.h"
 #include "net/http_client.h"
 
-#define ACTUATOR_AODH_QUEUE 8
+#define ACTUATOR_AODH_QUEUE     8
+#define ACTUATOR_AODH_RECIPIENT "aodh/"
 
 struct actuator_aodh;
 struct actuator_aodh_io {
@@ -38,7 +43,8 @@ struct actuator_aodh_io {
 struct actuator_aodh *actuator_aodh_new(const struct actuator_aodh_io *io,
                                         const struct actuator_conf *conf,
                                         struct hale_http_client *http,
-                                        const struct actuator_outages *outages);
+                                        const struct actuator_outages *outages,
+                                        struct actuator_deadletters *dead);
 void actuator_aodh_free(struct actuator_aodh *x); /* cancels what is under way */
 void actuator_aodh_set_conf(struct actuator_aodh *x, const struct actuator_conf *conf);
 /* Adds or changes an alarm; takes a. */

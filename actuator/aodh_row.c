@@ -35,9 +35,11 @@ void aodh_row_write(struct actuator_aodh *x, const struct aodh_entry *n)
                     (long long)n->met.sub);
     for (unsigned i = 0; i < n->n_queue; i++) {
         const struct aodh_item *q = &n->queue[i];
-        hale_buf_printf(&b, "%s{\"to\":\"%s\",\"action\":%u,\"time_ms\":%lld,\"body\":",
+        hale_buf_printf(&b,
+                        "%s{\"to\":\"%s\",\"action\":%u,\"seq\":%lld,\"time_ms\":%lld,"
+                        "\"body\":",
                         i > 0 ? "," : "", hale_aodh_state_text(q->to), q->action,
-                        (long long)q->time_ms);
+                        (long long)q->seq, (long long)q->time_ms);
         hale_buf_add_json(&b, hale_str_from(q->body));
         hale_buf_add_char(&b, '}');
     }
@@ -52,14 +54,15 @@ void aodh_row_write(struct actuator_aodh *x, const struct aodh_entry *n)
 static enum hale_rc read_item(json_t *object, struct aodh_item *q)
 {
     const char *to, *body;
-    json_int_t time_ms;
+    json_int_t time_ms, seq = 0;
     int action;
     memset(q, 0, sizeof(*q));
-    if (json_unpack(object, "{s:s, s:i, s:I, s:s}", "to", &to, "action", &action,
-                    "time_ms", &time_ms, "body", &body) != 0 ||
+    if (json_unpack(object, "{s:s, s:i, s?I, s:I, s:s}", "to", &to, "action", &action,
+                    "seq", &seq, "time_ms", &time_ms, "body", &body) != 0 ||
         action < 0 || hale_aodh_state_parse(hale_str_from(to), &q->to) != HALE_OK)
         return HALE_E_INVAL;
     q->action = (unsigned)action;
+    q->seq = seq;
     q->time_ms = time_ms;
     q->body = strdup(body);
     return q->body != NULL ? HALE_OK : HALE_E_NOMEM;
@@ -110,8 +113,8 @@ static void drop_item(struct aodh_entry *n, unsigned i)
     memmove(&n->queue[i], &n->queue[i + 1], (n->n_queue - i) * sizeof(n->queue[0]));
 }
 
-static void push(struct aodh_entry *n, enum hale_state previous, enum hale_state to,
-                 const struct hale_aodh_event *e, int64_t now_us)
+static void push(struct actuator_aodh *x, struct aodh_entry *n, enum hale_state previous,
+                 enum hale_state to, const struct hale_aodh_event *e, int64_t now_us)
 {
     json_t *body = hale_aodh_body(n->a, previous, to, e);
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -123,9 +126,12 @@ static void push(struct aodh_entry *n, enum hale_state previous, enum hale_state
     }
     if (n->n_queue == ACTUATOR_AODH_QUEUE) { /* the first may be under way */
         hale_counter_add(actuator_stat(ACTUATOR_STAT_AODH_EXPIRED), 1);
+        aodh_letter_bury_all(x, n, &n->queue[1], ACTUATOR_DEAD_LOST,
+                             "too many notices of the alarm were waiting");
         drop_item(n, 1);
     }
-    n->queue[n->n_queue++] = (struct aodh_item){to, 0, now_us / 1000, text};
+    n->queue[n->n_queue++] = (struct aodh_item){
+        .to = to, .seq = n->met.seq, .time_ms = now_us / 1000, .body = text};
 }
 
 void aodh_row_change(struct actuator_aodh *x, struct aodh_entry *n, enum hale_state to,
@@ -138,7 +144,7 @@ void aodh_row_change(struct actuator_aodh *x, struct aodh_entry *n, enum hale_st
     free(n->reason);
     n->reason = e != NULL ? hale_aodh_reason(n->a, to, e) : NULL;
     if (e != NULL && json_array_size(n->a->actions[to]) > 0)
-        push(n, previous, to, e, now_us);
+        push(x, n, previous, to, e, now_us);
     aodh_row_write(x, n);
     aodh_row_tell(x, n, now_us);
 }
@@ -156,12 +162,13 @@ void aodh_row_tell(struct actuator_aodh *x, struct aodh_entry *n, int64_t now_us
 
 /* --- what the herald asks ------------------------------------------------------------- */
 
-static bool too_old(const struct actuator_aodh *x, const struct aodh_entry *n)
+static bool too_old(struct actuator_aodh *x, const struct aodh_entry *n)
 {
     if (hale_clock_wall_ms() - n->queue[0].time_ms <= x->conf->notify_max_age_ms)
         return false;
     hale_counter_add(actuator_stat(ACTUATOR_STAT_AODH_EXPIRED), 1);
-    hale_warn("event=aodh_notice_expired alarm=%s", n->a->id);
+    aodh_letter_bury_all(x, n, &n->queue[0], ACTUATOR_DEAD_EXPIRED,
+                         "not taken within notify_max_age");
     return true;
 }
 
@@ -171,6 +178,8 @@ bool aodh_row_next(void *arg, const char *key, struct hale_buf *url,
     struct actuator_aodh *x = arg;
     struct aodh_entry *n = hale_map_get(x->entries, hale_str_from(key));
     bool popped = false;
+    if (aodh_letter_is(key))
+        return aodh_letter_next(x, key, url, body);
     while (n != NULL && n->n_queue > 0) {
         const struct aodh_item *q = &n->queue[0];
         const json_t *to = json_array_get(n->a->actions[q->to], q->action);
@@ -187,13 +196,27 @@ bool aodh_row_next(void *arg, const char *key, struct hale_buf *url,
     return false;
 }
 
-void aodh_row_done(void *arg, const char *key, enum actuator_herald_end end)
+void aodh_row_done(void *arg, const char *key, enum actuator_herald_end end,
+                   const char *detail)
 {
     struct actuator_aodh *x = arg;
     struct aodh_entry *n = hale_map_get(x->entries, hale_str_from(key));
-    if (n == NULL || n->n_queue == 0 || end == ACTUATOR_HERALD_FAILED)
+    if (aodh_letter_is(key)) {
+        aodh_letter_done(x, key, end);
+        return;
+    }
+    if (n == NULL || n->n_queue == 0)
         return;
     struct aodh_item *q = &n->queue[0];
+    q->tries++;
+    if (end == ACTUATOR_HERALD_FAILED)
+        return;
+    if (end != ACTUATOR_HERALD_TAKEN)
+        aodh_letter_bury(x, n, q,
+                         end == ACTUATOR_HERALD_DENIED ? ACTUATOR_DEAD_DENIED
+                                                       : ACTUATOR_DEAD_REFUSED,
+                         detail);
+    q->tries = 0;
     if (++q->action >= json_array_size(n->a->actions[q->to]))
         drop_item(n, 0);
     aodh_row_write(x, n);

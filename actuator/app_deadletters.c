@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "actuator/aodh.h"
 #include "actuator/app.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -87,7 +88,9 @@ static enum hale_rc io_read(void *arg, const char *key, const char *field,
 static bool is_known(void *arg, const char *recipient)
 {
     const struct app *app = arg;
-    return actuator_notify_has(app->notify, recipient) ||
+    return strncmp(recipient, ACTUATOR_AODH_RECIPIENT,
+                   sizeof(ACTUATOR_AODH_RECIPIENT) - 1) == 0 ||
+           actuator_notify_has(app->notify, recipient) ||
            actuator_courier_has(app->courier, recipient);
 }
 

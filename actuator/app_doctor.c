@@ -91,7 +91,7 @@ bool app_doctor_load(struct app *app)
     app->doctor = d;
     d->outages = actuator_outages_new(&outages);
     d->aodh = d->outages != NULL
-                  ? actuator_aodh_new(&aodh, app->conf, app->http, d->outages)
+                  ? actuator_aodh_new(&aodh, app->conf, app->http, d->outages, app->dead)
                   : NULL;
     if (d->aodh == NULL)
         return false;

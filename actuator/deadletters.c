@@ -133,6 +133,10 @@ static void encode(const struct actuator_letter *l, int64_t now_ms, struct hale_
         hale_buf_add_c(out, ",\"group\":");
         hale_buf_add_str(out, l->group);
     }
+    if (l->notice.len > 0) {
+        hale_buf_add_c(out, ",\"notice\":");
+        hale_buf_add_str(out, l->notice);
+    }
     hale_buf_add_char(out, '}');
 }
 
@@ -140,6 +144,11 @@ static struct hale_str number(int64_t value, char dst[24])
 {
     (void)snprintf(dst, 24, "%lld", (long long)value);
     return hale_str_from(dst);
+}
+
+static bool has_record(const struct actuator_letter *l)
+{
+    return l->group.len == 0 && l->notice.len == 0;
 }
 
 void actuator_deadletters_bury(struct actuator_deadletters *d,
@@ -158,7 +167,7 @@ void actuator_deadletters_bury(struct actuator_deadletters *d,
                                         HALE_STR(HALE_KEYS_REPLAYS)};
         const struct hale_str args[] = {hale_str_from(l->id),
                                         hale_buf_str(&head),
-                                        number(l->group.len > 0 ? 0 : l->seq, seq),
+                                        number(has_record(l) ? l->seq : 0, seq),
                                         number(now_ms, ms),
                                         number(ACTUATOR_DEADLETTERS_MAX, max),
                                         number(ACTUATOR_DEADLETTERS_ALL, all)};
@@ -265,7 +274,7 @@ bool actuator_deadletters_waiting(const struct actuator_deadletters *d,
     return p != NULL && p->n > 0;
 }
 
-/* The letter's record, or the alarms of its group. HALE_E_NOTFOUND: neither. */
+/* The letter's record, or itself if it says all. HALE_E_NOTFOUND: neither. */
 static enum hale_rc read_letter(struct actuator_deadletters *d, const char *id,
                                 struct actuator_replay *out)
 {
@@ -279,10 +288,11 @@ static enum hale_rc read_letter(struct actuator_deadletters *d, const char *id,
     if (rc != HALE_OK)
         return rc;
     json_t *root = json_loadb(out->text.p, out->text.len, 0, NULL);
-    bool group = json_is_object(json_object_get(root, "group"));
+    bool whole = json_is_object(json_object_get(root, "group")) ||
+                 json_is_object(json_object_get(root, "notice"));
     json_decref(root);
-    out->group = group;
-    return group ? HALE_OK : HALE_E_NOTFOUND;
+    out->group = whole;
+    return whole ? HALE_OK : HALE_E_NOTFOUND;
 }
 
 static void remove_at(struct pile *p, size_t i)
@@ -313,6 +323,37 @@ enum hale_rc actuator_deadletters_first(struct actuator_deadletters *d,
         remove_at(p, 0);
     }
     return HALE_E_NOTFOUND;
+}
+
+enum hale_rc actuator_deadletters_take(struct actuator_deadletters *d,
+                                       const char *recipient, struct actuator_replay *out)
+{
+    enum hale_rc rc = actuator_deadletters_first(d, recipient, out);
+    if (rc == HALE_OK)
+        remove_at(hale_map_get(d->piles, hale_str_from(recipient)), 0);
+    return rc;
+}
+
+enum hale_rc actuator_deadletters_read(struct actuator_deadletters *d, const char *id,
+                                       struct hale_buf *out)
+{
+    return d->io.read(d->io.arg, HALE_KEYS_DEADLETTERS, id, out);
+}
+
+const char *actuator_deadletters_whom(const struct actuator_deadletters *d,
+                                      const char *prefix,
+                                      char dst[ACTUATOR_RECIPIENT_MAX])
+{
+    size_t it = 0, n = strlen(prefix);
+    struct hale_str key;
+    const struct pile *p;
+    while ((p = hale_map_next(d->piles, &it, &key)) != NULL) {
+        if (p->n == 0 || key.len < n || memcmp(key.p, prefix, n) != 0)
+            continue;
+        (void)snprintf(dst, ACTUATOR_RECIPIENT_MAX, "%.*s", (int)key.len, key.p);
+        return dst;
+    }
+    return NULL;
 }
 
 void actuator_deadletters_settle(struct actuator_deadletters *d, const char *recipient,

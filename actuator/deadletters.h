@@ -23,14 +23,15 @@
 
 #define ACTUATOR_DEADLETTERS_MAX 1000
 #define ACTUATOR_DEADLETTERS_ALL 20000
-#define ACTUATOR_RECIPIENT_MAX   96 /* "subscriber/<name>", "method/<id>" and NUL */
+#define ACTUATOR_RECIPIENT_MAX                                                           \
+    96 /* "subscriber/<name>", "method/<id>", "aodh/<tenant>" and NUL */
 
 enum actuator_dead_reason {
     ACTUATOR_DEAD_EXPIRED,  /* older than notify_max_age */
     ACTUATOR_DEAD_REFUSED,  /* the recipient will not take this one, whenever */
     ACTUATOR_DEAD_DENIED,   /* the address may not be called, or there is no way */
     ACTUATOR_DEAD_UNRAISED, /* an end whose begin was given up */
-    ACTUATOR_DEAD_LOST      /* it could not be written, or its record is gone */
+    ACTUATOR_DEAD_LOST /* it could not be written, its record is gone, or too many waited */
 };
 struct actuator_letter { /* all text is borrowed */
     const char *id, *recipient, *name;
@@ -41,7 +42,8 @@ struct actuator_letter { /* all text is borrowed */
     enum actuator_dead_reason reason;
     const char *detail;
     int64_t tries;
-    struct hale_str group; /* JSON of a group's message, instead of a record; or empty */
+    struct hale_str group;  /* JSON of a group's message, instead of a record; or empty */
+    struct hale_str notice; /* the same of a notice of Aodh's form: {"url","body"} */
 };
 
 struct actuator_deadletters;
@@ -74,7 +76,8 @@ bool actuator_deadletters_waiting(const struct actuator_deadletters *d,
 struct actuator_replay {
     char id[HALE_UUID_TEXT];
     int64_t at_ms; /* when it was asked for */
-    bool group;    /* text: the letter of a group; else a record of the alarm log */
+    bool
+        group; /* text: the letter itself, of a group or a notice; else a record of the log */
     struct hale_buf text; /* initialised by _first, freed by the caller */
 };
 /* The first of them in the order of the log. Letters that are gone or cannot be read are left out.
@@ -82,6 +85,18 @@ struct actuator_replay {
 HALE_MUST_CHECK enum hale_rc actuator_deadletters_first(struct actuator_deadletters *d,
                                                         const char *recipient,
                                                         struct actuator_replay *out);
+/* The same, and it is the caller's until _settle: it does not come again unless it is loaded again. */
+HALE_MUST_CHECK enum hale_rc actuator_deadletters_take(struct actuator_deadletters *d,
+                                                       const char *recipient,
+                                                       struct actuator_replay *out);
+/* The letter itself. HALE_E_NOTFOUND: it is gone; else Redis does not answer. */
+HALE_MUST_CHECK enum hale_rc actuator_deadletters_read(struct actuator_deadletters *d,
+                                                       const char *id,
+                                                       struct hale_buf *out);
+/* One of those that begin so and to whom something is to be sent again, into dst; NULL: none. */
+const char *actuator_deadletters_whom(const struct actuator_deadletters *d,
+                                      const char *prefix,
+                                      char dst[ACTUATOR_RECIPIENT_MAX]);
 /* It was taken (the letter goes), or failed again (it stays). */
 void actuator_deadletters_settle(struct actuator_deadletters *d, const char *recipient,
                                  const char *id, bool taken);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/receipt.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -229,36 +230,57 @@ static void place_works(struct place *p)
 
 static void place_turn(struct place *p, int64_t now_us);
 
+static void again(struct waiter *w, const struct hale_http_result *r, int64_t now_us)
+{
+    struct place *p = w->place;
+    w->tries++;
+    w->retry_us = now_us + backoff_us(w->tries);
+    if (place_fails(r)) {
+        place_failed(p, r, now_us);
+        w->retry_us = p->retry_us;
+    } else {
+        place_works(p);
+    }
+}
+
 static void on_done(const struct hale_http_result *r, void *arg)
 {
     struct waiter *w = arg;
     struct place *p = w->place;
     struct actuator_herald *h = p->owner;
+    char text[256];
     int64_t now_us = hale_clock_wall_us();
+    enum actuator_receipt receipt = actuator_receipt_http(r);
+    enum actuator_herald_end end = ACTUATOR_HERALD_FAILED;
     w->call = 0;
     p->calls--;
     h->calls--;
     p->next_us = 0;
-    if (r->rc == HALE_OK && r->status >= 200 && r->status < 300) {
+    switch (receipt) {
+    case ACTUATOR_TAKEN:
         place_works(p);
         p->room += p->room < ACTUATOR_HERALD_PLACE_CALLS;
-        w->tries = 0;
+        end = ACTUATOR_HERALD_TAKEN;
         hale_counter_add(actuator_stat(ACTUATOR_STAT_AODH_TOLD), 1);
-        h->io.done(h->io.arg, w->key, ACTUATOR_HERALD_TAKEN);
-    } else if (r->rc == HALE_E_DENIED || r->rc == HALE_E_INVAL) {
+        break;
+    case ACTUATOR_FORBIDDEN:
+        end = ACTUATOR_HERALD_DENIED;
         hale_counter_add(actuator_stat(ACTUATOR_STAT_AODH_DENIED), 1);
-        h->io.done(h->io.arg, w->key, ACTUATOR_HERALD_REFUSED);
-    } else {
+        break;
+    case ACTUATOR_REFUSED:
+        place_works(p);
+        end = ACTUATOR_HERALD_REFUSED;
         hale_counter_add(actuator_stat(ACTUATOR_STAT_AODH_ERRORS), 1);
-        w->tries++;
-        w->retry_us = now_us + backoff_us(w->tries);
-        if (place_fails(r)) {
-            place_failed(p, r, now_us);
-            w->retry_us = p->retry_us;
-        } else {
-            place_works(p);
-        }
-        h->io.done(h->io.arg, w->key, ACTUATOR_HERALD_FAILED);
+        break;
+    case ACTUATOR_AGAIN:
+        hale_counter_add(actuator_stat(ACTUATOR_STAT_AODH_ERRORS), 1);
+        again(w, r, now_us);
+        break;
+    }
+    if (end != ACTUATOR_HERALD_FAILED)
+        w->tries = w->retry_us = 0;
+    h->io.done(h->io.arg, w->key, end, actuator_receipt_text(r, text, sizeof(text)));
+    if (end == ACTUATOR_HERALD_FAILED) {
         leave(w); /* another one is the next to try */
         line_up(p, w);
     }
@@ -320,7 +342,8 @@ static bool say(struct waiter *w, int64_t now_us)
                 "event=aodh_denied alarm=%s detail=\"the address may not be called: "
                 "see notification_methods\"",
                 w->key);
-            h->io.done(h->io.arg, w->key, ACTUATOR_HERALD_REFUSED);
+            h->io.done(h->io.arg, w->key, ACTUATOR_HERALD_DENIED,
+                       "the address may not be called: see notification_methods");
             hale_buf_reset(&url);
             hale_buf_reset(&body);
             stays = false;

@@ -7,8 +7,8 @@
  * Order:     per key one call at a time: what it has to say next is asked of io.next when its turn
  *            comes, so the owner's queue is the only one.
  * Places:    keys are lined up by the address' authority (host:port). A place that does not answer
- *            is asked with one call, after 0.1 s doubling to 60 s, with jitter; one that refuses a key
- *            (4xx) delays that key only. At once to one place: 4 calls, and one more for each that
+ *            is asked with one call, after 0.1 s doubling to 60 s, with jitter; one that does not take
+ *            what a key says (404, 500) delays that key only. At once to one place: 4 calls, and one more for each that
  *            was taken up to ACTUATOR_HERALD_PLACE_CALLS, as small servers queue few connections.
  * Reach:     tenants' addresses: as dispatch.h (notification_methods: reach, allow).
  * Limits:    ACTUATOR_HERALD_PLACES; beyond, keys share the last place.
@@ -27,15 +27,17 @@
 
 enum actuator_herald_end {
     ACTUATOR_HERALD_TAKEN,   /* a 2xx */
-    ACTUATOR_HERALD_REFUSED, /* may never be sent there */
+    ACTUATOR_HERALD_DENIED,  /* may never be sent there */
+    ACTUATOR_HERALD_REFUSED, /* it will never be taken: receipt.h */
     ACTUATOR_HERALD_FAILED   /* will be tried again */
 };
 struct actuator_herald_io {
     void *arg;
     /* What the key has to say: its address and body (both initialised, empty). False: nothing. */
     bool (*next)(void *arg, const char *key, struct hale_buf *url, struct hale_buf *body);
-    /* The call is over. */
-    void (*done)(void *arg, const char *key, enum actuator_herald_end end);
+    /* The call is over; detail says how in words. */
+    void (*done)(void *arg, const char *key, enum actuator_herald_end end,
+                 const char *detail);
 };
 struct actuator_herald;
 /* All borrowed. NULL on memory failure. */

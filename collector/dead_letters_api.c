@@ -94,8 +94,8 @@ static void change_all(struct hale_redis *redis, struct hale_http_req *req, bool
 
     if (read_filter(req, &f, &err) && (f.recipient == NULL || f.recipient[0] == '\0'))
         rc = hale_err_set(&err, HALE_E_INVAL,
-                          "recipient is required: ?recipient=subscriber/<name> or "
-                          "method/<id>");
+                          "recipient is required: ?recipient=subscriber/<name>, "
+                          "method/<id> or aodh/<tenant>");
     if (err.rc != HALE_OK || rc != HALE_OK) {
         collector_reply_invalid(req, &err);
         return;
@@ -162,7 +162,8 @@ void collector_dead_letter_replay(struct collector *c, struct hale_redis *redis,
     if (letter == NULL)
         return;
     if (json_is_null(json_object_get(letter, "record")) &&
-        json_object_get(letter, "group") == NULL) {
+        json_object_get(letter, "group") == NULL &&
+        json_object_get(letter, "notice") == NULL) {
         collector_reply_error(req, 409, "NoRecord",
                               "The record of this letter was gone from the alarm log "
                               "already; it can only be dropped");

@@ -23,6 +23,8 @@ struct world {
     struct actuator_aodh *x;
     json_t *rows; /* alarm id -> row, as it was stored last */
     unsigned writes;
+    struct actuator_deadletters *dead;
+    json_t *letters, *taken; /* by id; ids of those that went */
 };
 
 static void take_row(void *arg, const char *id, struct hale_str json)
@@ -34,6 +36,38 @@ static void take_row(void *arg, const char *id, struct hale_str json)
     else
         assert_int_equal(
             json_object_set_new(w->rows, id, json_loadb(json.p, json.len, 0, NULL)), 0);
+}
+
+/* The scripts of deadletters.c by their number of arguments: burying has the letter, settling says whether
+ * it was taken. */
+static void run_script(void *arg, const char *script, unsigned n_keys,
+                       const struct hale_str *keys, unsigned n_args,
+                       const struct hale_str *args)
+{
+    struct world *w = arg;
+    char id[HALE_UUID_TEXT];
+    (void)script, (void)n_keys, (void)keys;
+    (void)snprintf(id, sizeof(id), "%.*s", (int)args[0].len, args[0].p);
+    if (n_args == 6) {
+        assert_true(hale_str_eq_c(args[2], "0")); /* no record of the log belongs to it */
+        json_object_set_new(w->letters, id, json_loadb(args[1].p, args[1].len, 0, NULL));
+    } else {
+        json_object_set_new(w->taken, id, json_boolean(hale_str_eq_c(args[1], "1")));
+    }
+}
+
+static enum hale_rc read_field(void *arg, const char *key, const char *field,
+                               struct hale_buf *out)
+{
+    const struct world *w = arg;
+    const json_t *letter = json_object_get(w->letters, field);
+    char *text = letter != NULL ? json_dumps(letter, 0) : NULL;
+    (void)key;
+    if (text == NULL)
+        return HALE_E_NOTFOUND;
+    hale_buf_add_c(out, text);
+    free(text);
+    return HALE_OK;
 }
 
 static int set_up(void **state)
@@ -48,7 +82,11 @@ static int set_up(void **state)
     w->conf.methods.timeout_ms = 1000;
     w->conf.notify_max_age_ms = INT64_MAX; /* the times below are long ago */
     w->outages = actuator_outages_new(&outages);
-    w->x = actuator_aodh_new(&aodh, &w->conf, w->http, w->outages);
+    w->letters = json_object();
+    w->taken = json_object();
+    w->dead = actuator_deadletters_new(
+        &(struct actuator_deadletters_io){w, run_script, read_field});
+    w->x = actuator_aodh_new(&aodh, &w->conf, w->http, w->outages, w->dead);
     assert_non_null(w->x);
     *state = w;
     return 0;
@@ -59,6 +97,9 @@ static int tear_down(void **state)
     struct world *w = *state;
     actuator_aodh_free(w->x);
     actuator_outages_free(w->outages);
+    actuator_deadletters_free(w->dead);
+    json_decref(w->letters);
+    json_decref(w->taken);
     hale_http_client_free(w->http);
     actuator_allow_fini(&w->conf.methods.allow);
     json_decref(w->rows);
@@ -215,11 +256,87 @@ static void the_queue_of_an_alarm_has_an_end(void **state)
     assert_int_equal(json_array_size(queue), ACTUATOR_AODH_QUEUE);
     const json_t *last = json_array_get(queue, ACTUATOR_AODH_QUEUE - 1);
     assert_string_equal(json_string_value(json_object_get(last, "to")), "ok");
+    assert_int_equal(json_object_size(w->letters), 34 - ACTUATOR_AODH_QUEUE);
+    const char *id;
+    json_t *letter;
+    json_object_foreach (w->letters, id, letter) {
+        assert_string_equal(json_string_value(json_object_get(letter, "reason")), "lost");
+        assert_string_equal(json_string_value(json_object_get(letter, "recipient")),
+                            "aodh/infra");
+    }
     actuator_aodh_drop(w->x, HALE_STR("one"));
     assert_null(json_object_get(w->rows, "one"));
     actuator_aodh_drop(w->x, HALE_STR("one")); /* gone already */
     actuator_aodh_tick(w->x, 1);
     assert_true(actuator_aodh_next_us(w->x) == INT64_MAX);
+}
+
+static json_t *only_letter(const struct world *w)
+{
+    assert_int_equal(json_object_size(w->letters), 1);
+    return json_object_iter_value(json_object_iter(w->letters));
+}
+
+static void what_may_not_be_called_is_a_letter(void **state)
+{
+    struct world *w = *state;
+    alarm_of(w, "one", "infra", "a", false, "http://h/x");
+    begin(w, "h1", H1);
+    json_t *letter = only_letter(w);
+    const char *id, *url, *body, *reason, *tenant, *alarm, *said;
+    json_int_t seq;
+    assert_int_equal(json_unpack(letter, "{s:s, s:s, s:s, s:s, s:s, s:I, s:{s:s, s:s}}",
+                                 "id", &id, "reason", &reason, "tenant", &tenant,
+                                 "alarm_id", &alarm, "state", &said, "seq", &seq,
+                                 "notice", "url", &url, "body", &body),
+                     0);
+    assert_string_equal(reason, "denied");
+    assert_string_equal(tenant, "infra");
+    assert_string_equal(alarm, "one");
+    assert_string_equal(said, "ALARM");
+    assert_string_equal(url, "http://h/x");
+    assert_non_null(strstr(body, "\"current\":\"alarm\""));
+    assert_int_equal(seq, 5);
+
+    /* Somebody wants it sent again: it is not allowed still, and stays. */
+    char wish[128];
+    (void)snprintf(wish, sizeof(wish),
+                   "{\"v\":1,\"recipient\":\"aodh/infra\",\"seq\":5,\"at_ms\":1}");
+    actuator_deadletters_load(w->dead, hale_str_from(id), hale_str_from(wish));
+    assert_int_equal(actuator_aodh_next_us(w->x), 0);
+    actuator_aodh_tick(w->x, 1);
+    assert_true(json_is_false(json_object_get(w->taken, id)));
+    assert_int_equal(json_object_size(w->letters), 1);
+    assert_true(actuator_aodh_next_us(w->x) == INT64_MAX);
+    /* One that is gone meanwhile, and one that is no notice, are no trouble. */
+    json_object_clear(w->taken);
+    actuator_deadletters_load(w->dead, HALE_STR("gone"), hale_str_from(wish));
+    json_object_set_new(w->letters, "odd", json_pack("{s:{}}", "notice"));
+    actuator_deadletters_load(w->dead, HALE_STR("odd"), hale_str_from(wish));
+    actuator_aodh_tick(w->x, 1);
+    assert_int_equal(json_object_size(w->taken), 2);
+    assert_true(actuator_aodh_next_us(w->x) == INT64_MAX);
+}
+
+static void what_is_too_old_is_one_letter_an_address(void **state)
+{
+    struct world *w = *state;
+    const char *row =
+        "{\"v\":1,\"state\":\"alarm\",\"since_ms\":9,\"source\":\"h1\",\"seq\":5,"
+        "\"sub\":2,\"queue\":[{\"to\":\"alarm\",\"action\":0,\"seq\":5,\"time_ms\":9,"
+        "\"body\":\"{}\"}]}";
+    w->conf.notify_max_age_ms = 1000;
+    alarm_of(w, "one", "infra", "a", false, "http://h/x");
+    assert_int_equal(actuator_aodh_load(w->x, HALE_STR("one"), hale_str_from(row), 1),
+                     HALE_OK);
+    json_t *letter = only_letter(w);
+    assert_string_equal(json_string_value(json_object_get(letter, "reason")), "expired");
+    char *first = strdup(json_string_value(json_object_get(letter, "id")));
+    /* A crash before the row was written: the same letter again. */
+    assert_int_equal(actuator_aodh_load(w->x, HALE_STR("one"), hale_str_from(row), 1),
+                     HALE_OK);
+    assert_string_equal(json_string_value(json_object_get(only_letter(w), "id")), first);
+    free(first);
 }
 
 static void other_events_and_switched_off_alarms(void **state)
@@ -269,6 +386,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(projects_hear_from_infrastructure, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_queue_of_an_alarm_has_an_end, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_may_not_be_called_is_a_letter, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_old_is_one_letter_an_address, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(other_events_and_switched_off_alarms, set_up,
                                         tear_down),
