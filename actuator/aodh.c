@@ -235,11 +235,11 @@ static json_t *traits_of(const struct actuator_outage *o,
 {
     const char *id = actuator_affected_vm(vm);
     const char *project = *vm->project != '\0' ? vm->project : o->tenant;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "state",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "state",
                      out ? "error" : "active", "old_state", out ? "active" : "error",
                      "instance_id", id, "resource_id", id, "tenant_id", project,
                      "project_id", project, "host", vm->host, "display_name", vm->name,
-                     "hale_alarm_id", o->alarm_id);
+                     "hale_alarm_id", o->alarm_id, "hale_entity", o->ref);
 }
 
 /* The tenants whose alarms hear of the VM: at most two. */

@@ -217,8 +217,8 @@ void collector_aodh_get(struct collector *c, struct hale_redis *redis,
         reply_error(req, 400, err.text);
         return;
     }
-    enum hale_rc rc =
-        collector_aodh_load_all(redis, collector_request_of(req)->tenant, &l);
+    enum hale_rc rc = collector_aodh_load_all(redis, collector_request_of(req)->tenant,
+                                              COLLECTOR_AODH_ALARM, &l);
     if (rc == HALE_OK &&
         find_marker(&l, hale_http_query(req, "marker"), &from) != HALE_OK)
         reply_error(req, 400, "marker: there is no such alarm");
@@ -239,7 +239,8 @@ void collector_aodh_get_one(struct collector *c, struct hale_redis *redis,
     struct hale_err err = {0};
 
     (void)c;
-    enum hale_rc rc = collector_aodh_load(redis, r->tenant, r->param, &x);
+    enum hale_rc rc =
+        collector_aodh_load(redis, r->tenant, r->param, COLLECTOR_AODH_ALARM, &x);
     if (rc != HALE_OK) {
         reply_failure(req, rc, &err);
         return;
@@ -358,7 +359,8 @@ void collector_aodh_put_one(struct collector *c, struct hale_redis *redis,
                             struct hale_http_req *req)
 {
     const struct collector_request *r = collector_request_of(req);
-    const struct collector_aodh_change ch = {r->tenant, r->param, make_whole, req};
+    const struct collector_aodh_change ch = {
+        .tenant = r->tenant, .id = r->param, .make = make_whole, .arg = req};
     struct collector_aodh x;
     struct hale_err err = {0};
 
@@ -376,7 +378,7 @@ void collector_aodh_delete(struct collector *c, struct hale_redis *redis,
                            struct hale_http_req *req)
 {
     const struct collector_request *r = collector_request_of(req);
-    const struct collector_aodh_change ch = {r->tenant, r->param, NULL, NULL};
+    const struct collector_aodh_change ch = {.tenant = r->tenant, .id = r->param};
     struct hale_err err = {0};
 
     (void)c;
@@ -397,7 +399,8 @@ void collector_aodh_state_get(struct collector *c, struct hale_redis *redis,
     struct hale_err err = {0};
 
     (void)c;
-    enum hale_rc rc = collector_aodh_load(redis, r->tenant, r->param, &x);
+    enum hale_rc rc =
+        collector_aodh_load(redis, r->tenant, r->param, COLLECTOR_AODH_ALARM, &x);
     if (rc != HALE_OK) {
         reply_failure(req, rc, &err);
         return;
@@ -433,7 +436,8 @@ void collector_aodh_state_put(struct collector *c, struct hale_redis *redis,
                     "\"insufficient data\"");
         return;
     }
-    const struct collector_aodh_change ch = {r->tenant, r->param, make_state, &state};
+    const struct collector_aodh_change ch = {
+        .tenant = r->tenant, .id = r->param, .make = make_state, .arg = &state};
     enum hale_rc rc = collector_aodh_change(redis, &ch, NULL, &err);
     if (rc == HALE_OK)
         reply_state(req, state);

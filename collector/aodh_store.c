@@ -46,7 +46,13 @@ static enum hale_rc read_state(struct collector_aodh *x, struct hale_str json)
     return x->reason != NULL ? HALE_OK : HALE_E_NOMEM;
 }
 
+static bool is_kind(const struct hale_aodh *a, enum collector_aodh_kind kind)
+{
+    return (a->faults != NULL) == (kind == COLLECTOR_AODH_NOTIFIER);
+}
+
 enum hale_rc collector_aodh_load(struct hale_redis *r, const char *tenant, const char *id,
+                                 enum collector_aodh_kind kind,
                                  struct collector_aodh *out)
 {
     struct hale_reply *reply = NULL;
@@ -59,7 +65,7 @@ enum hale_rc collector_aodh_load(struct hale_redis *r, const char *tenant, const
     rc = hale_reply_is_nil(reply) ? HALE_E_NOTFOUND
                                   : hale_aodh_decode(hale_reply_str(reply), &out->a);
     hale_reply_free(reply);
-    if (rc == HALE_OK && strcmp(out->a->tenant, tenant) != 0)
+    if (rc == HALE_OK && (strcmp(out->a->tenant, tenant) != 0 || !is_kind(out->a, kind)))
         rc = HALE_E_NOTFOUND;
     reply = NULL;
     if (rc == HALE_OK)
@@ -83,7 +89,7 @@ void collector_aodh_list_fini(struct collector_aodh_list *l)
 }
 
 static enum hale_rc add_page(const struct hale_reply *rows, const char *tenant,
-                             struct collector_aodh_list *l)
+                             enum collector_aodh_kind kind, struct collector_aodh_list *l)
 {
     size_t more = hale_reply_n(rows) / 2;
     struct collector_aodh *v = realloc(l->v, (l->n + more + 1) * sizeof(*v));
@@ -97,7 +103,7 @@ static enum hale_rc add_page(const struct hale_reply *rows, const char *tenant,
             return rc;
         if (rc != HALE_OK) {
             hale_error("event=aodh_alarm_unreadable");
-        } else if (strcmp(a->tenant, tenant) == 0) {
+        } else if (strcmp(a->tenant, tenant) == 0 && is_kind(a, kind)) {
             v[l->n++] = (struct collector_aodh){.a = a};
         } else {
             hale_aodh_free(a);
@@ -145,6 +151,7 @@ static enum hale_rc read_states(struct hale_redis *r, struct collector_aodh_list
 }
 
 enum hale_rc collector_aodh_load_all(struct hale_redis *r, const char *tenant,
+                                     enum collector_aodh_kind kind,
                                      struct collector_aodh_list *out)
 {
     char cursor[32] = "0";
@@ -160,7 +167,7 @@ enum hale_rc collector_aodh_load_all(struct hale_redis *r, const char *tenant,
             struct hale_str next = hale_reply_str(hale_reply_at(reply, 0));
             (void)snprintf(cursor, sizeof(cursor), "%.*s", (int)next.len,
                            next.p != NULL ? next.p : "0");
-            rc = add_page(hale_reply_at(reply, 1), tenant, out);
+            rc = add_page(hale_reply_at(reply, 1), tenant, kind, out);
         }
         hale_reply_free(reply);
     } while (rc == HALE_OK && strcmp(cursor, "0") != 0);
@@ -232,9 +239,11 @@ static enum hale_rc attempt(struct hale_redis *r, const struct collector_aodh_ch
     if (rc != HALE_OK)
         return rc == HALE_E_INVAL ? HALE_E_IO : rc;
     hale_reply_free(reply);
-    rc = collector_aodh_load(r, ch->tenant, ch->id, x);
+    rc = collector_aodh_load(r, ch->tenant, ch->id, ch->kind, x);
     if (rc == HALE_OK && ch->make != NULL)
         rc = ch->make(x, ch->arg, err);
+    else if (rc == HALE_OK && ch->may_drop != NULL)
+        rc = ch->may_drop(x, ch->arg);
     if (rc == HALE_OK)
         return ch->make != NULL ? put(r, x->a) : drop(r, ch->id);
     if (hale_redis_connected(r))

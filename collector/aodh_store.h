@@ -9,6 +9,8 @@
 #include "model/aodh.h"
 #include "store/redis.h"
 
+/* Both are kept in one place; whoever asks for one kind never sees the other. */
+enum collector_aodh_kind { COLLECTOR_AODH_ALARM, COLLECTOR_AODH_NOTIFIER };
 struct collector_aodh { /* an alarm and its state now */
     struct hale_aodh *a;
     enum hale_state state;
@@ -16,9 +18,10 @@ struct collector_aodh { /* an alarm and its state now */
     char *reason;
 };
 void collector_aodh_fini(struct collector_aodh *x);
-/* HALE_E_NOTFOUND: unknown or another tenant's. */
+/* HALE_E_NOTFOUND: unknown, of the other kind, or another tenant's. */
 HALE_MUST_CHECK enum hale_rc collector_aodh_load(struct hale_redis *r, const char *tenant,
                                                  const char *id,
+                                                 enum collector_aodh_kind kind,
                                                  struct collector_aodh *out);
 struct collector_aodh_list {
     size_t n;
@@ -28,6 +31,7 @@ void collector_aodh_list_fini(struct collector_aodh_list *l);
 /* All of a tenant, the newest first. */
 HALE_MUST_CHECK enum hale_rc collector_aodh_load_all(struct hale_redis *r,
                                                      const char *tenant,
+                                                     enum collector_aodh_kind kind,
                                                      struct collector_aodh_list *out);
 /* A new one. HALE_E_LIMIT: HALE_AODH_MAX are there. */
 HALE_MUST_CHECK enum hale_rc collector_aodh_create(struct hale_redis *r,
@@ -39,6 +43,9 @@ struct collector_aodh_change {
     const char *tenant, *id;
     collector_aodh_make make; /* NULL: delete */
     void *arg;
+    enum collector_aodh_kind kind;
+    /* Before it is deleted; NULL: it may. */
+    enum hale_rc (*may_drop)(const struct collector_aodh *x, void *arg);
 };
 /* HALE_E_NOTFOUND; HALE_E_IO, HALE_E_AGAIN: Redis. *out (NULL allowed): the alarm after it, the caller's. */
 HALE_MUST_CHECK enum hale_rc collector_aodh_change(struct hale_redis *r,

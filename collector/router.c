@@ -83,6 +83,8 @@ bool collector_router_is_api(const char *path)
         "/v2.0",     "/v1",   "/events",        "/api",       "/write",      "/query",
         "/collectd", "/otlp", "/eventListener", "/v2/alarms", "/maintenance"};
 
+    if (strncmp(path, "/v2/", 4) == 0 && path[4] != '\0')
+        return true; /* /v2/{project}/servers */
     for (size_t i = 0; i < sizeof(ROOTS) / sizeof(ROOTS[0]); i++) {
         if (below(path, ROOTS[i]))
             return true;

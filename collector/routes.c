@@ -17,6 +17,7 @@
 #include "collector/live.h"
 #include "collector/methods_api.h"
 #include "collector/metrics_api.h"
+#include "collector/notifier_api.h"
 #include "collector/operate_api.h"
 #include "collector/policies_api.h"
 #include "collector/promql_api.h"
@@ -82,6 +83,9 @@ const struct collector_route collector_routes[] = {
     {"DELETE", "/v2/alarms/{id}",                       WRITE, WAITS, collector_aodh_delete},
     {"GET",    "/v2/alarms/{id}/state",                 READ,  QUERY, collector_aodh_state_get},
     {"PUT",    "/v2/alarms/{id}/state",                 WRITE, WAITS, collector_aodh_state_put},
+    {"GET",    "/v2/{id}/servers/{id}/alarms",          READ,  QUERY, collector_notifier_get},
+    {"POST",   "/v2/{id}/servers/{id}/alarms",          FEED,  WAITS, collector_notifier_post},
+    {"DELETE", "/v2/{id}/servers/{id}/alarms/{id}",     FEED,  WAITS, collector_notifier_delete},
     {"POST",   "/v1/events",                            FEED,  NET,   collector_events_post},
     {"PUT",    "/v1/events",                            FEED,  NET,   collector_events_post},
     {"POST",   "/v1/event",                             FEED,  NET,   collector_events_post},

@@ -87,6 +87,7 @@ void hale_aodh_free(struct hale_aodh *a)
     json_decref(a->query);
     for (size_t i = 0; i < 3; i++)
         json_decref(a->actions[i]);
+    json_decref(a->faults);
     free(a);
 }
 
@@ -110,6 +111,8 @@ enum hale_rc hale_aodh_encode(const struct hale_aodh *a, struct hale_buf *out)
     hale_json_out_bool(&o, "repeat_actions", a->repeat);
     hale_json_out_i64(&o, "created_ms", a->created_ms);
     hale_json_out_i64(&o, "updated_ms", a->updated_ms);
+    if (a->faults != NULL)
+        hale_json_out_json(&o, "faults", a->faults, "[]");
     if (a->set_ms > 0) {
         hale_json_out_key(&o, "set");
         struct hale_json_out s = hale_json_out_open(out);
@@ -160,6 +163,8 @@ enum hale_rc hale_aodh_decode(struct hale_str json, struct hale_aodh **out)
     hale_json_in_bool(&in, "repeat_actions", HALE_JSON_REQUIRED, &a->repeat);
     hale_json_in_i64(&in, "created_ms", HALE_JSON_REQUIRED, 0, INT64_MAX, &a->created_ms);
     hale_json_in_i64(&in, "updated_ms", HALE_JSON_REQUIRED, 0, INT64_MAX, &a->updated_ms);
+    if (json_object_get(root, "faults") != NULL)
+        hale_json_in_array(&in, "faults", HALE_JSON_REQUIRED, &a->faults);
     read_set(&in, a);
     json_decref(root);
     if (in.rc != HALE_OK)
@@ -202,7 +207,7 @@ static enum hale_rc api_bool(const json_t *body, const char *key, bool fallback,
     return HALE_OK;
 }
 
-static bool is_address(const char *url)
+bool hale_aodh_is_address(const char *url)
 {
     size_t len = strlen(url);
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
@@ -228,7 +233,8 @@ static enum hale_rc api_actions(const json_t *body, const char *key, json_t **ou
     for (size_t i = 0; i < json_array_size(v); i++) {
         const json_t *item = json_array_get(v, i);
         const char *url = json_string_value(item);
-        if (url == NULL || strlen(url) != json_string_length(item) || !is_address(url))
+        if (url == NULL || strlen(url) != json_string_length(item) ||
+            !hale_aodh_is_address(url))
             return hale_err_set(err, HALE_E_INVAL,
                                 "%s: Unsupported action %.200s: an address begins with "
                                 "http:// or https://",

@@ -8,7 +8,8 @@
  *    "severity":"low"|"moderate"|"critical","event_type":pattern,
  *    "query":[{"field":s,"op":"eq"|"ne"|"lt"|"le"|"gt"|"ge","type":s,"value":s}],
  *    "alarm_actions":[url],"ok_actions":[url],"insufficient_data_actions":[url],
- *    "repeat_actions":b,"created_ms":n,"updated_ms":n,"set":{"state":s,"at_ms":n}?}
+ *    "repeat_actions":b,"created_ms":n,"updated_ms":n,"set":{"state":s,"at_ms":n}?,"faults":[s]?}
+ * faults: it is a registration at the Server Notifier (notifier.h) with these ids.
  * set: the state that somebody gave it by hand, and when. The state that follows from events is the
  * actuator's (HALE_KEYS_ACT_AODH); of the two the later counts.
  * Ownership: an alarm is its own heap object; free with hale_aodh_free.
@@ -42,6 +43,7 @@ struct hale_aodh {
     int64_t created_ms, updated_ms;
     enum hale_state set; /* if set_ms > 0 */
     int64_t set_ms;
+    json_t *faults; /* array of strings, or NULL */
 };
 void hale_aodh_free(struct hale_aodh *a); /* NULL allowed */
 
@@ -51,6 +53,8 @@ HALE_MUST_CHECK enum hale_rc hale_aodh_state_parse(struct hale_str text,
                                                    enum hale_state *out);
 const char *hale_aodh_severity_text(enum hale_aodh_severity s);
 
+/* http:// or https:// with a host, without blanks. */
+bool hale_aodh_is_address(const char *url);
 /* From the stored JSON, and back. */
 HALE_MUST_CHECK enum hale_rc hale_aodh_decode(struct hale_str json,
                                               struct hale_aodh **out);
@@ -72,7 +76,7 @@ bool hale_aodh_matches(const struct hale_aodh *a, const char *event_type,
                        const json_t *traits);
 /* The VM whose events alone can match: the value of an "eq" on traits.instance_id; NULL: any. */
 const char *hale_aodh_instance(const struct hale_aodh *a);
-/* What the REST notifier says about the event that brought the alarm to a state: exactly the keys
+/* What is said to a registration's address (notifier.h), or what the REST notifier says about the event that brought the alarm to a state: exactly the keys
  * of Aodh's body. A new reference; NULL: no memory. */
 struct hale_aodh_event {
     const char *message_id, *type;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "model/aodh.h"
+#include "model/notifier.h"
 
 static const char *condition(const json_t *c, const char *key)
 {
@@ -136,6 +137,8 @@ json_t *hale_aodh_body(const struct hale_aodh *a, enum hale_state previous,
                        enum hale_state current, const struct hale_aodh_event *e)
 {
     char generated[HALE_CLOCK_ISO_MAX];
+    if (a->faults != NULL)
+        return hale_notifier_body(a, e);
     char *reason = hale_aodh_reason(a, current, e);
     if (reason == NULL)
         return NULL;

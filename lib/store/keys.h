@@ -37,7 +37,7 @@
  * | hale:{m}:guards            | hash   | actuator   | what guards remember (docs/formats/run.md) |
  * | hale:{m}:verdicts          | hash   | collector  | <run id>:<what> -> who decided what about a run |
  * | hale:{m}:switches          | hash   | collector  | scope -> kill switch; unlatch/<policy>    |
- * | hale:{m}:aodh              | hash   | collector  | id -> event alarm of Aodh's form          |
+ * | hale:{m}:aodh              | hash   | collector  | id -> event alarm of Aodh's form, or registration (model/notifier.h) |
  * | hale:{m}:lease:<target>    | string | actuator   | <fencing token>:<run id>, PX               |
  * | hale:{m}:fence             | string | actuator   | INCR: fencing tokens                      |
  * | hale:{m}:act:meta          | hash   | actuator   | positions in alarmlog: `alarmlog` acted on, `told` |

@@ -78,7 +78,7 @@ class Receiver:
     """A webhook receiver; status is what it answers, hold delays every answer until it is set."""
 
     def __init__(self, status=200):
-        self.got, self.status, self.hold = [], status, None
+        self.got, self.status, self.hold, self.paths = [], status, None, []
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -87,6 +87,7 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.paths.append(self.path)
                 receiver.got.append((time.time_ns() // 1000, dict(self.headers), body))
                 if receiver.hold:
                     receiver.hold.wait(30)

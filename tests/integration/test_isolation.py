@@ -118,6 +118,10 @@ def aodh(name):
         "query": [{"field": "traits.instance_id", "op": "eq", "value": name}]}}
 
 
+def notifier(name):
+    return {"fault_action": f"http://{name}/x/vnf_instances/v/servers/{NOBODY}/notify", "fault_id": ["1234"]}
+
+
 def upkeep(name):
     return {"alarm_id": NOBODY, "reason_data": {"type": "event", "event": {
         "event_type": "maintenance.host", "traits": [["host", 1, name], ["state", 1, "IN_MAINTENANCE"]]}}}
@@ -174,6 +178,10 @@ CASES = {
     ("DELETE", "/v2/alarms/{id}"): {"id": "aodh"},
     ("GET", "/v2/alarms/{id}/state"): {"get": [""], "id": "aodh"},
     ("PUT", "/v2/alarms/{id}/state"): {"body": lambda n: b'"ok"', "id": "aodh"},
+    ("GET", "/v2/{id}/servers/{id}/alarms"): {"get": [""], "path": f"/v2/nfv/servers/{NOBODY}/alarms"},
+    ("POST", "/v2/{id}/servers/{id}/alarms"): {"body": notifier, "path": f"/v2/nfv/servers/{NOBODY}/alarms"},
+    ("DELETE", "/v2/{id}/servers/{id}/alarms/{id}"): {"id": "notifier",
+                                                      "path": f"/v2/nfv/servers/{NOBODY}/alarms/{{id}}"},
     ("GET", "/v1/silences"): {"get": [""]},
     ("POST", "/v1/silences"): {"body": silence},
     ("GET", "/v1/silences/{id}"): {"get": [""], "id": "silence"},
@@ -337,7 +345,8 @@ class World:
         s = self.call(("POST", "/v1/silences"), who, needle=n)
         w = self.call(("POST", "/v1/maintenance"), who, needle=n)
         e = self.call(("POST", "/v2/alarms"), who, needle=n)
-        assert {x.status for x in (d, m, s, w, e)} == {201}, (d, m, s, w, e)
+        r = self.call(("POST", "/v2/{id}/servers/{id}/alarms"), who, needle=n)
+        assert {x.status for x in (d, m, s, w, e, r)} == {201}, (d, m, s, w, e, r)
         alarm = self.correlator.alarm("ALARM", tenant, name=n, host=n, definition_id=d.json["id"],
                                       group={"host": n}, metrics=[
                                           {"name": "cpu", "dimensions": {"host": n}}])
@@ -355,7 +364,7 @@ class World:
         letter = self.add_letter(tenant, n)
         ids = {"letter": letter, "definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
                "maintenance": w.json["id"], "alarm": alarm["id"], "aodh": e.json["alarm_id"], "label": "host",
-               "entity": "vm/" + n, "run": run}
+               "entity": "vm/" + n, "run": run, "notifier": r.json["alarm_id"]}
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids
 
@@ -479,7 +488,7 @@ def test_nothing_is_seen_counted_or_told_apart(world):
         assert answer.status < 500, (key, answer)
         echoed = re.sub(r'"href":"[^"]*"', "", answer.body.decode())  # self links repeat the question
         assert NEEDLE[A] not in echoed, key
-        if "{id}" in key[1] and CASES[key[:2]]["id"] != "label":
+        if "{id}" in key[1] and CASES[key[:2]].get("id", "label") != "label":
             assert answer.status == 404 and own[key].status == 200, (key, answer)
     assert sum(NEEDLE[A] in a.body.decode() for a in own.values()) > 30
     # With ?tenant_id= nobody but a delegate gets further, and that only for metrics.

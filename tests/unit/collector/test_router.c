@@ -37,6 +37,9 @@ static void matches(void **state)
         {"GET", "/v2.0/alarms/{id}", "/v2.0/alarms/{id}", "{id}", NULL},
         {"GET", "/", "/", "", NULL},
         {"GET", "", NULL, "", NULL},
+        {"DELETE", "/v2/nfv/servers/s-1/alarms/a-1", "/v2/{id}/servers/{id}/alarms/{id}",
+         "a-1", NULL},
+        {"PUT", "/v2/nfv/servers/s-1/alarms", NULL, "", "GET, POST"},
         {"GET", "/v2.0", "/v2.0", "", NULL},
         {"GET", "/v2.0/", "/v2.0", "", NULL},
         {"GET", "/V2.0/metrics", NULL, "", NULL},
@@ -81,6 +84,7 @@ static void roles(void **state)
             bool feed = strstr(r->path, "event") != NULL ||
                         (strcmp(r->path, "/api/v2/alerts") == 0 && !get) ||
                         strcmp(r->path, "/query") == 0 || /* senders ask, too */
+                        (strstr(r->path, "/servers/") != NULL && !get) || /* Tacker */
                         (r->place == COLLECTOR_ON_INTAKE && !get);
             assert_true(((r->roles & COLLECTOR_AGENT) != 0) == feed);
         }
@@ -90,6 +94,8 @@ static void roles(void **state)
     assert_true(collector_router_is_api("/write") &&
                 collector_router_is_api("/api/v2/write"));
     assert_true(collector_router_is_api("/eventListener/v7"));
+    assert_true(collector_router_is_api("/v2/nfv/servers/x/alarms") &&
+                !collector_router_is_api("/v2/") && !collector_router_is_api("/v2"));
     assert_false(collector_router_is_api("/v1x") || collector_router_is_api("/"));
 }
 
