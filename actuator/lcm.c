@@ -11,6 +11,8 @@
 #include "net/http_client.h"
 
 #define ASK_DELAY_US    50000
+#define ASK_AGAIN_US    500000
+#define ASKS            4 /* that find nothing: the call may be on its way in there still */
 #define CONFLICT_MAX_US 2000000
 #define CLOCK_SLACK_MS  1000 /* startTime may be cut to seconds, clocks differ */
 
@@ -403,13 +405,22 @@ static bool may_be_ours(const struct actuator_run *r, const json_t *op,
            start_ms + CLOCK_SLACK_MS >= r->call_us / 1000 && params_fit(r, op);
 }
 
+/* Whether the operation of the call may appear yet. */
+static bool may_appear(struct actuator_run *r, int64_t now_us)
+{
+    if (by_alert(r))
+        return now_us < r->call_us + actuator_run_step_int(r, "appear_ms") * 1000;
+    return ++r->queries < ASKS;
+}
+
 static void not_known(struct actuator_run *r, int64_t now_us, struct actuator_decision *d)
 {
-    if (by_alert(r) &&
-        now_us < r->call_us + actuator_run_step_int(r, "appear_ms") * 1000) {
-        actuator_decide(d, ACTUATOR_ASK, lcm_poll_us(r), "no operation has begun yet");
+    if (may_appear(r, now_us)) {
+        actuator_decide(d, ACTUATOR_ASK, by_alert(r) ? lcm_poll_us(r) : ASK_AGAIN_US,
+                        "no operation has begun yet");
         return;
     }
+    r->queries = 0;
     actuator_decide(d, ACTUATOR_WAIT, actuator_step_backoff_us(r, r->failures + 1) / 2,
                     "%s%s", api_of(r)->who,
                     by_alert(r) ? " has begun no operation: is it allowed to heal and "
@@ -430,7 +441,6 @@ static void on_ask(struct actuator_run *r, const struct actuator_answer *a,
         json_decref(list);
         return;
     }
-    r->queries = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *op = json_array_get(list, i);
         if (may_be_ours(r, op, taken, arg) &&

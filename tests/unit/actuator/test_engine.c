@@ -30,10 +30,12 @@ enum behaviour {
     DEAF_ONCE,
     FAIL_TEMP_ONCE,
     REFUSED_ONCE,
+    LATE_ONCE, /* the connection breaks, and the operation begins a moment later */
     N_BEHAVIOURS
 };
 static const char *const BEHAVIOURS[] = {"normal",    "409 once",         "503 once",
-                                         "no answer", "FAILED_TEMP once", "refused once"};
+                                         "no answer", "FAILED_TEMP once", "refused once",
+                                         "late once"};
 
 enum kind { COMMIT, COMMIT_REPLY, REQUEST, REPLY };
 struct event {
@@ -279,11 +281,16 @@ static void advance_ops(struct world *w)
     }
 }
 
+static bool begun(const struct world *w, const struct op *op)
+{
+    return op->start_us <= w->now_us;
+}
+
 static bool operation_open(const struct world *w)
 {
     for (unsigned i = 0; i < w->n_ops; i++)
-        if (strcmp(w->ops[i].state, "PROCESSING") == 0 ||
-            strcmp(w->ops[i].state, "FAILED_TEMP") == 0)
+        if (begun(w, &w->ops[i]) && (strcmp(w->ops[i].state, "PROCESSING") == 0 ||
+                                     strcmp(w->ops[i].state, "FAILED_TEMP") == 0))
             return true;
     return false;
 }
@@ -312,8 +319,8 @@ static unsigned heal(struct world *w, char **location)
     (void)snprintf(op->id, sizeof(op->id), "op-%u", w->n_ops);
     (void)snprintf(op->kind, sizeof(op->kind), "HEAL");
     op->state = "PROCESSING";
-    op->start_us = w->now_us;
-    op->end_us = w->now_us + 50000;
+    op->start_us = w->now_us + (odd && w->behaviour == LATE_ONCE ? 700000 : 0);
+    op->end_us = op->start_us + 50000;
     op->fails = odd && w->behaviour == FAIL_TEMP_ONCE;
     if (asprintf(location, "http://elsewhere/vnflcm/v2/vnf_lcm_op_occs/%s", op->id) < 0)
         *location = NULL;
@@ -329,7 +336,7 @@ static unsigned get(struct world *w, const char *url, char **body)
         for (unsigned i = 0; i < w->n_ops; i++) {
             bool open = strcmp(w->ops[i].state, "PROCESSING") == 0 ||
                         strcmp(w->ops[i].state, "FAILED_TEMP") == 0;
-            if (!open_only || open)
+            if (begun(w, &w->ops[i]) && (!open_only || open))
                 json_array_append_new(list, op_json(&w->ops[i]));
         }
         *body = json_dumps(list, 0);
@@ -385,6 +392,8 @@ static void serve(struct world *w, const struct event *ev, bool reply)
     bool of_hook = strstr(ev->url, ":2/") != NULL;
     bool deaf = w->behaviour == DEAF_ONCE && !w->behaved &&
                 (of_hook || strstr(ev->url, "/heal") != NULL);
+    bool late =
+        w->behaviour == LATE_ONCE && !w->behaved && strstr(ev->url, "/heal") != NULL;
     bool refuse = w->behaviour == REFUSED_ONCE && !w->behaved;
     if (refuse) {
         w->behaved = true;
@@ -409,8 +418,8 @@ static void serve(struct world *w, const struct event *ev, bool reply)
         return;
     }
     struct event *back = push(w, REPLY, ev->run_id);
-    back->status = deaf || refuse ? 0 : status;
-    back->rc = deaf ? HALE_E_AGAIN : refuse ? HALE_E_IO : HALE_OK;
+    back->status = deaf || refuse || late ? 0 : status;
+    back->rc = deaf ? HALE_E_AGAIN : refuse || late ? HALE_E_IO : HALE_OK;
     back->sent = !refuse;
     back->body = body;
     back->location = location;
