@@ -135,6 +135,7 @@ static enum hale_rc user_of(const struct actuator_credential *c, struct hale_buf
                             struct hale_err *err)
 {
     struct hale_buf secret;
+    hale_buf_init(&secret, ACTUATOR_SECRET_MAX);
     hale_buf_init(out, 2 * ACTUATOR_SECRET_MAX);
     if (c->type != ACTUATOR_BASIC)
         return HALE_OK;
@@ -176,7 +177,9 @@ static void start_request(struct visit *v)
         .cert_file = c->cert_file,
         .key_file = c->key_file,
         .userpwd = c->type == ACTUATOR_BASIC ? user.p : NULL,
-        .timeout_ms = v->timeout_ms};
+        .timeout_ms = v->timeout_ms,
+        .only_remote =
+            actuator_allow_match(&a->conf->allow, v->url) == ACTUATOR_ALLOW_WILD};
     if (rc == HALE_OK) {
         rc = hale_http_client_start(a->http, &http, on_answer, v, &v->http_id);
         if (rc != HALE_OK)
@@ -335,11 +338,12 @@ void actuator_access_free(struct actuator_access *a)
 void actuator_access_set_conf(struct actuator_access *a, const struct actuator_conf *conf)
 {
     forget_tokens(a);
+    a->conf =
+        conf; /* what is started by whom we answer here is started with the new one */
     for (unsigned i = 0; i < ACTUATOR_CREDENTIALS_MAX; i++)
         wake_waiting(a, i, HALE_E_IO, "the configuration was read anew");
     for (struct visit *v = a->visits; v != NULL; v = v->next)
         v->renewed = true; /* that place may be another's now */
-    a->conf = conf;
 }
 
 static struct visit *make_visit(const struct actuator_request *q)

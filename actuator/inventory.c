@@ -230,26 +230,26 @@ static bool take_marker(struct round *r, const json_t *body)
     return true;
 }
 
-/* Link: <http://...>; rel="next" of a VNFM. */
+/* Link: <http://...>; rel="next" of a VNFM: r->next_url, or NULL. False: it leads elsewhere, where our
+ * questions and tokens have no business. */
 static bool take_link(struct round *r, const char *link)
 {
     const char *from = link != NULL ? strchr(link, '<') : NULL;
     const char *to = from != NULL ? strchr(from, '>') : NULL;
+    const char *host = strstr(r->vnfm->url, "://");
+    size_t n = host != NULL ? (size_t)(host - r->vnfm->url) + 3 : 0;
+    n += strcspn(r->vnfm->url + n, "/");
     free(r->next_url);
     r->next_url = NULL;
     if (to == NULL || strstr(to, "next") == NULL)
-        return false;
+        return true;
     from++;
-    if (*from == '/') { /* below the same host */
-        const char *host = strstr(r->vnfm->url, "://");
-        size_t n = host != NULL ? (size_t)(host - r->vnfm->url) + 3 : 0;
-        n += strcspn(r->vnfm->url + n, "/");
-        if (asprintf(&r->next_url, "%.*s%.*s", (int)n, r->vnfm->url, (int)(to - from),
-                     from) < 0)
-            r->next_url = NULL;
-    } else {
-        r->next_url = strndup(from, (size_t)(to - from));
-    }
+    bool below = *from == '/' && from[1] != '/';
+    if (!below && (strncmp(from, r->vnfm->url, n) != 0 || from[n] != '/'))
+        return false;
+    if (asprintf(&r->next_url, "%.*s%.*s", below ? (int)n : 0, r->vnfm->url,
+                 (int)(to - from), from) < 0)
+        r->next_url = NULL;
     return r->next_url != NULL;
 }
 
@@ -316,7 +316,12 @@ static bool read_source(struct actuator_inventory *x)
         if (!call(x, path) || !x->good || !add_body(x))
             return false;
         if (r->kind == HALE_INVENTORY_SOL003) {
-            more = take_link(r, x->link);
+            if (!take_link(r, x->link)) {
+                (void)snprintf(x->why, sizeof(x->why),
+                               "its next page is on another server");
+                return false;
+            }
+            more = r->next_url != NULL;
             continue;
         }
         if (r->kind == HALE_INVENTORY_HEAT && r->stage == 0 && !keep_stacks(r, x->body)) {

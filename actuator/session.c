@@ -156,7 +156,10 @@ static void start_request(struct pending *p)
                                         .body = hale_str_from(p->body),
                                         .ca_file = c->ca_file,
                                         .timeout_ms = p->timeout_ms,
-                                        .max_response_bytes = RESPONSE_MAX_BYTES};
+                                        .max_response_bytes = RESPONSE_MAX_BYTES,
+                                        .only_remote =
+                                            actuator_allow_match(&s->conf->allow, base) ==
+                                            ACTUATOR_ALLOW_WILD};
     enum hale_rc rc = HALE_E_NOMEM;
     if (p->header[0] != NULL && url != NULL)
         rc = hale_http_client_start(s->http, &http, on_answer, p, &p->http_id);
@@ -307,11 +310,12 @@ void actuator_sessions_set_conf(struct actuator_sessions *s,
                                 const struct actuator_conf *conf)
 {
     forget_logins(s);
+    s->conf =
+        conf; /* what is started by whom we answer here is started with the new one */
     for (unsigned i = 0; i < ACTUATOR_CLOUDS_MAX; i++)
         wake_waiting(s, i, HALE_E_IO, "the configuration was read anew");
     for (struct pending *p = s->calls; p != NULL; p = p->next)
         p->renewed = true; /* its cloud's place may be another's now */
-    s->conf = conf;
 }
 
 static struct pending *make_call(const struct actuator_request *q)

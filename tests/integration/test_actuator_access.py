@@ -88,6 +88,18 @@ def test_certificate(stack, log, tmp_path):
         carried_out(log, sol)
 
 
+@pytest.mark.parametrize("kind", ["oauth2", "basic"])
+def test_no_secret_goes_where_a_pattern_leads_here(stack, log, vnfm, kind):
+    """*.localhost is the operator's word; that a name below it is this machine, others have chosen."""
+    credentials = oauth2(stack, vnfm) if kind == "oauth2" else {"vnfm": {
+        "type": "basic", "username": "hale", "password_file": secret(stack, "pw")}}
+    step = {**HEAL, "credentials": "vnfm", "url": vnfm.url.replace("127.0.0.1", "${vnfc_id}.localhost")}
+    start(stack, policy(vnfm, step), credentials=credentials, allow=["*.localhost"])
+    log.write()
+    assert failed(log)
+    assert not vnfm.ops
+
+
 # --- mistakes ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("credentials,words", [
     ({"type": "oauth2", "client_id": "x"}, "missing key 'token_url'"),

@@ -78,6 +78,14 @@ def test_catalogue_does_not_choose_the_host(vim, senlin):
     assert vim.metric("hale_actuator_calls_denied_total") == 1
 
 
+def test_catalogue_does_not_lead_here_by_a_pattern(vim, keystone):
+    with Senlin() as s:
+        keystone.register(s.url.replace("127.0.0.1", "senlin.localhost"), "clustering")
+        vim.start([OUT], allow=["127.0.0.1", "*.localhost"]).alarm("h")
+        assert vim.failed()
+        assert not s.actions
+
+
 def test_no_endpoint(vim, senlin):
     vim.start([{"heat": {"action": "update", "stack": "s"}}]).alarm("h")
     assert "has no endpoint of orchestration" in vim.failed()

@@ -165,6 +165,21 @@ def test_a_page_that_fails_deletes_nothing(stack, cloud):
     stack.stop("actuator")
 
 
+def test_a_vnfm_does_not_choose_who_is_asked(stack, cloud):
+    """The next page is on the same server: elsewhere nobody gets a question, or our token."""
+    other, usual = Cloud(), cloud.answer
+    cloud.answer = lambda handler, path, query: usual(handler, path, query) if "vnfm" not in path else handler.reply(
+        200, [], Link=f'<{other.url}/vnfm/vnf_instances?page=1>; rel="next"')
+    try:
+        d = start(stack, cloud)
+        wait_for(lambda: other.asked or "source=sol003:tacker" in d.log(), 30, "an end of the round")
+        assert other.asked == []
+        assert "on another server" in d.log()
+    finally:
+        other.http.shutdown()
+        other.http.server_close()
+
+
 @pytest.mark.parametrize("inventory, words", [
     ({"every": "1s"}, "tenant"), ({"tenant": "t", "clouds": ["nowhere"]}, "'clouds' has no 'nowhere'"),
     ({"tenant": "t", "fetch": ["cinder"]}, "nova, neutron or heat"),
