@@ -64,7 +64,12 @@ struct app {
     struct actuator_engine_stats counted;
     struct app_scalings *scalings; /* app_scale.c's */
     struct actuator_roles *roles;
-    struct hale_entities *entities; /* NULL: no policy asks for them */
+    struct app_topology {           /* app_topology.c's */
+        struct hale_entities *copy; /* lent to the doctor; NULL: nobody asks for it */
+        bool more;                  /* of it is to be read */
+        int64_t refresh_us;         /* when it is looked at next */
+    } topology;
+    bool watches; /* a policy asks for the topology: the engine knows all open alarms */
     bool acts, tells;    /* the roles this load is for; what belongs to another is not
                                       there: notify, courier and contacts are NULL, the engine has
                                       no policies and no runs */
@@ -136,9 +141,18 @@ int64_t app_doctor_next_us(const struct app *app);
 void app_doctor_set_conf(struct app *app);
 /* For a record that is read again. */
 void app_doctor_affected(const struct app *app, struct hale_log_record *rec);
-/* --- app_world.c: what the guards ask about --- */
-/* For actuator_engine_io. */
+/* --- app_topology.c: the one copy of the topology --- */
+/* There is a copy, as current as Redis was. The first of several calls makes it. */
+HALE_MUST_CHECK enum hale_rc app_topology_load(struct app *app);
+void app_topology_unload(struct app *app); /* after those it is lent to */
+/* For actuator_engine_io: as it is now. NULL without a policy that asks for it. */
 struct hale_graph *app_topology(void *app, const char *tenant);
+/* What was written before is known after; a topology that is being read anew is not waited for.
+ * False: Redis failed. */
+bool app_topology_current(struct app *app);
+void app_topology_tick(struct app *app, int64_t now_us); /* a piece, where there is one */
+int64_t app_topology_next_us(const struct app *app);
+/* --- app_world.c: what the guards ask about --- */
 /* Kill switches, and with a topology all open alarms. */
 HALE_MUST_CHECK enum hale_rc app_load_world(struct app *app);
 void app_unload_world(struct app *app);

@@ -11,13 +11,9 @@
 #include "base/log.h"
 #include "store/keys.h"
 
-#define REFRESH_US 500000
-
 struct app_doctor {
     struct actuator_outages *outages;
     struct actuator_aodh *aodh;
-    bool more;          /* of the topology is to be read */
-    int64_t refresh_us; /* when it is looked at next */
 };
 
 /* --- rows ---------------------------------------------------------------------------- */
@@ -85,19 +81,17 @@ bool app_doctor_load(struct app *app)
     const struct actuator_outages_io outages = {app, io_outage};
     const struct actuator_aodh_io aodh = {app, io_aodh};
     struct app_doctor *d = calloc(1, sizeof(*d));
-    bool more = true;
     if (d == NULL)
         return false;
     app->doctor = d;
-    d->outages = actuator_outages_new(&outages);
+    if (app_topology_load(app) != HALE_OK)
+        return false;
+    d->outages = actuator_outages_new(&outages, app->topology.copy);
     d->aodh = d->outages != NULL
                   ? actuator_aodh_new(&aodh, app->conf, app->http, d->outages, app->dead)
                   : NULL;
     if (d->aodh == NULL)
         return false;
-    while (more)
-        if (actuator_outages_refresh(d->outages, app->ask, &more) != HALE_OK)
-            return false;
     if (!each_field(app, HALE_KEYS_ACT_OUTAGES, load_outage) ||
         !each_field(app, HALE_KEYS_AODH, load_alarm) ||
         !each_field(app, HALE_KEYS_ACT_AODH, load_state))
@@ -142,18 +136,6 @@ void app_doctor_control(struct app *app, struct hale_str id)
     hale_reply_free(reply);
 }
 
-/* What was written before is known after; a topology that is being read anew is not waited for. */
-static void be_current(struct app *app)
-{
-    struct app_doctor *d = app->doctor;
-    d->more = true;
-    while (d->more && !actuator_outages_loading(d->outages))
-        if (actuator_outages_refresh(d->outages, app->ask, &d->more) != HALE_OK) {
-            app->failed = true;
-            return;
-        }
-}
-
 static void add_affected(struct hale_log_record *rec, const struct actuator_outage *o)
 {
     if (rec->alarm.life == NULL)
@@ -178,7 +160,7 @@ void app_doctor_record(struct app *app, struct hale_log_record *rec, int64_t now
     enum hale_impact given =
         actuator_contacts_impact(app->contacts, rec->alarm.definition_id);
     if (actuator_outages_wants(d->outages, rec, given))
-        be_current(app);
+        (void)app_topology_current(app);
     if (app->failed)
         return;
     enum actuator_outage_change change =
@@ -194,19 +176,14 @@ void app_doctor_record(struct app *app, struct hale_log_record *rec, int64_t now
 
 void app_doctor_tick(struct app *app, int64_t now_us)
 {
-    struct app_doctor *d = app->doctor;
-    actuator_aodh_tick(d->aodh, now_us);
-    if (!d->more && now_us < d->refresh_us)
-        return;
-    d->refresh_us = now_us + REFRESH_US;
-    if (actuator_outages_refresh(d->outages, app->ask, &d->more) != HALE_OK)
-        app->failed = true;
+    actuator_aodh_tick(app->doctor->aodh, now_us);
+    app_topology_tick(app, now_us);
 }
 
 int64_t app_doctor_next_us(const struct app *app)
 {
     const struct app_doctor *d = app->doctor;
     int64_t aodh = actuator_aodh_next_us(d->aodh);
-    int64_t refresh = d->more ? 0 : d->refresh_us;
+    int64_t refresh = app_topology_next_us(app);
     return aodh < refresh ? aodh : refresh;
 }

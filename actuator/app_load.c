@@ -155,6 +155,7 @@ void app_unload(struct app *app)
     app_doctor_unload(app);
     app_scale_unload(app);
     app_unload_world(app);
+    app_topology_unload(app);
     actuator_courier_free(app->courier);
     actuator_contacts_free(app->contacts);
     actuator_notify_free(app->notify);

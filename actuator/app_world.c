@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app_world - what the guards ask about and is not in the alarm log: kill switches, the topology,
- * the alarms that were open before the start.
+ * app_world - what the guards ask about and is not in the alarm log: kill switches, the alarms that
+ * were open before the start.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,20 +12,6 @@
 #include "store/keys.h"
 
 #define SCAN_COUNT "1000"
-
-struct hale_graph *app_topology(void *arg, const char *tenant)
-{
-    struct app *app = arg;
-    if (app->entities == NULL)
-        return NULL;
-    if (hale_entities_refresh(app->entities, app->ask) != HALE_OK) {
-        hale_warn("event=redis_failed what=topology detail=\"%s\"",
-                  hale_redis_error(app->ask));
-        app->failed = true;
-        return NULL;
-    }
-    return hale_entities_graph(app->entities, hale_str_from(tenant));
-}
 
 static void give_switch(struct app *app, struct hale_str field, struct hale_str json)
 {
@@ -93,15 +79,12 @@ enum hale_rc app_load_world(struct app *app)
     enum hale_rc rc = load_switches(app);
     if (rc != HALE_OK || !actuator_engine_wants_topology(app->conf->policies))
         return rc;
-    app->entities = hale_entities_new();
-    if (app->entities == NULL)
-        return HALE_E_NOMEM;
-    rc = hale_entities_refresh(app->entities, app->ask);
+    rc = app_topology_load(app);
+    app->watches = rc == HALE_OK;
     return rc == HALE_OK ? watch_all(app) : rc;
 }
 
 void app_unload_world(struct app *app)
 {
-    hale_entities_free(app->entities);
-    app->entities = NULL;
+    app->watches = false;
 }

@@ -136,7 +136,7 @@ static void take_conf(struct app *app, struct actuator_conf *conf)
         actuator_engine_set_collector(app->engine, &conf->collector);
         app->failed = app->failed || !app_scale_load(app);
     }
-    if (app->loaded && app->acts && app->entities == NULL &&
+    if (app->loaded && app->acts && !app->watches &&
         actuator_engine_wants_topology(conf->policies))
         app->failed = true; /* loads them */
     if (app->loaded && app->tells) {

@@ -8,7 +8,6 @@
 #include "actuator/stats.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "store/entities.h"
 
 #define ROW_MAX (4u << 20)
 #define VMS_MAX 1000000
@@ -18,9 +17,9 @@ struct member { /* a VM of a tenant that is in so many outages */
 };
 struct actuator_outages {
     struct actuator_outages_io io;
-    struct hale_entities *copy;
-    struct hale_map *outages; /* alarm id -> struct actuator_outage */
-    struct hale_map *vms;     /* tenant \n VM id -> struct member */
+    const struct hale_entities *topology; /* borrowed */
+    struct hale_map *outages;             /* alarm id -> struct actuator_outage */
+    struct hale_map *vms;                 /* tenant \n VM id -> struct member */
 };
 
 static void outage_free(void *arg)
@@ -41,16 +40,17 @@ static void outage_free(void *arg)
     free(x);
 }
 
-struct actuator_outages *actuator_outages_new(const struct actuator_outages_io *io)
+struct actuator_outages *actuator_outages_new(const struct actuator_outages_io *io,
+                                              const struct hale_entities *topology)
 {
     struct actuator_outages *o = calloc(1, sizeof(*o));
     if (o == NULL)
         return NULL;
     o->io = *io;
-    o->copy = hale_entities_new();
+    o->topology = topology;
     o->outages = hale_map_new(ACTUATOR_OUTAGES_MAX, outage_free);
     o->vms = hale_map_new(VMS_MAX, free);
-    if (o->copy == NULL || o->outages == NULL || o->vms == NULL) {
+    if (o->outages == NULL || o->vms == NULL) {
         actuator_outages_free(o);
         return NULL;
     }
@@ -64,7 +64,6 @@ void actuator_outages_free(struct actuator_outages *o)
     if (o->outages != NULL)
         hale_counter_add(actuator_stat(ACTUATOR_STAT_OUTAGES),
                          -(int64_t)hale_map_count(o->outages));
-    hale_entities_free(o->copy);
     hale_map_free(o->outages);
     hale_map_free(o->vms);
     free(o);
@@ -235,17 +234,6 @@ static void write_row(struct actuator_outages *o, const struct actuator_outage *
 
 /* --- topology ------------------------------------------------------------------------ */
 
-enum hale_rc actuator_outages_refresh(struct actuator_outages *o, struct hale_redis *r,
-                                      bool *more)
-{
-    return hale_entities_refresh_piece(o->copy, r, more);
-}
-
-bool actuator_outages_loading(const struct actuator_outages *o)
-{
-    return hale_entities_loading(o->copy);
-}
-
 static const char *attribute(const struct hale_entity *e, const char *key)
 {
     const char *text = json_string_value(json_object_get(e->attributes, key));
@@ -333,7 +321,8 @@ bool actuator_outages_wants(const struct actuator_outages *o,
 static struct actuator_outage *begin(struct actuator_outages *o,
                                      const struct hale_log_record *rec)
 {
-    struct hale_graph *g = hale_entities_graph(o->copy, hale_str_from(rec->alarm.tenant));
+    struct hale_graph *g =
+        hale_entities_graph(o->topology, hale_str_from(rec->alarm.tenant));
     struct hale_vertex *v = g != NULL ? vertex_of(g, &rec->alarm) : NULL;
     if (v == NULL)
         return NULL;

@@ -9,10 +9,10 @@
  * Durable:   a row per outage in the hash HALE_KEYS_ACT_OUTAGES, written through io.row:
  *              {"v":1,"tenant":s,"ref":s,"seq":n,"entities":[[ref,name,project,host],...]}
  *            so a restart knows them without the topology of then.
- * Topology:  a copy (store/entities.h) that _refresh keeps current in pieces; whoever decides on a
- *            record asks for the whole before (_current).
+ * Topology:  a copy (store/entities.h) of the caller's, who makes it current before a record that
+ *            _wants it.
  * Limits:    ACTUATOR_OUTAGES_MAX; of one the first ACTUATOR_OUTAGE_ENTITIES_MAX, nearest first.
- * Threads:   one. Waits for Redis.
+ * Threads:   one.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 
 #include "base/rc.h"
 #include "model/alarm.h"
-#include "store/redis.h"
+#include "store/entities.h"
 
 #define ACTUATOR_OUTAGES_MAX         10000
 #define ACTUATOR_OUTAGE_ENTITIES_MAX 5000
@@ -48,17 +48,14 @@ struct actuator_outages_io {
     /* Stores the row; json.p NULL: removes it. */
     void (*row)(void *arg, const char *alarm_id, struct hale_str json);
 };
-struct actuator_outages *actuator_outages_new(const struct actuator_outages_io *io);
+/* topology: borrowed; asked when an outage begins. */
+struct actuator_outages *actuator_outages_new(const struct actuator_outages_io *io,
+                                              const struct hale_entities *topology);
 void actuator_outages_free(struct actuator_outages *o);
 /* A row as it was stored. HALE_E_INVAL, HALE_E_NOMEM, HALE_E_LIMIT. */
 HALE_MUST_CHECK enum hale_rc actuator_outages_load(struct actuator_outages *o,
                                                    struct hale_str alarm_id,
                                                    struct hale_str json);
-/* A piece of what changed in the topology; *more: there is more. */
-HALE_MUST_CHECK enum hale_rc actuator_outages_refresh(struct actuator_outages *o,
-                                                      struct hale_redis *r, bool *more);
-/* True while everything is read anew: what is known of the topology is older. */
-bool actuator_outages_loading(const struct actuator_outages *o);
 
 enum actuator_outage_change {
     ACTUATOR_OUTAGE_NONE,

@@ -154,3 +154,30 @@ def test_what_is_taken_down_on_purpose_is_not_healed(house):
     house.await_rows("suppressed", 1, guard="in_topology")
     wait_for(lambda: house.calls() == 1, 20, "the heal of the other")
     assert [r["target"] for r in house.log.rows("triggered")] == ["vm/new"]
+
+
+def test_guards_and_those_who_tell_share_one_topology(house, redis):
+    house.topology(put=[{"type": "host", "id": "h1"},
+                        {"type": "vm", "id": "v1", "hosted_by": ["host/h1"]}])
+    wait_for(lambda: redis.cmd("HLEN", "hale:{m}:entities") >= 2, 20, "the topology")
+    assert house.stack.http("GET", "/v1/topology").status == 200  # the collector has its copy
+    usual = [(k, redis.cmd("CONFIG", "GET", k)[1]) for k in ("slowlog-log-slower-than", "slowlog-max-len")]
+    redis.cmd("CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "100000")
+    redis.cmd("SLOWLOG", "RESET")
+    house.policies(guards={"in_topology": "required", "fleet": {"scope": "vm", "min_healthy": 1}})
+    scans = [e[3] for e in redis.cmd("SLOWLOG", "GET", "-1") if e[3][:2] == [b"HSCAN", b"hale:{m}:entities"]]
+    redis.cmd("CONFIG", "SET", *sum(usual, ()))
+    assert len(scans) == 1
+    # Both know what comes later: the guard of a VM, and who is affected by its host.
+    house.topology(put=[{"type": "vm", "id": "v2", "hosted_by": ["host/h1"]}])
+    wait_for(lambda: redis.cmd("HLEN", "hale:{m}:entities") >= 3, 20, "the other VM")
+    house.events(["v2", "v3"])
+    house.await_rows("suppressed", 1, guard="in_topology")
+    wait_for(lambda: house.calls() == 1, 20, "the call for v2")
+    assert [r["target"] for r in house.log.rows("triggered")] == ["vm/v2"]
+    body = {"events": [{"type": "host.down", "severity": "CRITICAL", "dimensions": {"host": "h1"}}]}
+    assert house.stack.http("POST", "/v1/events", body).status == 200
+    wait_for(lambda: any(json.loads(o)["ref"] == "host/h1" for o in redis.cmd("HVALS", "hale:{m}:act:outages")),
+             20, "the outage of the host")
+    outage, = [json.loads(o) for o in redis.cmd("HVALS", "hale:{m}:act:outages") if b"host/h1" in o]
+    assert {e[0] for e in outage["entities"]} == {"host/h1", "vm/v1", "vm/v2"}

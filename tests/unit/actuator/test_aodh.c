@@ -19,6 +19,7 @@
 struct world {
     struct hale_http_client *http;
     struct actuator_conf conf;
+    struct hale_entities *topology;
     struct actuator_outages *outages;
     struct actuator_aodh *x;
     json_t *rows; /* alarm id -> row, as it was stored last */
@@ -81,7 +82,9 @@ static int set_up(void **state)
     w->conf.methods.listed_only = 1; /* nothing is called but what is in allow */
     w->conf.methods.timeout_ms = 1000;
     w->conf.notify_max_age_ms = INT64_MAX; /* the times below are long ago */
-    w->outages = actuator_outages_new(&outages);
+    w->topology = hale_entities_new();
+    assert_non_null(w->topology);
+    w->outages = actuator_outages_new(&outages, w->topology);
     w->letters = json_object();
     w->taken = json_object();
     w->dead = actuator_deadletters_new(
@@ -100,6 +103,7 @@ static int tear_down(void **state)
     actuator_deadletters_free(w->dead);
     json_decref(w->letters);
     json_decref(w->taken);
+    hale_entities_free(w->topology);
     hale_http_client_free(w->http);
     actuator_allow_fini(&w->conf.methods.allow);
     json_decref(w->rows);
