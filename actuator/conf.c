@@ -155,7 +155,7 @@ static enum hale_rc allow_written(struct actuator_conf *conf, struct hale_err *e
     if (rc == HALE_OK && conf->collector.url != NULL)
         rc = actuator_allow_add_url(&conf->allow, conf->collector.url);
     for (unsigned i = 0; i < conf->subscribers.n && rc == HALE_OK; i++)
-        if (conf->subscribers.v[i].url != NULL)
+        if (conf->subscribers.v[i].url != NULL && conf->subscribers.v[i].snmp == NULL)
             rc = actuator_allow_add_url(&conf->allow, conf->subscribers.v[i].url);
     for (unsigned i = 0; i < conf->inventory.n_vnfms && rc == HALE_OK; i++)
         rc = actuator_allow_add_url(&conf->allow, conf->inventory.vnfm[i].url);

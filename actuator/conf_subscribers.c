@@ -26,6 +26,7 @@ struct subscriber_raw {
     NODE severity;
     NODE headers;
     NODE to;
+    NODE snmp;
     struct actuator_grouping_raw grouping;
 };
 #define S(member) offsetof(struct subscriber_raw, member)
@@ -44,6 +45,9 @@ static const struct hale_conf_field SUBSCRIBER_FIELDS[] = {
     {"secret_file", HALE_CONF_STRING, S(secret_file), false, NULL, 0, 0, NULL,
      "key of X-Hale-Signature; profile pagerduty: the routing key"},
     {"timeout", HALE_CONF_DURATION, S(timeout), false, "5s", 100, 60000, NULL, "one try"},
+    {"snmp", HALE_CONF_NODE, S(snmp), false, NULL, 0, 0, NULL,
+     "profile snmp: version, kind, community_file, user, auth, auth_file, priv, "
+     "priv_file, engine_id, oid"},
     ACTUATOR_GROUPING_FIELDS(S(grouping)),
 };
 
@@ -54,6 +58,7 @@ static void subscriber_fini(struct actuator_subscriber *s)
     for (unsigned i = 0; i < s->n_to; i++)
         free(s->to[i]);
     actuator_grouping_fini(&s->grouping);
+    actuator_snmp_conf_free(s->snmp);
     json_decref(s->headers);
     if (s->secret != NULL)
         explicit_bzero(s->secret, s->secret_len);
@@ -103,7 +108,7 @@ static enum hale_rc check_subscriber(NODE map, const struct actuator_subscribers
         if (&all->v[i] != s && strcmp(all->v[i].name, s->name) == 0)
             return hale_yaml_error(hale_yaml_get(map, "name"), err,
                                    "the name '%s' is used twice", s->name);
-    if (s->profile == ACTUATOR_PROFILE_EMAIL)
+    if (s->profile == ACTUATOR_PROFILE_EMAIL || s->profile == ACTUATOR_PROFILE_SNMP)
         return HALE_OK;
     if (s->url == NULL)
         return hale_yaml_error(map, err, "url is required");
@@ -179,6 +184,32 @@ static enum hale_rc read_grouping(NODE map, const struct subscriber_raw *raw,
     return HALE_OK;
 }
 
+static enum hale_rc read_snmp(NODE map, const struct actuator_subscribers *all,
+                              struct actuator_subscriber *s, struct hale_err *err)
+{
+    static const char *const of_http[] = {"headers", "secret_file"};
+    NODE snmp = hale_yaml_get(map, "snmp");
+    if (s->profile != ACTUATOR_PROFILE_SNMP)
+        return hale_yaml_kind(snmp) == HALE_YAML_NULL
+                   ? HALE_OK
+                   : hale_yaml_error(snmp, err, "snmp is for profile snmp");
+    for (size_t i = 0; i < N(of_http); i++)
+        if (hale_yaml_kind(hale_yaml_get(map, of_http[i])) != HALE_YAML_NULL)
+            return hale_yaml_error(hale_yaml_get(map, of_http[i]), err,
+                                   "%s is for HTTP: profile snmp has its secrets in snmp",
+                                   of_http[i]);
+    enum hale_rc rc = actuator_snmp_conf_read(map, s->url, &s->snmp, err);
+    for (unsigned i = 0; rc == HALE_OK && i < all->n; i++)
+        if (&all->v[i] != s && all->v[i].snmp != NULL &&
+            actuator_snmp_conf_differs(all->v[i].snmp, s->snmp))
+            rc = hale_yaml_error(
+                snmp, err,
+                "subscriber %s has this manager and user with other keys: a "
+                "manager knows one set of keys of a user",
+                all->v[i].name);
+    return rc;
+}
+
 static enum hale_rc read_subscriber(NODE map, const char *from,
                                     struct actuator_subscribers *all,
                                     struct hale_err *err)
@@ -207,6 +238,8 @@ static enum hale_rc read_subscriber(NODE map, const char *from,
         rc = read_secret(map, raw.secret_file, s, err);
     if (rc == HALE_OK)
         rc = read_to(map, raw.to, from, s, err);
+    if (rc == HALE_OK)
+        rc = read_snmp(map, all, s, err);
     if (rc == HALE_OK)
         rc = read_grouping(map, &raw, s, err);
     if (rc == HALE_OK && s->profile == ACTUATOR_PROFILE_PAGERDUTY && s->secret == NULL)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "actuator/conf_snmp.h"
 #include "actuator/group.h"
 #include "actuator/profile.h"
 #include "model/yaml.h"
@@ -28,6 +29,7 @@ struct actuator_subscriber {
     char *to[ACTUATOR_TO_MAX + 1]; /* NULL-terminated */
     const char *from;              /* of letters: that of smtp */
     struct actuator_grouping grouping;
+    struct actuator_snmp_conf *snmp; /* profile snmp */
 };
 struct actuator_subscribers {
     unsigned n;

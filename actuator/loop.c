@@ -183,11 +183,13 @@ static int wait_ms(const struct app *app, int64_t now_us)
 
 static void wait_for_work(struct app *app)
 {
-    struct pollfd fds[5] = {{.fd = hale_daemon_fd(app->daemon), .events = POLLIN}};
+    struct pollfd fds[6] = {{.fd = hale_daemon_fd(app->daemon), .events = POLLIN}};
     unsigned n = 1;
     if (app->loaded) {
         hale_redis_pollfd(app->read, &fds[n++]);
         actuator_ledger_pollfd(app->ledger, &fds[n++]);
+        if (app->tells && actuator_notify_pollfd(app->notify, &fds[n]))
+            n++;
     }
     if (app->acts)
         actuator_seal_pollfd(app->seal, &fds[n++]);

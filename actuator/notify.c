@@ -9,6 +9,17 @@
 #include "actuator/stats.h"
 #include "base/log.h"
 
+/* false: no memory. */
+static bool find_managers(struct actuator_notify *n)
+{
+    bool any = false;
+    for (unsigned i = 0; i < n->n; i++)
+        any |= n->p.conf->subscribers.v[i].profile == ACTUATOR_PROFILE_SNMP;
+    if (any)
+        n->out.managers = actuator_managers_new();
+    return !any || n->out.managers != NULL;
+}
+
 struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *parts,
                                             int64_t seen)
 {
@@ -16,11 +27,12 @@ struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *
     if (n == NULL)
         return NULL;
     n->p = *parts;
-    n->out = (struct actuator_outlet){parts->http, parts->conf};
+    n->out = (struct actuator_outlet){parts->http, parts->conf, NULL};
     n->seen = seen;
     n->n = parts->conf->subscribers.n;
     n->target = calloc(n->n > 0 ? n->n : 1, sizeof(*n->target));
-    if (n->target == NULL) {
+    if (n->target == NULL || !find_managers(n)) {
+        free(n->target);
         free(n);
         return NULL;
     }
@@ -73,6 +85,7 @@ void actuator_notify_free(struct actuator_notify *n)
         while (t->n > 0)
             actuator_notify_drop_first(t);
     }
+    actuator_managers_free(n->out.managers);
     free(n->target);
     free(n);
 }
@@ -268,8 +281,17 @@ void actuator_notify_offered(struct actuator_notify *n, unsigned i, int64_t seq,
     settle_cursor(t);
 }
 
+bool actuator_notify_pollfd(const struct actuator_notify *n, struct pollfd *out)
+{
+    if (n->out.managers != NULL)
+        actuator_managers_pollfd(n->out.managers, out);
+    return n->out.managers != NULL;
+}
+
 void actuator_notify_tick(struct actuator_notify *n, int64_t now_us)
 {
+    if (n->out.managers != NULL)
+        actuator_managers_tick(n->out.managers);
     for (unsigned i = 0; i < n->n; i++)
         actuator_notify_send(&n->target[i], now_us);
 }

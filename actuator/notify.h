@@ -2,7 +2,7 @@
 #ifndef HALE_ACTUATOR_NOTIFY_H
 #define HALE_ACTUATOR_NOTIFY_H
 /*
- * notify - tells webhook subscribers about alarm transitions
+ * notify - tells subscribers about alarm transitions
  * (docs/formats/notification.md).
  * Order:     one request at a time per subscriber, by sequence number; subscribers do
  *            not wait for each other.
@@ -16,8 +16,9 @@
  * Memory:    at most ACTUATOR_NOTIFY_QUEUE records per subscriber; beyond that it is
  *            `behind` and reads the rest from the log itself when its queue is empty
  *            (_wants, _offer).
- * Threads:   one. Callbacks of the HTTP client run inside its poll.
+ * Threads:   one. Callbacks of the HTTP client run inside its poll, those of SNMP managers inside _tick.
  */
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -74,6 +75,8 @@ void actuator_notify_offer(struct actuator_notify *n, unsigned i,
 /* That was all up to seq (read_all: nothing later was in the log). */
 void actuator_notify_offered(struct actuator_notify *n, unsigned i, int64_t seq,
                              bool read_all);
+/* What is to be polled for _tick beside the HTTP client. false: nothing. */
+bool actuator_notify_pollfd(const struct actuator_notify *n, struct pollfd *out);
 void actuator_notify_tick(struct actuator_notify *n, int64_t now_us);
 int64_t actuator_notify_next_us(const struct actuator_notify *n);
 #endif

@@ -26,6 +26,7 @@ struct actuator_notify_target {
     bool behind;       /* there is more in the log after read_to */
     bool moved;
     bool failing;  /* the last try failed: one log line per change */
+    char why[160]; /* so */
     uint64_t call; /* under way, or 0 */
     int64_t tries;
     int64_t retry_us; /* next try, 0 = at once */

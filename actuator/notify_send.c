@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "actuator/notify_private.h"
@@ -149,6 +150,7 @@ static void complain(struct actuator_notify_target *t, const struct hale_http_re
         hale_warn("event=subscriber_failing subscriber=%s status=%u detail=%s",
                   t->conf->name, r->status, hale_log_quote(text, why, sizeof(why)));
     t->failing = true;
+    (void)snprintf(t->why, sizeof(t->why), "%s", text);
 }
 
 /* It will be tried again. */
@@ -290,12 +292,23 @@ static void send_group(struct actuator_notify_target *t, int64_t now_us)
     }
 }
 
+/* With what the last try ended in, if it failed. */
+static void bury_expired(struct actuator_notify_target *t,
+                         const struct actuator_note *note, const char *what,
+                         int64_t now_us)
+{
+    char text[256];
+    (void)snprintf(text, sizeof(text), "%s%s%s", what, t->failing ? "; " : "",
+                   t->failing ? t->why : "");
+    bury(t, note, ACTUATOR_DEAD_EXPIRED, text, now_us);
+}
+
 /* What is given up without another try. */
 static bool given_up(struct actuator_notify_target *t, const struct actuator_note *note,
                      int64_t now_us)
 {
     if (is_old(t, note->logged_us, now_us))
-        bury(t, note, ACTUATOR_DEAD_EXPIRED, "older than notify_max_age", now_us);
+        bury_expired(t, note, "older than notify_max_age", now_us);
     else if (note->state == HALE_STATE_OK &&
              actuator_raised_get(t->owner->p.raised, t->recipient, note->alarm_id) ==
                  ACTUATOR_RAISED_DEAD)

@@ -91,9 +91,22 @@ static enum hale_rc letter(const struct actuator_outlet *o,
     return hale_http_client_mail(o->http, &mail, p->done, p->arg, call_out);
 }
 
+static enum hale_rc inform(const struct actuator_outlet *o,
+                           const struct actuator_parcel *p, uint64_t *call_out)
+{
+    const struct actuator_manager_call call = {.to = p->to->snmp,
+                                               .body = p->body,
+                                               .timeout_ms = p->to->timeout_ms,
+                                               .done = p->done,
+                                               .arg = p->arg};
+    return actuator_managers_start(o->managers, &call, call_out);
+}
+
 enum hale_rc actuator_outlet_start(const struct actuator_outlet *o,
                                    const struct actuator_parcel *p, uint64_t *call_out)
 {
+    if (p->to->profile == ACTUATOR_PROFILE_SNMP)
+        return inform(o, p, call_out);
     return p->to->profile == ACTUATOR_PROFILE_EMAIL ? letter(o, p, call_out)
                                                     : post(o, p, call_out);
 }
@@ -101,13 +114,17 @@ enum hale_rc actuator_outlet_start(const struct actuator_outlet *o,
 void actuator_outlet_cancel(const struct actuator_outlet *o,
                             const struct actuator_subscriber *s, uint64_t call)
 {
-    (void)s;
-    hale_http_client_cancel(o->http, call);
+    if (s->profile == ACTUATOR_PROFILE_SNMP)
+        actuator_managers_cancel(o->managers, call);
+    else
+        hale_http_client_cancel(o->http, call);
 }
 
 enum actuator_receipt actuator_outlet_receipt(const struct actuator_subscriber *s,
                                               const struct hale_http_result *r)
 {
+    if (s->profile == ACTUATOR_PROFILE_SNMP)
+        return actuator_receipt_snmp(r);
     return s->profile == ACTUATOR_PROFILE_EMAIL ? actuator_receipt_mail(r)
                                                 : actuator_receipt_http(r);
 }

@@ -2,16 +2,19 @@
 #ifndef HALE_ACTUATOR_OUTLET_H
 #define HALE_ACTUATOR_OUTLET_H
 /*
- * outlet - the way out of the house for a subscriber's notification: an HTTP call, or a letter.
- * Threads: one; done runs inside the HTTP client's poll.
+ * outlet - the way out of the house for a subscriber's notification: an HTTP call, a letter, or an SNMP
+ * inform or trap.
+ * Threads: one; done runs inside the HTTP client's poll, or inside actuator_managers_tick.
  */
 #include "actuator/conf.h"
+#include "actuator/managers.h"
 #include "actuator/receipt.h"
 #include "net/http_client.h"
 
 struct actuator_outlet { /* all borrowed */
     struct hale_http_client *http;
     const struct actuator_conf *conf;
+    struct actuator_managers *managers; /* NULL: no subscriber is one */
 };
 struct actuator_parcel { /* borrowed, copied by start */
     const struct actuator_subscriber *to;

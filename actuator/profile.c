@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "actuator/message.h"
+#include "actuator/varbinds.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -14,7 +15,7 @@
 
 const char *const actuator_profile_words[] = {
     "hale",      "monasca", "alertmanager", "cloudevents", "aodh", "ves",
-    "pagerduty", "slack",   "email",        "tacker",      NULL,
+    "pagerduty", "slack",   "email",        "tacker",      "snmp", NULL,
 };
 
 bool actuator_profile_tells(enum actuator_profile p, enum hale_state state)
@@ -441,6 +442,7 @@ enum hale_rc actuator_profile_body(enum actuator_profile p,
     case ACTUATOR_PROFILE_SLACK: rc = dump(slack_body(n), out); break;
     case ACTUATOR_PROFILE_EMAIL: rc = email_body(n, out); break;
     case ACTUATOR_PROFILE_TACKER: rc = dump(actuator_profile_tacker(n), out); break;
+    case ACTUATOR_PROFILE_SNMP: rc = actuator_varbinds_write(n, out); break;
     case ACTUATOR_PROFILES: HALE_ASSERT(p < ACTUATOR_PROFILES);
     }
     return rc == HALE_OK && out->failed ? HALE_E_LIMIT : rc;

@@ -22,6 +22,7 @@ enum actuator_profile {
     ACTUATOR_PROFILE_SLACK,        /* Slack's incoming webhooks */
     ACTUATOR_PROFILE_EMAIL,        /* a letter */
     ACTUATOR_PROFILE_TACKER,       /* Alertmanager's alert for Tacker's /alert */
+    ACTUATOR_PROFILE_SNMP,         /* an SNMP inform or trap; body: actuator/varbinds.h */
     ACTUATOR_PROFILES
 };
 /* NULL-terminated words of the configuration, by enum. */

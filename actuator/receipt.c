@@ -37,6 +37,13 @@ enum actuator_receipt actuator_receipt_mail(const struct hale_http_result *r)
     return ACTUATOR_AGAIN;
 }
 
+enum actuator_receipt actuator_receipt_snmp(const struct hale_http_result *r)
+{
+    if (r->rc == HALE_OK)
+        return ACTUATOR_TAKEN;
+    return r->rc == HALE_E_INVAL ? ACTUATOR_REFUSED : ACTUATOR_AGAIN;
+}
+
 const char *actuator_receipt_text(const struct hale_http_result *r, char *dst,
                                   size_t dst_size)
 {

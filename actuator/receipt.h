@@ -18,6 +18,8 @@ enum actuator_receipt {
 /* An answer that is too large is cut off: with a 2xx in front of it the message was taken. */
 enum actuator_receipt actuator_receipt_http(const struct hale_http_result *r);
 enum actuator_receipt actuator_receipt_mail(const struct hale_http_result *r);
+/* An inform's Response, or a trap that has left (actuator/managers.h). */
+enum actuator_receipt actuator_receipt_snmp(const struct hale_http_result *r);
 /* "answered 422", or the error, into dst; returns dst. */
 const char *actuator_receipt_text(const struct hale_http_result *r, char *dst,
                                   size_t dst_size);

@@ -28,6 +28,7 @@ hale_library(xxhash "libxxhash>=0.8" libxxhash-dev)
 hale_library(crypto "libcrypto>=1.1" libssl-dev)
 hale_library(zlib "zlib>=1.2" zlib1g-dev)
 hale_library(snappy "snappy>=1.1" libsnappy-dev)
+hale_library(netsnmp "netsnmp>=5.9" libsnmp-dev)
 
 # nanopb comes with a CMake package instead of a pkg-config module.
 find_package(nanopb CONFIG QUIET)

@@ -29,7 +29,7 @@ daemons="collector thresholds correlator actuator agent"
 
 want="bin/hale share/man/man1/hale.1 share/bash-completion/completions/hale lib/sysusers.d/hale.conf
 lib/systemd/system/hale-redis.service share/doc/hale/LICENSE share/doc/hale/README.md
-share/doc/hale/examples/redis.conf share/doc/hale/examples/policies.yaml"
+share/doc/hale/examples/redis.conf share/doc/hale/examples/policies.yaml share/hale/mibs/HALE-MIB.txt"
 for name in $daemons; do
     want="$want bin/hale-$name share/man/man8/hale-$name.8 lib/systemd/system/hale-$name.service
 share/doc/hale/examples/$name.yaml"
@@ -54,7 +54,7 @@ secrets=$tmp/etc
 mkdir -p "$secrets"
 echo token >"$secrets/agent.token"
 for secret in $(grep -ohE '/etc/hale/[a-z0-9_.-]+(token|secret|password)\b' "$at"/share/doc/hale/examples/*.yaml | sort -u); do
-    echo secret >"$secrets/${secret##*/}"
+    echo a-secret >"$secrets/${secret##*/}"
 done
 cp "$at/share/doc/hale/examples/policies.yaml" "$secrets/"
 printf 'tokens:\n- {name: a, tenant: t, roles: [operator], sha256: "%064d"}\n' 0 >"$secrets/tokens.yaml"

@@ -65,6 +65,7 @@ one_place 'zlib\.h' lib/base/inflate
 one_place 'snappy' lib/base/snappy
 one_place '(pb\.h|pb_(encode|decode|common)\.h)' lib/model/protobuf
 one_place 'pcre2\.h' lib/base/regex
+one_place 'net-snmp/' actuator/snmp
 one_place '(pcap\.h|pcap/)' 'agent/[a-z_]*pcap[a-z_]*'
 
 # shellcheck disable=SC2086
