@@ -96,7 +96,7 @@ bool app_load(struct app *app); /* false: call app_unload, try again later */
 void app_unload(struct app *app);
 /* Those of the configuration, or none without the role act. */
 const struct actuator_policies *app_policies(const struct app *app);
-/* The alarm as it is now. false: not known (Redis failed). */
+/* The alarm as it is now. false: not known (Redis failed: app->failed; or it cannot be read). */
 bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
                    bool *gone);
 

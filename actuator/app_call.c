@@ -225,6 +225,11 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
 {
     struct app *app = arg;
     struct hale_err err = {.text = "out of memory"};
+    if (hale_clock_mono_ms() >= actuator_roles_until_ms(app->roles)) {
+        hale_warn("event=held_up detail=\"longer than our lease: nothing is called\"");
+        app->failed = true; /* who acts now has read what we wrote, and goes on with it */
+        return;
+    }
     const struct actuator_cluster *cluster =
         q->of_cluster ? actuator_clusters_find(&app->conf->clusters, q->cloud) : NULL;
     bool of_cloud = q->cloud[0] != '\0' && !q->of_cluster;

@@ -49,7 +49,6 @@ static void load_guard(struct app *app, struct hale_str field, struct hale_str v
                    (int)(field.len < 100 ? field.len : 100), field.p);
 }
 
-/* The alarm as it is now. false: not known (Redis failed). */
 bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out,
                    bool *gone)
 {
@@ -57,6 +56,11 @@ bool app_alarm_now(struct app *app, const char *alarm_id, struct hale_alarm *out
     bool ok =
         HALE_REDIS_CMD(app->ask, &reply, HALE_STR("HGET"), HALE_STR(HALE_KEYS_ALARMS),
                        hale_str_from(alarm_id)) == HALE_OK;
+    if (!ok) {
+        hale_warn("event=redis_failed what=alarm detail=\"%s\"",
+                  hale_redis_error(app->ask));
+        app->failed = true; /* nobody may act as if nothing had changed */
+    }
     *gone = ok && hale_reply_is_nil(reply);
     if (ok && !*gone)
         ok = hale_alarm_decode(hale_reply_str(reply), out) == HALE_OK;
@@ -221,6 +225,8 @@ bool app_load(struct app *app)
     if (!app_declare(app))
         return false;
     actuator_engine_each_alarm(app->engine, load_alarm, app);
+    if (app->failed)
+        return false;
     actuator_engine_start(app->engine, hale_clock_wall_us());
     if (!app_scale_load(app))
         return false;

@@ -72,8 +72,11 @@ static int on_record(unsigned stream, struct hale_stream_id id, struct hale_str 
         actuator_notify_record(app->notify, &rec, now_us);
         actuator_courier_record(app->courier, &rec, now_us);
     }
-    if (app->acts && rec.seq > app->acted)
-        actuator_engine_record(app->engine, &rec, superseded(app, &rec, now_us), now_us);
+    if (app->acts && rec.seq > app->acted) {
+        bool old = superseded(app, &rec, now_us);
+        if (!app->failed) /* else it is read again */
+            actuator_engine_record(app->engine, &rec, old, now_us);
+    }
     app->seen = rec.seq;
     hale_log_record_fini(&rec);
     return app->failed;

@@ -245,6 +245,9 @@ static void turn(struct app *app)
             app_unload(app);
             return;
         }
+        take_roles(app); /* it may have taken longer than the lease */
+        if (!app->loaded)
+            return;
     }
     app_read_log(app, now_us);
     if (!app->failed)

@@ -155,6 +155,11 @@ int64_t actuator_roles_next_ms(const struct actuator_roles *r)
     return r->next_ms;
 }
 
+int64_t actuator_roles_until_ms(const struct actuator_roles *r)
+{
+    return r->until_ms;
+}
+
 bool actuator_roles_has(const struct actuator_roles *r, enum actuator_role role)
 {
     return r->fence[role] != 0;

@@ -33,6 +33,9 @@ void actuator_roles_free(struct actuator_roles *r);
 void actuator_roles_tick(struct actuator_roles *r, int64_t now_ms);
 int64_t actuator_roles_next_ms(const struct actuator_roles *r);
 bool actuator_roles_has(const struct actuator_roles *r, enum actuator_role role);
+/* What is held now is another's at the earliest then: whoever was kept waiting for longer since the last
+ * tick (Redis, the scheduler) must not call anybody before the next one. */
+int64_t actuator_roles_until_ms(const struct actuator_roles *r);
 /* Redis answered the last time. */
 bool actuator_roles_sure(const struct actuator_roles *r);
 /* The fencing number; 0 without the role. */
