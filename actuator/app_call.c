@@ -256,6 +256,9 @@ void app_call(void *arg, const char *run_id, const struct actuator_request *q)
     call->of_access = !of_cloud && cluster == NULL && q->credentials != NULL &&
                       q->credentials[0] != '\0';
     (void)snprintf(call->key, sizeof(call->key), "%s/%d", run_id, q->lane);
+    const struct call *before = hale_map_get(app->calls, hale_str_from(call->key));
+    if (before != NULL) /* its answer would come to a call that is freed */
+        drop(app, before);
     if (hale_map_put(app->calls, hale_str_from(call->key), call) != HALE_OK) {
         free(call);
         refuse_call(app, run_id, q->lane, HALE_E_IO, "too many requests are under way");

@@ -35,6 +35,8 @@ struct app_scaling { /* one policy */
 };
 struct app_scalings {
     unsigned n;
+    uint64_t
+        looks; /* number of the last look, of whichever policy, also before a reload */
     struct app_scaling v[];
 };
 
@@ -56,7 +58,6 @@ static void take_over(struct app_scaling *x, const struct app_scalings *old)
             continue;
         x->watch = o->watch;
         actuator_scaler_window_init(&x->watch.window, x->next_us / 1000);
-        x->number = o->number + 1;
         x->hold = o->hold;
     }
 }
@@ -71,6 +72,7 @@ bool app_scale_load(struct app *app)
     if (fresh == NULL)
         return false;
     fresh->n = p->n_scaling;
+    fresh->looks = old != NULL ? old->looks : 0;
     for (unsigned i = 0; i < p->n_scaling; i++) {
         begin(&fresh->v[i], &p->scaling[i], now_us + i * SPREAD_US);
         take_over(&fresh->v[i], old);
@@ -252,7 +254,7 @@ static void start(struct app *app, unsigned i, int64_t now_us)
         json_decref(vars);
         return;
     }
-    x->number++;
+    x->number = ++app->scalings->looks;
     x->asked = QUESTIONS;
     x->asked_ms = now_us / 1000;
     actuator_size_begin(&x->size);

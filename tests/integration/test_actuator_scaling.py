@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scaling policies of the actuator, with a real collector, and a farm whose instances share a load."""
+import http.server
 import json
 import subprocess
 import threading
@@ -207,6 +208,50 @@ def test_reload_takes_and_refuses(stack, farm):
     path.write_text(policies(farm, max=5))
     d.process.send_signal(1)
     wait_for(lambda: farm.size == 5, 20, "five instances")
+
+
+class Slow(http.server.ThreadingHTTPServer):
+    """A collector that takes its time with every answer."""
+    daemon_threads = True
+
+    def __init__(self):
+        self.asked, self.free = [], threading.Event()
+        slow = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                slow.asked.append(self.path)
+                slow.free.wait(20)
+                body = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+
+def test_answers_to_the_looks_of_before_a_reload(stack, farm):
+    """A policy takes another's place while a look of that one is under way: each answer is its own."""
+    slow = Slow()
+    path = stack.dir / "policies.yaml"
+    path.write_text(policies(farm, name="old", every="50s"))
+    d = stack.start("actuator", {"policies": str(path), "collector": {
+        "url": f"http://127.0.0.1:{slow.server_port}", "timeout": "20s"}})
+    wait_for(lambda: len(slow.asked) == 2, 20, "the first look")
+    path.write_text(policies(farm, name="new", every="50s"))
+    d.process.send_signal(1)
+    wait_for(lambda: len(slow.asked) == 4, 20, "the look of the new one")
+    slow.free.set()
+    wait_for(lambda: "event=scaling policy=new" in d.log(), 20, "what the new one makes of it")
+    assert "policy=old" not in d.log() and looks(stack)["looks_total"] == 1
+    slow.shutdown()
+    slow.server_close()
 
 
 def test_scaling_needs_a_collector(stack, farm):
