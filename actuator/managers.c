@@ -42,8 +42,10 @@ struct actuator_managers {
     struct actuator_lookup *lookup;
     struct manager *all;
     uint64_t ids;
-    int64_t born_ms;
 };
+
+static int64_t
+    first_ms; /* of this process: what sysUpTime counts from, also over a reload */
 
 /* --- life ---------------------------------------------------------------------------- */
 
@@ -67,7 +69,8 @@ struct actuator_managers *actuator_managers_new(void)
     struct actuator_managers *m = calloc(1, sizeof(*m));
     if (m == NULL)
         return NULL;
-    m->born_ms = hale_clock_mono_ms();
+    if (first_ms == 0)
+        first_ms = hale_clock_mono_ms();
     m->lookup = actuator_lookup_new();
     m->epoll = epoll_create1(EPOLL_CLOEXEC);
     m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -133,10 +136,10 @@ static void fail(struct manager *x, enum hale_rc rc, const char *what, const cha
                    why);
 }
 
-static void tell(struct actuator_managers *m, struct manager *x)
+static void tell(struct manager *x)
 {
     struct hale_http_result r;
-    int64_t cs = (hale_clock_mono_ms() - m->born_ms) / 10;
+    int64_t cs = (hale_clock_mono_ms() - first_ms) / 10;
     x->way = TELLS;
     actuator_snmp_send(x->snmp, (struct hale_str){x->body, x->len}, (uint32_t)cs);
     if (actuator_snmp_result(x->snmp, &r))
@@ -152,7 +155,7 @@ static void open_session(struct actuator_managers *m, struct manager *x, int fd)
     if (x->snmp == NULL || !watch(m, fd, x, EPOLLIN))
         fail(x, HALE_E_NOMEM, "no session", "libsnmp or memory");
     else
-        tell(m, x);
+        tell(x);
 }
 
 static void dial(struct actuator_managers *m, struct manager *x,
@@ -206,7 +209,7 @@ static void set_out(struct actuator_managers *m, struct manager *x)
     if (x->snmp != NULL && actuator_snmp_is_broken(x->snmp))
         drop_session(x);
     if (x->snmp != NULL) {
-        tell(m, x);
+        tell(x);
     } else if (actuator_lookup_number(x->conf->host, x->conf->port, &address)) {
         dial(m, x, &address);
     } else if (actuator_lookup_start(m->lookup, x->conf->host, x->conf->port,
