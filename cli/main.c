@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/secrets.h"
 #include "cli/cli.h"
 #include "cli/topology.h"
 #include "cli/usage.h"
@@ -401,6 +402,7 @@ int main(int argc, char **argv)
     char url_text[2048];
     int option, code;
 
+    hale_secrets_keep_in();
     while ((option = getopt_long(argc, argv, "f:hv", longs, NULL)) != -1) {
         if (option == 'h') {
             cli_usage(stdout);

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/secrets.h"
 #include "net/http_server.h"
 
 #ifndef HALE_BUILD_TYPE
@@ -380,6 +381,7 @@ int hale_daemon_main(const struct hale_daemon_spec *spec, int argc, char **argv)
     struct hale_err err = {.rc = HALE_OK};
     char text[512];
     void *conf = NULL;
+    hale_secrets_keep_in();
     if (!parse_arguments(spec, argc, argv, &a))
         return EXIT_USAGE;
     if (a.help) {

@@ -6,6 +6,7 @@
  * nothing, health and own metrics over HTTP.
  *   hale-x [--config FILE] [--check-config] [--version] [--help] [--log-level LEVEL]
  *   exit codes: 0 fine, 1 run-time failure, 2 wrong arguments or configuration.
+ * Secrets:   never leave the process in a core dump (base/secrets.h).
  * Signals:   SIGTERM/SIGINT: stopping becomes true; SIGHUP: a new configuration is loaded whole; if
  *            it is valid `reload` gets it (and owns it), else the old one stays and the error is
  *            logged (event=reload_refused). A second SIGTERM/SIGINT ends the process at once.
