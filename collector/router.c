@@ -80,8 +80,8 @@ static bool below(const char *path, const char *root)
 bool collector_router_is_api(const char *path)
 {
     static const char *const ROOTS[] = {
-        "/v2.0",     "/v1",   "/events",        "/api",       "/write",      "/query",
-        "/collectd", "/otlp", "/eventListener", "/v2/alarms", "/maintenance"};
+        "/v2.0",     "/v1",   "/events",        "/api",       "/write",       "/query",
+        "/collectd", "/otlp", "/eventListener", "/v2/alarms", "/maintenance", "/fenix"};
 
     if (strncmp(path, "/v2/", 4) == 0 && path[4] != '\0')
         return true; /* /v2/{project}/servers */

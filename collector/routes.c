@@ -25,6 +25,7 @@
 #include "collector/router.h"
 #include "collector/runs_api.h"
 #include "collector/series_api.h"
+#include "collector/sessions_api.h"
 #include "collector/silences_api.h"
 #include "collector/status_api.h"
 #include "collector/switches_api.h"
@@ -92,6 +93,28 @@ const struct collector_route collector_routes[] = {
     {"POST",   "/events",                               FEED,  NET,   collector_events_post},
     {"PUT",    "/events",                               FEED,  NET,   collector_events_post},
     {"POST",   "/maintenance",                          WRITE, WAITS, collector_upkeep_post},
+    {"GET",    "/maintenance/{id}",                    READ,  QUERY, collector_session_get},
+    {"PUT",    "/maintenance/{id}",                    WRITE, WAITS, collector_session_put},
+    {"DELETE", "/maintenance/{id}",                    WRITE, WAITS, collector_session_delete},
+    {"GET",    "/maintenance/{id}/{id}",               READ,  QUERY, collector_session_part_get},
+    {"PUT",    "/maintenance/{id}/{id}",               WRITE, WAITS, collector_session_part_put},
+    {"GET",    "/maintenance/{id}/{id}/{id}",          READ,  QUERY, collector_session_part_get},
+    {"PUT",    "/maintenance/{id}/{id}/{id}",          WRITE, WAITS, collector_session_part_put},
+    {"GET",    "/fenix/v1/maintenance",                READ,  QUERY, collector_sessions_get},
+    {"POST",   "/fenix/v1/maintenance",                WRITE, WAITS, collector_sessions_post},
+    {"GET",    "/fenix/v1/maintenance/{id}",           READ,  QUERY, collector_session_get},
+    {"PUT",    "/fenix/v1/maintenance/{id}",           WRITE, WAITS, collector_session_put},
+    {"DELETE", "/fenix/v1/maintenance/{id}",           WRITE, WAITS, collector_session_delete},
+    {"GET",    "/fenix/v1/maintenance/{id}/{id}",      READ,  QUERY, collector_session_part_get},
+    {"PUT",    "/fenix/v1/maintenance/{id}/{id}",      WRITE, WAITS, collector_session_part_put},
+    {"GET",    "/fenix/v1/maintenance/{id}/{id}/{id}", READ,  QUERY, collector_session_part_get},
+    {"PUT",    "/fenix/v1/maintenance/{id}/{id}/{id}", WRITE, WAITS, collector_session_part_put},
+    {"GET",    "/fenix/v1/instance/{id}",              READ,  QUERY, collector_constraint_get},
+    {"PUT",    "/fenix/v1/instance/{id}",              WRITE, WAITS, collector_constraint_put},
+    {"DELETE", "/fenix/v1/instance/{id}",              WRITE, WAITS, collector_constraint_delete},
+    {"GET",    "/fenix/v1/instance_group/{id}",        READ,  QUERY, collector_constraint_get},
+    {"PUT",    "/fenix/v1/instance_group/{id}",        WRITE, WAITS, collector_constraint_put},
+    {"DELETE", "/fenix/v1/instance_group/{id}",        WRITE, WAITS, collector_constraint_delete},
     {"POST",   "/api/v2/alerts",                        FEED,  NET,   collector_events_alerts_post},
     {"GET",    "/api/v2/alerts",                        READ,  QUERY, collector_alerts_get},
     {"GET",    "/api/v2/status",                        READ,  QUERY, collector_alerts_status_get},

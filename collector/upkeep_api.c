@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "collector/request.h"
+#include "collector/sessions_api.h"
 #include "collector/silence_store.h"
 #include "model/topology.h"
 
@@ -116,6 +117,11 @@ void collector_upkeep_post(struct collector *c, struct hale_redis *redis,
     (void)c;
     if (body == NULL)
         return;
+    if (json_object_get(body, "reason_data") == NULL &&
+        json_object_get(body, "state") != NULL) { /* of Doctor's tool: a session */
+        collector_session_begin(redis, req, body);
+        return;
+    }
     enum hale_rc rc = read_event(body, ref, sizeof(ref), &begins, &err);
     json_decref(body);
     if (rc == HALE_OK) {

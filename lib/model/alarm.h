@@ -198,6 +198,8 @@ void hale_log_record_fini(struct hale_log_record *r);
  *   {"v":1,"op":"verdict","id":run id}      somebody decided about a run: read hale:{m}:verdicts
  *   {"v":1,"op":"switch","id":field}        a kill switch changed: read hale:{m}:switches
  *   {"v":1,"op":"aodh","id":uuid}           an event alarm of Aodh's form changed: read hale:{m}:aodh
+ *   {"v":1,"op":"upkeep","id":session}      somebody said something about a session, or it says something itself:
+ *                                           read hale:{m}:upkeep:said, hale:{m}:upkeep:says
  *   {"v":1,"op":"dead-letter","id":s}       letters are to be sent again: read hale:{m}:replays
  */
 enum hale_control_op {
@@ -211,7 +213,8 @@ enum hale_control_op {
     HALE_CONTROL_VERDICT,
     HALE_CONTROL_SWITCH,
     HALE_CONTROL_AODH,
-    HALE_CONTROL_DEAD_LETTER
+    HALE_CONTROL_DEAD_LETTER,
+    HALE_CONTROL_UPKEEP
 };
 enum hale_alarm_op {
     HALE_OP_ACK,

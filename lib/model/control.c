@@ -20,6 +20,7 @@ static const char *const ops[] = {
     [HALE_CONTROL_SWITCH] = "switch",
     [HALE_CONTROL_AODH] = "aodh",
     [HALE_CONTROL_DEAD_LETTER] = "dead-letter",
+    [HALE_CONTROL_UPKEEP] = "upkeep",
     NULL,
 };
 

@@ -22,10 +22,10 @@
  * | hale:{m}:defnames          | hash   | collector  | tenant \0 name -> id                      |
  * | hale:{m}:methods           | hash   | collector  | id -> notification method JSON            |
  * | hale:{m}:methodnames       | hash   | collector  | tenant \0 name -> id                      |
- * | hale:{m}:control           | stream | collector  | field j = control record                  |
+ * | hale:{m}:control           | stream | collector, actuator | field j = control record                  |
  * | hale:{m}:events            | stream | collector, actuator | field j = fault event            |
  * | hale:{m}:silences          | hash   | collector  | id -> silence JSON (model/silence.h)      |
- * | hale:{m}:maintenance       | hash   | collector  | id -> maintenance window JSON (model/silence.h) |
+ * | hale:{m}:maintenance       | hash   | collector, actuator | id -> maintenance window JSON (model/silence.h) |
  * | hale:{m}:topology          | stream | collector, actuator | field j = topology update (model/topology.h) |
  * | hale:{m}:entities          | hash   | correlator | tenant \0 type \0 id -> entity JSON; type empty: a source |
  * | hale:{m}:entitylog         | stream | correlator | field j = fields of entities that changed, by line; "*": many |
@@ -56,6 +56,10 @@
  * | hale:{m}:dead:<recipient>  | zset   | actuator   | ids of its letters by when they were given up |
  * | hale:{m}:replays           | hash   | collector  | letter id -> who wants it sent again; the actuator deletes |
  * | hale:{m}:groups            | hash   | actuator   | messages for people: groups and their alarms (actuator/group.h) |
+ * | hale:{m}:upkeep            | hash   | actuator   | id -> maintenance session (actuator/upkeep.h) |
+ * | hale:{m}:upkeep:said       | hash   | collector  | <session>:<what> -> what was said and is not carried out yet (model/upkeep.h) |
+ * | hale:{m}:upkeep:limits     | hash   | collector  | instance/<project>/<id>, group/<project>/<id> -> constraint |
+ * | hale:{m}:upkeep:says       | stream | actuator   | field j = event for a tenant's event alarms |
  * | hale:{m}:told              | hash   | actuator   | recipient and alarm -> told or dead (raised.h) |
  * | hale:{m}:ask              | stream | collector  | field j = question about sub-alarms (docs/formats/why.md) |
  * | hale:{m}:answer:<id>       | list   | thresholds | answers to it, one per shard, EX 10       |
@@ -76,45 +80,49 @@
 #define HALE_KEYS_LOG_MAX       1000000
 #define HALE_KEYS_ENTITYLOG_MAX 10000
 
-#define HALE_KEYS_DEFINITIONS "hale:{m}:definitions"
-#define HALE_KEYS_DEFNAMES    "hale:{m}:defnames"
-#define HALE_KEYS_METHODS     "hale:{m}:methods"
-#define HALE_KEYS_METHODNAMES "hale:{m}:methodnames"
-#define HALE_KEYS_CONTROL     "hale:{m}:control"
-#define HALE_KEYS_EVENTS      "hale:{m}:events"
-#define HALE_KEYS_SILENCES    "hale:{m}:silences"
-#define HALE_KEYS_MAINTENANCE "hale:{m}:maintenance"
-#define HALE_KEYS_TOPOLOGY    "hale:{m}:topology"
-#define HALE_KEYS_ENTITIES    "hale:{m}:entities"
-#define HALE_KEYS_ENTITYLOG   "hale:{m}:entitylog"
-#define HALE_KEYS_ALARMS      "hale:{m}:alarms"
-#define HALE_KEYS_SUBS        "hale:{m}:subs"
-#define HALE_KEYS_COR_META    "hale:{m}:cor:meta"
-#define HALE_KEYS_ALARMLOG    "hale:{m}:alarmlog"
-#define HALE_KEYS_RUNS        "hale:{m}:runs"
-#define HALE_KEYS_GUARDS      "hale:{m}:guards"
-#define HALE_KEYS_VERDICTS    "hale:{m}:verdicts"
-#define HALE_KEYS_SWITCHES    "hale:{m}:switches"
-#define HALE_KEYS_AODH        "hale:{m}:aodh"
-#define HALE_KEYS_FENCE       "hale:{m}:fence"
-#define HALE_KEYS_ACT_META    "hale:{m}:act:meta"
-#define HALE_KEYS_ROLE_ACT    "hale:{m}:role:act"
-#define HALE_KEYS_ROLE_TELL   "hale:{m}:role:tell"
-#define HALE_KEYS_ROLE_IDLE   "hale:{m}:role:idle"
-#define HALE_KEYS_ROLES       "hale:{m}:roles"
-#define HALE_KEYS_ACT_METHODS "hale:{m}:act:methods"
-#define HALE_KEYS_ACT_OUTAGES "hale:{m}:act:outages"
-#define HALE_KEYS_ACT_AODH    "hale:{m}:act:aodh"
-#define HALE_KEYS_DEADLETTERS "hale:{m}:deadletters"
-#define HALE_KEYS_REPLAYS     "hale:{m}:replays"
-#define HALE_KEYS_TOLD        "hale:{m}:told"
-#define HALE_KEYS_GROUPS      "hale:{m}:groups"
-#define HALE_KEYS_JOURNAL     "hale:{m}:journal"
-#define HALE_KEYS_POLICIES    "hale:{m}:act:policies"
-#define HALE_KEYS_CHAIN       "hale:{m}:chain"
-#define HALE_KEYS_HEADS       "hale:{m}:chain:heads"
-#define HALE_KEYS_ASK         "hale:{m}:ask"
-#define HALE_KEYS_ASK_MAX     "256" /* questions kept; an answer is waited for 1 s */
+#define HALE_KEYS_DEFINITIONS   "hale:{m}:definitions"
+#define HALE_KEYS_DEFNAMES      "hale:{m}:defnames"
+#define HALE_KEYS_METHODS       "hale:{m}:methods"
+#define HALE_KEYS_METHODNAMES   "hale:{m}:methodnames"
+#define HALE_KEYS_CONTROL       "hale:{m}:control"
+#define HALE_KEYS_EVENTS        "hale:{m}:events"
+#define HALE_KEYS_SILENCES      "hale:{m}:silences"
+#define HALE_KEYS_MAINTENANCE   "hale:{m}:maintenance"
+#define HALE_KEYS_TOPOLOGY      "hale:{m}:topology"
+#define HALE_KEYS_ENTITIES      "hale:{m}:entities"
+#define HALE_KEYS_ENTITYLOG     "hale:{m}:entitylog"
+#define HALE_KEYS_ALARMS        "hale:{m}:alarms"
+#define HALE_KEYS_SUBS          "hale:{m}:subs"
+#define HALE_KEYS_COR_META      "hale:{m}:cor:meta"
+#define HALE_KEYS_ALARMLOG      "hale:{m}:alarmlog"
+#define HALE_KEYS_RUNS          "hale:{m}:runs"
+#define HALE_KEYS_GUARDS        "hale:{m}:guards"
+#define HALE_KEYS_VERDICTS      "hale:{m}:verdicts"
+#define HALE_KEYS_SWITCHES      "hale:{m}:switches"
+#define HALE_KEYS_AODH          "hale:{m}:aodh"
+#define HALE_KEYS_FENCE         "hale:{m}:fence"
+#define HALE_KEYS_ACT_META      "hale:{m}:act:meta"
+#define HALE_KEYS_ROLE_ACT      "hale:{m}:role:act"
+#define HALE_KEYS_ROLE_TELL     "hale:{m}:role:tell"
+#define HALE_KEYS_ROLE_IDLE     "hale:{m}:role:idle"
+#define HALE_KEYS_ROLES         "hale:{m}:roles"
+#define HALE_KEYS_ACT_METHODS   "hale:{m}:act:methods"
+#define HALE_KEYS_ACT_OUTAGES   "hale:{m}:act:outages"
+#define HALE_KEYS_ACT_AODH      "hale:{m}:act:aodh"
+#define HALE_KEYS_DEADLETTERS   "hale:{m}:deadletters"
+#define HALE_KEYS_REPLAYS       "hale:{m}:replays"
+#define HALE_KEYS_TOLD          "hale:{m}:told"
+#define HALE_KEYS_GROUPS        "hale:{m}:groups"
+#define HALE_KEYS_UPKEEP        "hale:{m}:upkeep"
+#define HALE_KEYS_UPKEEP_SAID   "hale:{m}:upkeep:said"
+#define HALE_KEYS_UPKEEP_LIMITS "hale:{m}:upkeep:limits"
+#define HALE_KEYS_UPKEEP_SAYS   "hale:{m}:upkeep:says"
+#define HALE_KEYS_JOURNAL       "hale:{m}:journal"
+#define HALE_KEYS_POLICIES      "hale:{m}:act:policies"
+#define HALE_KEYS_CHAIN         "hale:{m}:chain"
+#define HALE_KEYS_HEADS         "hale:{m}:chain:heads"
+#define HALE_KEYS_ASK           "hale:{m}:ask"
+#define HALE_KEYS_ASK_MAX       "256" /* questions kept; an answer is waited for 1 s */
 
 const char *hale_keys_samples(unsigned shard, char *dst);
 #define HALE_KEYS_BATCH "b" /* field of a batch in its own shard */

@@ -127,6 +127,11 @@ def upkeep(name):
         "event_type": "maintenance.host", "traits": [["host", 1, name], ["state", 1, "IN_MAINTENANCE"]]}}}
 
 
+def session(name):
+    return {"state": "MAINTENANCE", "maintenance_at": "2126-01-01 00:00:00", "hosts": [name],
+            "workflow": "default", "metadata": {"text": name}}
+
+
 # --- the cases: how each route is called -------------------------------------------------------------
 # get: query of a reading call, with {needle} where it asks for A's things by name; id: what {id} is;
 # body: of the tenant whose needle it gets; feed: brings samples; wait: does not answer at once.
@@ -171,6 +176,23 @@ CASES = {
     ("DELETE", "/v2.0/alarms/{id}"): {"id": "alarm"},
     ("GET", "/v2.0/alarms/{id}/state-history"): {"get": [""], "id": "alarm"},
     ("POST", "/maintenance"): {"body": upkeep},
+    ("GET", "/fenix/v1/maintenance"): {"get": [""]},
+    ("POST", "/fenix/v1/maintenance"): {"body": session},
+    **{case: what for root in ("/maintenance", "/fenix/v1/maintenance") for case, what in {
+        ("GET", root + "/{id}"): {"get": [""], "id": "session"},
+        ("PUT", root + "/{id}"): {"body": lambda n: {"state": "MAINTENANCE_COMPLETE", "host": n}, "id": "session"},
+        ("DELETE", root + "/{id}"): {"id": "session"},
+        **{("GET", root + "/{id}/{id}" + more): {
+            "get": [""], "id": "session", "path": root + "/{id}/" + A + more.replace("{id}", "vm-1")}
+           for more in ("", "/{id}")},
+        **{("PUT", root + "/{id}/{id}" + more): {
+            "body": lambda n: {"state": "ACK_MAINTENANCE"}, "id": "session",
+            "path": root + "/{id}/" + A + more.replace("{id}", "vm-1")} for more in ("", "/{id}")}}.items()},
+    # One's own constraints are made by PUT: test_upkeep_api.py has them with two tenants.
+    **{case: what for kind in ("instance", "instance_group") for case, what in {
+        ("GET", f"/fenix/v1/{kind}/{{id}}"): {"get": [""], "id": "constraint"},
+        ("PUT", f"/fenix/v1/{kind}/{{id}}"): {"body": lambda n: {"instance_id": n}},
+        ("DELETE", f"/fenix/v1/{kind}/{{id}}"): {"id": "constraint"}}.items()},
     ("GET", "/v2/alarms"): {"get": ["", "?q.field=name&q.value={needle}", "?limit=1"]},
     ("POST", "/v2/alarms"): {"body": aodh},
     ("GET", "/v2/alarms/{id}"): {"get": [""], "id": "aodh"},
@@ -292,7 +314,7 @@ CASES = {
     ("GET", "/metrics"): {}, ("GET", "/ping"): {},
 }
 ID = {"letter": NOBODY, "method": NOBODY, "definition": NOBODY, "alarm": NOBODY, "label": "host", "entity": "vm/" + NOBODY,
-      "run": NOBODY}
+      "run": NOBODY, "session": NOBODY, "constraint": NOBODY}
 
 
 def test_every_route_has_a_case():
@@ -364,7 +386,11 @@ class World:
         letter = self.add_letter(tenant, n)
         ids = {"letter": letter, "definition": d.json["id"], "method": m.json["id"], "silence": s.json["id"],
                "maintenance": w.json["id"], "alarm": alarm["id"], "aodh": e.json["alarm_id"], "label": "host",
-               "entity": "vm/" + n, "run": run, "notifier": r.json["alarm_id"]}
+               "entity": "vm/" + n, "run": run, "notifier": r.json["alarm_id"],
+               "session": self.add_session(tenant, n), "constraint": str(uuid.uuid4())}
+        for kind in ("instance", "group"):
+            self.stack.redis.cmd("HSET", "hale:{m}:upkeep:limits", f"{kind}/{tenant}/{ids['constraint']}",
+                                 json.dumps({"v": 1, kind + "_name": n}))
         wait_for(lambda: self.sees_all(tenant, ids), 20, f"all of {tenant}")
         return ids
 
@@ -376,6 +402,17 @@ class World:
             "detail": n, "tenant": tenant, "alarm_id": NOBODY, "alarm_name": n, "state": "ALARM",
             "severity": "LOW", "seq": 1, "logged_ms": 1, "died_ms": 1, "tries": 1}), ident + ":r", "{}")
         redis.cmd("ZADD", "hale:{m}:dead:subscriber/" + n, "1", ident)
+        return ident
+
+    def add_session(self, tenant, n):
+        """As the actuator writes it."""
+        ident = str(uuid.uuid4())
+        self.stack.redis.cmd("HSET", "hale:{m}:upkeep", ident, json.dumps({
+            "v": 1, "id": ident, "tenant": tenant, "by": n, "state": "PLANNED_MAINTENANCE", "phase": "empty",
+            "reason": n, "projects": [tenant], "hosts": [{"name": n, "state": "emptying"}],
+            "instances": [{"id": "vm-1", "project": tenant, "host": n, "name": n, "state": "asked"}], "acts": [],
+            "questions": [{"n": 1, "state": "PLANNED_MAINTENANCE", "project": tenant, "instance": "vm-1",
+                           "ids": ["vm-1"], "answer": ""}]}))
         return ident
 
     def add_entity(self, tenant, kind, n, **more):
