@@ -196,12 +196,21 @@ static void evaluate(struct actuator_aodh *x, struct aodh_entry *n,
     aodh_row_change(x, n, HALE_STATE_ALARM, e, now_us);
 }
 
-static void evaluate_list(struct actuator_aodh *x, struct aodh_entry *n,
-                          const struct hale_aodh_event *e, const char *source,
-                          struct actuator_aodh_place at, int64_t now_us)
+/* An event that is no outage. */
+static void hear(struct actuator_aodh *x, struct aodh_entry *n,
+                 const struct hale_aodh_event *e, struct actuator_aodh_place at,
+                 int64_t now_us)
 {
-    for (; n != NULL; n = n->next)
-        evaluate(x, n, e, source, at, now_us);
+    for (; n != NULL; n = n->next) {
+        if (!n->a->enabled || !after(at, n->heard) ||
+            !hale_aodh_matches(n->a, e->type, e->traits))
+            continue;
+        n->heard = at;
+        if (n->state == HALE_STATE_ALARM && !n->a->repeat)
+            continue;
+        n->source[0] = '\0';
+        aodh_row_change(x, n, HALE_STATE_ALARM, e, now_us);
+    }
 }
 
 static struct aodh_entry *of_vm(const struct actuator_aodh *x, const char *tenant,
@@ -223,8 +232,8 @@ void actuator_aodh_event(struct actuator_aodh *x, const char *tenant,
 {
     const char *vm = json_string_value(json_object_get(e->traits, "instance_id"));
     if (vm != NULL)
-        evaluate_list(x, of_vm(x, tenant, vm), e, "", at, now_us);
-    evaluate_list(x, others_of(x, tenant), e, "", at, now_us);
+        hear(x, of_vm(x, tenant, vm), e, at, now_us);
+    hear(x, others_of(x, tenant), e, at, now_us);
 }
 
 /* --- outages ------------------------------------------------------------------------- */

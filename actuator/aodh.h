@@ -13,7 +13,7 @@
  *            conf->infrastructure, to those of the VM's project, too.
  * Durable:   a row per alarm in HALE_KEYS_ACT_AODH (state, what it was evaluated on last, what is to
  *            be said yet), written through io.row before the position in the log moves:
- *              {"v":1,"state":s,"since_ms":n,"reason":s,"source":s,"seq":n,"sub":n,
+ *              {"v":1,"state":s,"since_ms":n,"reason":s,"source":s,"seq":n,"sub":n,"heard":[n,n],
  *               "queue":[{"to":s,"action":n,"seq":n,"time_ms":n,"body":s}]}
  *            A record that is read again changes nothing. Delivery: at least once, in order per
  *            alarm, at most ACTUATOR_AODH_QUEUE things waiting, not longer than notify_max_age.
@@ -62,10 +62,10 @@ void actuator_aodh_catch_up(struct actuator_aodh *x, const char *alarm_id,
 /* An outage begins or ends with the record seq. */
 void actuator_aodh_outage(struct actuator_aodh *x, const struct actuator_outage *o,
                           bool begins, int64_t seq, int64_t now_us);
-/* Another event, for the alarms of one tenant; seq, sub: its place, unique and growing. */
 struct actuator_aodh_place {
     int64_t seq, sub;
 };
+/* Another event, for the alarms of one tenant; at: its place among such events, unique and growing. */
 void actuator_aodh_event(struct actuator_aodh *x, const char *tenant,
                          const struct hale_aodh_event *e, struct actuator_aodh_place at,
                          int64_t now_us);

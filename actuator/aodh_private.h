@@ -19,9 +19,10 @@ struct aodh_entry {
     bool known; /* it has a row */
     enum hale_state state;
     int64_t since_ms;
-    char *reason;                   /* owned, or NULL */
-    char source[64];                /* alarm of the outage that raised it, or "" */
-    struct actuator_aodh_place met; /* the last event that it was evaluated on */
+    char *reason;                     /* owned, or NULL */
+    char source[64];                  /* alarm of the outage that raised it, or "" */
+    struct actuator_aodh_place met;   /* the last event that it was evaluated on */
+    struct actuator_aodh_place heard; /* the same of events that are no outages */
     int64_t looked; /* record at whose end it was asked who is still out */
     unsigned n_queue;
     struct aodh_item queue[ACTUATOR_AODH_QUEUE];

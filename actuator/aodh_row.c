@@ -31,8 +31,9 @@ void aodh_row_write(struct actuator_aodh *x, const struct aodh_entry *n)
     hale_buf_add_json(&b, hale_str_from(n->reason));
     hale_buf_add_c(&b, ",\"source\":");
     hale_buf_add_json(&b, hale_str_from(n->source));
-    hale_buf_printf(&b, ",\"seq\":%lld,\"sub\":%lld,\"queue\":[", (long long)n->met.seq,
-                    (long long)n->met.sub);
+    hale_buf_printf(&b, ",\"seq\":%lld,\"sub\":%lld,\"heard\":[%lld,%lld],\"queue\":[",
+                    (long long)n->met.seq, (long long)n->met.sub, (long long)n->heard.seq,
+                    (long long)n->heard.sub);
     for (unsigned i = 0; i < n->n_queue; i++) {
         const struct aodh_item *q = &n->queue[i];
         hale_buf_printf(&b,
@@ -83,18 +84,19 @@ static enum hale_rc read_queue(struct aodh_entry *n, const json_t *queue)
 enum hale_rc aodh_row_read(struct aodh_entry *n, struct hale_str json)
 {
     const char *state, *source = "", *reason = "";
-    json_int_t since, seq = 0, sub = 0;
+    json_int_t since, seq = 0, sub = 0, heard = 0, heard_sub = 0;
     json_t *queue = NULL;
     json_t *root = json_loadb(json.p, json.len, 0, NULL);
     enum hale_rc rc = HALE_E_INVAL;
-    if (root != NULL &&
-        json_unpack(root, "{s:s, s:I, s?s, s?s, s?I, s?I, s?o}", "state", &state,
-                    "since_ms", &since, "source", &source, "reason", &reason, "seq", &seq,
-                    "sub", &sub, "queue", &queue) == 0)
+    if (root != NULL && json_unpack(root, "{s:s, s:I, s?s, s?s, s?I, s?I, s?[I, I], s?o}",
+                                    "state", &state, "since_ms", &since, "source",
+                                    &source, "reason", &reason, "seq", &seq, "sub", &sub,
+                                    "heard", &heard, &heard_sub, "queue", &queue) == 0)
         rc = hale_aodh_state_parse(hale_str_from(state), &n->state);
     if (rc == HALE_OK) {
         n->since_ms = since;
         n->met = (struct actuator_aodh_place){seq, sub};
+        n->heard = (struct actuator_aodh_place){heard, heard_sub};
         (void)snprintf(n->source, sizeof(n->source), "%s", source);
         n->reason = strdup(reason);
         n->known = true;

@@ -63,6 +63,8 @@ struct app {
     struct actuator_seal *seal;
     struct actuator_engine_stats counted;
     struct app_scalings *scalings; /* app_scale.c's */
+    struct app_upkeep *upkeep;     /* app_upkeep.c's */
+    struct hale_stream_id says;    /* what sessions say is told up to here */
     struct actuator_roles *roles;
     struct app_topology {           /* app_topology.c's */
         struct hale_entities *copy; /* lent to the doctor; NULL: nobody asks for it */
@@ -163,6 +165,23 @@ void app_switch(struct app *app, const char *field);
 void app_load_verdict(struct app *app, struct hale_str field, struct hale_str value);
 /* All that was said about this run. */
 void app_read_verdicts(struct app *app, const char *run_id);
+
+/* --- app_upkeep.c: maintenance sessions --- */
+#define APP_UPKEEP_KEY "upkeep:"       /* of its calls, where runs have their id */
+bool app_upkeep_load(struct app *app); /* after the engine's start */
+void app_upkeep_unload(struct app *app);
+/* Somebody has said something about a session (role act), or one says something (role tell). */
+void app_upkeep_control(struct app *app, const char *id);
+void app_upkeep_tick(struct app *app, int64_t now_us);
+int64_t app_upkeep_next_us(const struct app *app);
+void app_upkeep_answered(struct app *app, const char *key,
+                         const struct actuator_answer *a);
+/* --- app_upkeep_say.c: what sessions say, to event alarms of Aodh's form (role tell) --- */
+bool app_upkeep_say_load(struct app *app);
+void app_upkeep_say(struct app *app);
+/* An event for the alarms of a tenant (app_doctor.c). */
+void app_doctor_event(struct app *app, const char *tenant, const char *type,
+                      json_t *traits, struct hale_stream_id id);
 
 /* --- app_log.c: the alarm log --- */
 /* A record as those outside are told of it: an alarm that was deleted while they knew of it is OK. */

@@ -22,6 +22,8 @@ static void answer(struct app *app, const char *run_id, const struct actuator_an
 {
     if (strncmp(run_id, APP_SCALE_KEY, strlen(APP_SCALE_KEY)) == 0)
         app_scale_answered(app, run_id, a);
+    else if (strncmp(run_id, APP_UPKEEP_KEY, strlen(APP_UPKEEP_KEY)) == 0)
+        app_upkeep_answered(app, run_id, a);
     else if (app->engine != NULL)
         actuator_engine_answered(app->engine, run_id, a, hale_clock_wall_us());
 }

@@ -8,6 +8,7 @@
 #include "actuator/app.h"
 #include "actuator/outage.h"
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "store/keys.h"
 
@@ -172,6 +173,20 @@ void app_doctor_record(struct app *app, struct hale_log_record *rec, int64_t now
     actuator_aodh_outage(d->aodh, o, change == ACTUATOR_OUTAGE_BEGINS, rec->seq, now_us);
     if (change == ACTUATOR_OUTAGE_ENDS)
         actuator_outages_over(d->outages, o);
+}
+
+void app_doctor_event(struct app *app, const char *tenant, const char *type,
+                      json_t *traits, struct hale_stream_id id)
+{
+    char key[64], message_id[HALE_UUID_TEXT];
+    int64_t now_us = hale_clock_wall_us();
+    int n = snprintf(key, sizeof(key), "upkeep\n%llu-%llu", (unsigned long long)id.ms,
+                     (unsigned long long)id.seq);
+    hale_id_uuid_from(key, (size_t)n, message_id);
+    const struct hale_aodh_event e = {message_id, type, (int64_t)id.ms, traits};
+    actuator_aodh_event(app->doctor->aodh, tenant, &e,
+                        (struct actuator_aodh_place){(int64_t)id.ms, (int64_t)id.seq},
+                        now_us);
 }
 
 void app_doctor_tick(struct app *app, int64_t now_us)

@@ -158,6 +158,7 @@ void app_unload(struct app *app)
     app->inventory = NULL;
     app_doctor_unload(app);
     app_scale_unload(app);
+    app_upkeep_unload(app);
     app_unload_world(app);
     app_topology_unload(app);
     actuator_courier_free(app->courier);
@@ -228,7 +229,7 @@ bool app_load(struct app *app)
     if (app->failed)
         return false;
     actuator_engine_start(app->engine, hale_clock_wall_us());
-    if (!app_scale_load(app))
+    if (!app_scale_load(app) || !app_upkeep_load(app) || !app_upkeep_say_load(app))
         return false;
     hale_counter_add(actuator_stat(ACTUATOR_STAT_RELOADS), 1);
     hale_info("event=loaded acts=%d tells=%d position=%lld runs=%lld", app->acts,

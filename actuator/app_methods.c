@@ -234,6 +234,8 @@ void app_control(struct app *app, struct hale_str json)
         app_read_verdicts(app, k.id);
     else if (app->tells && k.op == HALE_CONTROL_DEAD_LETTER)
         (void)app_load_replays(app); /* app->failed says the same */
+    if (k.op == HALE_CONTROL_UPKEEP)
+        app_upkeep_control(app, k.id);
     if (k.op == HALE_CONTROL_SWITCH)
         app_switch(app, k.id);
     hale_control_fini(&k);

@@ -120,7 +120,7 @@ void engine_forget_record(struct actuator_engine *e, const char *run_id)
         memcpy(e->forget[e->forget_n++], run_id, HALE_UUID_TEXT);
 }
 
-static void remember_done(struct actuator_engine *e, const char *id, const char *op_occ)
+static void remember_done(struct actuator_engine *e, const struct actuator_run *r)
 {
     struct done_run *slot = &e->done_ring[e->done_at];
     if (e->done_n == ACTUATOR_DONE_KEPT) {
@@ -129,8 +129,10 @@ static void remember_done(struct actuator_engine *e, const char *id, const char 
     } else {
         e->done_n++;
     }
-    (void)snprintf(slot->id, sizeof(slot->id), "%s", id);
-    (void)snprintf(slot->op_occ, sizeof(slot->op_occ), "%s", op_occ);
+    memcpy(slot->id, r->id, sizeof(slot->id));
+    memcpy(slot->op_occ, r->op_occ, sizeof(slot->op_occ));
+    memcpy(slot->outcome, r->outcome, sizeof(slot->outcome));
+    (void)snprintf(slot->why, sizeof(slot->why), "%s", r->ended);
     if (hale_map_put(e->done, hale_str_from(slot->id), slot) != HALE_OK)
         hale_error("event=out_of_memory what=done_runs");
     e->done_at = (e->done_at + 1) % ACTUATOR_DONE_KEPT;
@@ -147,7 +149,7 @@ void engine_forget_run(struct actuator_engine *e, struct actuator_run *r)
 {
     engine_release_lease(e, r);
     hale_timers_disarm(e->timers, &r->timer);
-    remember_done(e, r->id, r->op_occ);
+    remember_done(e, r);
     hale_map_del(e->runs, hale_str_from(r->id));
 }
 
@@ -315,7 +317,7 @@ enum hale_rc actuator_engine_load_run(struct actuator_engine *e, struct hale_str
         return rc;
     if (r->state == ACTUATOR_DONE || engine_known(e, r->id)) {
         if (!engine_known(e, r->id))
-            remember_done(e, r->id, r->op_occ);
+            remember_done(e, r);
         actuator_run_free(r);
         return HALE_OK;
     }
@@ -352,7 +354,7 @@ void actuator_engine_each_alarm(struct actuator_engine *e,
     char **ids = calloc(hale_map_count(e->runs) + 1, sizeof(*ids));
     size_t it = 0, n = 0;
     while (ids != NULL && (r = hale_map_next(e->runs, &it, NULL)) != NULL)
-        if (!scaling_is(r))                 /* there is no such alarm, and never was */
+        if (!engine_no_alarm(r))            /* there is no such alarm, and never was */
             ids[n++] = strdup(r->alarm_id); /* each may change the table */
     for (size_t i = 0; i < n; i++) {
         if (ids[i] != NULL)

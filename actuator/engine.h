@@ -143,6 +143,17 @@ void actuator_engine_tick(struct actuator_engine *e, int64_t now_us);
 /* When the next tick is due; INT64_MAX: never. */
 int64_t actuator_engine_next_us(const struct actuator_engine *e);
 
+/* --- maintenance sessions (upkeep_run.c) --------------------------------------------- */
+struct actuator_upkeep_session;
+struct actuator_upkeep_act;
+/* An action of a session becomes a run, if it is none yet. */
+void actuator_engine_upkeep(struct actuator_engine *e, const struct actuator_policy *p,
+                            const struct actuator_upkeep_session *s,
+                            const struct actuator_upkeep_act *act, int64_t now_us);
+/* "open", the run's outcome once that is committed, or NULL: there is no such run. why: in words, or "". */
+const char *actuator_engine_outcome(const struct actuator_engine *e, const char *run_id,
+                                    const char **why);
+
 /* --- scaling ----------------------------------------------------------------------- */
 struct actuator_scaling;
 struct actuator_scaling_watch { /* of one scaling policy, since the start */

@@ -30,6 +30,8 @@ enum after {
 struct done_run {
     char id[HALE_UUID_TEXT];
     char op_occ[ACTUATOR_OP_ID_MAX];
+    char outcome[12]; /* as the run's; "": not known */
+    char why[200];    /* in words, if it ended since the start */
 };
 struct actuator_engine {
     unsigned magic;
@@ -108,6 +110,9 @@ void scaling_began(struct actuator_engine *e, const struct actuator_run *r);
 /* A commit is about to be made: what it says goes into the memory, too. */
 void scaling_commit(struct actuator_engine *e, const struct actuator_run *r,
                     enum actuator_op op);
+
+/* --- upkeep_run.c --- */
+bool engine_no_alarm(const struct actuator_run *r); /* nor is it about one */
 
 /* --- life.c --- */
 /* detail is taken (NULL: {}). */

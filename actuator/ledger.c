@@ -15,6 +15,7 @@
 #define SCRIPT_ARGS 32
 #define COUNTED     "counted" /* instead of a run's id */
 #define FIXED_ARGS  24        /* EVAL, script, 9, keys, twelve arguments */
+#define SAYS_MAX    100000
 #define FENCED      4 /* result of a script: the role is another's now; nothing was written */
 #define MORE_ARGS   (3 * ACTUATOR_GUARDS_MAX + ACTUATOR_EVENTS_MAX + ACTUATOR_ROWS_MAX)
 
@@ -272,6 +273,72 @@ enum hale_rc actuator_ledger_script(struct actuator_ledger *l, const char *scrip
     all[n++] = hale_str_from(l->fence[ACTUATOR_ROLE_TELL]);
     enum hale_rc rc = queue(l, n, all, COUNTED);
     free(text);
+    return rc;
+}
+
+/* KEYS: sessions said says maintenance control journal roles. ARGV: role-fence id record journal-max says-max
+ * settled events windows rows, then so many: fields, events, (id window), rows. */
+static const char UPKEEP[] =
+    "if redis.call('HGET',KEYS[7],'act')~=ARGV[1] then return {4,0,''} end\n"
+    "if ARGV[3]=='' then redis.call('HDEL',KEYS[1],ARGV[2])\n"
+    "elseif ARGV[3]~='-' then redis.call('HSET',KEYS[1],ARGV[2],ARGV[3]) end\n"
+    "local at=10\n"
+    "for i=1,ARGV[6] do redis.call('HDEL',KEYS[2],ARGV[at]) at=at+1 end\n"
+    "for i=1,ARGV[7] do\n"
+    " redis.call('XADD',KEYS[3],'MAXLEN','~',ARGV[5],'*','j',ARGV[at]) at=at+1\n"
+    "end\n"
+    "local function tell(op,id)\n"
+    " redis.call('XADD',KEYS[5],'MAXLEN','~','1000000','*','j',\n"
+    "  cjson.encode({v=1,op=op,id=id}))\n"
+    "end\n"
+    "if ARGV[7]~='0' then tell('upkeep',ARGV[2]) end\n"
+    "for i=1,ARGV[8] do\n"
+    " redis.call('HSET',KEYS[4],ARGV[at],ARGV[at+1]) tell('maintenance',ARGV[at]) "
+    "at=at+2\n"
+    "end\n"
+    "for i=1,ARGV[9] do\n"
+    " redis.call('XADD',KEYS[6],'MAXLEN','~',ARGV[4],'*','j',ARGV[at]) at=at+1\n"
+    "end\n"
+    "return {0,0,''}\n";
+#define UPKEEP_FIXED 19
+
+enum hale_rc actuator_ledger_upkeep(struct actuator_ledger *l,
+                                    const struct actuator_upkeep_commit *c)
+{
+    char counts[4][24], max[24], says[24];
+    unsigned n = 0, lists = c->n_settled + c->n_events + 2 * c->n_windows + c->n_rows;
+    struct hale_str *args = calloc(UPKEEP_FIXED + lists, sizeof(*args));
+    if (args == NULL)
+        return HALE_E_NOMEM;
+    args[n++] = HALE_STR("EVAL");
+    args[n++] = HALE_STR(UPKEEP);
+    args[n++] = HALE_STR("7");
+    args[n++] = HALE_STR(HALE_KEYS_UPKEEP);
+    args[n++] = HALE_STR(HALE_KEYS_UPKEEP_SAID);
+    args[n++] = HALE_STR(HALE_KEYS_UPKEEP_SAYS);
+    args[n++] = HALE_STR(HALE_KEYS_MAINTENANCE);
+    args[n++] = HALE_STR(HALE_KEYS_CONTROL);
+    args[n++] = HALE_STR(HALE_KEYS_JOURNAL);
+    args[n++] = HALE_STR(HALE_KEYS_ROLES);
+    args[n++] = hale_str_from(l->fence[ACTUATOR_ROLE_ACT]);
+    args[n++] = hale_str_from(c->id);
+    args[n++] = c->keep ? HALE_STR("-") : c->record.len > 0 ? c->record : HALE_STR("");
+    args[n++] = number(HALE_KEYS_LOG_MAX, max);
+    args[n++] = number(SAYS_MAX, says);
+    args[n++] = number(c->n_settled, counts[0]);
+    args[n++] = number(c->n_events, counts[1]);
+    args[n++] = number(c->n_windows, counts[2]);
+    args[n++] = number(c->n_rows, counts[3]);
+    for (unsigned i = 0; i < c->n_settled; i++)
+        args[n++] = c->settled[i];
+    for (unsigned i = 0; i < c->n_events; i++)
+        args[n++] = c->event[i];
+    for (unsigned i = 0; i < 2 * c->n_windows; i++)
+        args[n++] = c->window[i];
+    for (unsigned i = 0; i < c->n_rows; i++)
+        args[n++] = c->row[i];
+    enum hale_rc rc = queue(l, n, args, "");
+    free(args);
     return rc;
 }
 

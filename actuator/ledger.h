@@ -47,6 +47,19 @@ HALE_MUST_CHECK enum hale_rc actuator_ledger_script(struct actuator_ledger *l,
                                                     const struct hale_str *keys,
                                                     unsigned n_args,
                                                     const struct hale_str *args);
+/* What a maintenance session comes to, all or nothing (role act): its record, what it says and writes down, windows. */
+struct actuator_upkeep_commit {
+    const char *id;         /* of the session */
+    struct hale_str record; /* len 0: it is forgotten */
+    bool keep;              /* the record stays as it is */
+    unsigned n_settled, n_events, n_windows, n_rows;
+    const struct hale_str *settled; /* fields of HALE_KEYS_UPKEEP_SAID */
+    const struct hale_str *event;   /* of HALE_KEYS_UPKEEP_SAYS */
+    const struct hale_str *window;  /* id, JSON, id, JSON, ... (2 * n_windows) */
+    const struct hale_str *row;     /* of the journal */
+};
+HALE_MUST_CHECK enum hale_rc
+actuator_ledger_upkeep(struct actuator_ledger *l, const struct actuator_upkeep_commit *c);
 /* In this role the alarm log has been handled up to seq. Comes after all writes before it. */
 HALE_MUST_CHECK enum hale_rc
 actuator_ledger_position(struct actuator_ledger *l, enum actuator_role role, int64_t seq);

@@ -170,6 +170,7 @@ void life_end(struct actuator_engine *e, struct actuator_run *r, const char *how
     bool again = failed && may_repeat(e, r);
     int64_t rested_us = again ? guards_rested_us(e, r, p) : 0;
     life_row(e, r, how, false, detail, "%s", text);
+    (void)snprintf(r->ended, sizeof(r->ended), "%s", text);
     (void)snprintf(r->outcome, sizeof(r->outcome), "%s", how);
     (*counter_of(e, how))++;
     json_decref(r->plan);

@@ -167,6 +167,7 @@ static int wait_ms(const struct app *app, int64_t now_us)
         next = earlier(next, app->health_us);
         next = earlier(next, actuator_engine_next_us(app->engine));
         next = earlier(next, app_scale_next_us(app));
+        next = earlier(next, app_upkeep_next_us(app));
     } else if (app->acts || app->tells) {
         next = earlier(next, now_us + RECOVER_US);
     }
@@ -254,6 +255,8 @@ static void turn(struct app *app)
         actuator_engine_tick(app->engine, hale_clock_wall_us());
     if (!app->failed)
         app_scale_tick(app, hale_clock_wall_us());
+    if (!app->failed)
+        app_upkeep_tick(app, hale_clock_wall_us());
     if (app->tells)
         tell(app);
     if (!app->failed && actuator_ledger_drain(app->ledger, on_committed, app) != HALE_OK)

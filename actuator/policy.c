@@ -11,6 +11,7 @@
 #include "actuator/policy_webhook.h"
 #include "actuator/scaling.h"
 #include "actuator/template.h"
+#include "actuator/upkeep_policy.h"
 #include "base/clock.h"
 
 #define URL_MAX_BYTES 8192
@@ -66,6 +67,7 @@ void actuator_policies_free(struct actuator_policies *p)
         actuator_policy_fini(&p->v[i]);
     for (unsigned i = 0; i < p->n_scaling; i++)
         actuator_scaling_fini(&p->scaling[i]);
+    actuator_upkeep_conf_free(p->upkeep);
     free(p->scaling);
     free(p->v);
     free(p);
@@ -82,12 +84,14 @@ const struct actuator_policy *actuator_policies_find(const struct actuator_polic
 
 unsigned actuator_policies_count(const struct actuator_policies *p)
 {
-    return p->n + 2 * p->n_scaling;
+    return p->n + 2 * p->n_scaling + (p->upkeep != NULL ? ACTUATOR_UPKEEP_KINDS : 0);
 }
 
 const struct actuator_policy *actuator_policies_at(const struct actuator_policies *p,
                                                    unsigned i)
 {
+    if (i >= p->n + 2 * p->n_scaling)
+        return &p->upkeep->by[i - p->n - 2 * p->n_scaling];
     return i < p->n ? &p->v[i] : &p->scaling[(i - p->n) / 2].by[(i - p->n) % 2];
 }
 

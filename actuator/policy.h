@@ -124,6 +124,8 @@ struct actuator_policies {
     unsigned n, n_scaling;
     struct actuator_policy *v;
     struct actuator_scaling *scaling; /* scaling.h */
+    struct actuator_upkeep_conf
+        *upkeep; /* upkeep_policy.h; NULL: no maintenance sessions */
 };
 
 HALE_MUST_CHECK enum hale_rc actuator_policies_load_file(const char *path,

@@ -13,6 +13,7 @@
 #include "actuator/policy_steps.h"
 #include "actuator/read.h"
 #include "actuator/scaling.h"
+#include "actuator/upkeep_policy.h"
 #include "model/yaml.h"
 
 #define DAY_MS    86400000.0
@@ -270,16 +271,21 @@ static enum hale_rc read_all(NODE root, struct actuator_policies *set,
     struct lists {
         NODE policies;
         NODE scaling;
-    } lists = {NULL, NULL};
+        NODE upkeep;
+    } lists = {NULL, NULL, NULL};
     static const struct hale_conf_field top[] = {
         {"policies", HALE_CONF_NODE, offsetof(struct lists, policies), false, NULL, 0, 0,
          NULL, "list of policies on alarms"},
         {"scaling", HALE_CONF_NODE, offsetof(struct lists, scaling), false, NULL, 0, 0,
-         NULL, "list of scaling policies"}};
+         NULL, "list of scaling policies"},
+        {"maintenance", HALE_CONF_NODE, offsetof(struct lists, upkeep), false, NULL, 0, 0,
+         NULL, "maintenance sessions: cloud, url, reply, hook, ..."}};
     enum hale_rc rc = hale_conf_read(root, top, N(top), &lists, err);
     if (rc == HALE_OK)
         rc = read_list(lists.policies, set, err);
-    return rc == HALE_OK ? actuator_scaling_read(lists.scaling, set, err) : rc;
+    if (rc == HALE_OK)
+        rc = actuator_scaling_read(lists.scaling, set, err);
+    return rc == HALE_OK ? actuator_upkeep_read(lists.upkeep, set, err) : rc;
 }
 
 enum hale_rc actuator_policies_read(NODE list, struct actuator_policies **out,

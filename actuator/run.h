@@ -119,6 +119,7 @@ struct actuator_run {
     char url[512];             /* of the request, for the journal */
     uint64_t turn;             /* the instance it is at work on or waits for; 0 = none */
     char asked[200];           /* what the last answer in phase PROVE said */
+    char ended[200];           /* how, in words */
     struct hale_timer timer;
 };
 

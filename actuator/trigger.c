@@ -123,6 +123,7 @@ static void suppress(struct actuator_engine *e, struct actuator_run *r,
     r->state = wait ? ACTUATOR_WAITING : ACTUATOR_DONE;
     r->again_us = f->until_us;
     r->wake_us = wait ? f->until_us : 0;
+    (void)snprintf(r->ended, sizeof(r->ended), "%.190s", f->text);
     life_row(e, r, "suppressed", false, guards_detail(f, detail), "%s", f->text);
     guards_refused(e, r, f);
     life_commit(e, r, ACTUATOR_OP_NOTE, wait ? AFTER_ARM : AFTER_FORGET, t->position);
@@ -193,8 +194,8 @@ bool engine_birth(struct actuator_engine *e, struct actuator_run *r,
         r->version[0] != '\0' ? json_pack("{s:s}", "version", r->version) : NULL;
     scaling_began(e, r);
     life_row(e, r, "triggered", false, guards_detail(f, detail), "%s%s%s: %.300s",
-             r->alarm_name, scaling_is(r) ? "" : " is ",
-             scaling_is(r) ? "" : hale_state_text((enum hale_state)r->alarm_state),
+             r->alarm_name, engine_no_alarm(r) ? "" : " is ",
+             engine_no_alarm(r) ? "" : hale_state_text((enum hale_state)r->alarm_state),
              json_string_value(json_object_get(r->vars, "alarm.reason")));
     life_begin_call(e, r, op, position);
     return true;

@@ -59,7 +59,7 @@ static void out_given(struct hale_json_out *o, const char *key, const char *valu
 
 enum hale_rc hale_control_encode(const struct hale_control *c, struct hale_buf *out)
 {
-    HALE_ASSERT((unsigned)c->op <= HALE_CONTROL_DEAD_LETTER);
+    HALE_ASSERT((unsigned)c->op <= HALE_CONTROL_UPKEEP);
     struct hale_json_out o = hale_json_out_open(out);
     hale_json_out_i64(&o, "v", 1);
     hale_json_out_str(&o, "op", ops[c->op]);

@@ -8,13 +8,13 @@
 #include "model/json_util.h"
 
 static const char *const kinds[] = {
-    "triggered",    "suppressed", "observed",   "suggested", "proposed", "approved",
-    "rejected",     "expired",    "call",       "answer",    "step",     "waiting",
-    "acknowledged", "verifying",  "verified",   "failed",    "aborted",  "switched",
-    "latched",      "unlatched",  "configured", NULL};
+    "triggered",    "suppressed", "observed",   "suggested",   "proposed", "approved",
+    "rejected",     "expired",    "call",       "answer",      "step",     "waiting",
+    "acknowledged", "verifying",  "verified",   "failed",      "aborted",  "switched",
+    "latched",      "unlatched",  "configured", "maintenance", NULL};
 /* Kinds that are not about a run, nor about one alarm. */
-static const char *const apart[] = {"switched", "latched", "unlatched", "configured",
-                                    NULL};
+static const char *const apart[] = {"switched",   "latched",     "unlatched",
+                                    "configured", "maintenance", NULL};
 static const char *const modes[] = {"observe", "suggest", "approve", "auto", NULL};
 
 /* The text when it is one of the choices, else NULL, which the writer refuses. */

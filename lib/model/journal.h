@@ -27,6 +27,7 @@
  *   switched    a kill switch went on or off (detail: scope, on, by, reason)
  *   latched, unlatched  a policy only suggests from now on; is as it was (detail: why, by)
  *   configured  policies were read (detail: hash of the text)
+ *   maintenance a maintenance session goes on, or somebody answered it (run_id: the session; detail: state, project, by)
  * run_id is derived from (policy, alarm id, alarm seq): the same trigger is the same run.
  * step counts from 0; -1 when the row is about the run as a whole.
  */
