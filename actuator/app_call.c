@@ -106,6 +106,9 @@ static enum hale_rc start_call(struct app *app, struct call *call,
     if (rc == HALE_OK && token != NULL && token[0] != '\0')
         rc = token_line(token, cluster != NULL || strcmp(q->auth, "bearer") == 0,
                         &line[n++], err);
+    else if (rc == HALE_OK && cluster != NULL && cluster->token != NULL &&
+             asprintf(&line[n++], "Authorization: Bearer %s", cluster->token) < 0)
+        rc = HALE_E_NOMEM;
     json_object_foreach (q->headers, name, value)
         if (rc == HALE_OK && n < HEADERS_MAX &&
             asprintf(&line[n++], "%s: %s", name, json_string_value(value)) < 0)
@@ -119,6 +122,9 @@ static enum hale_rc start_call(struct app *app, struct call *call,
             .ca_file = cluster != NULL ? cluster->ca_file : q->ca_file,
             .cert_file = cluster != NULL ? cluster->cert_file : NULL,
             .key_file = cluster != NULL ? cluster->key_file : NULL,
+            .ca_pem = hale_str_from(cluster != NULL ? cluster->ca_pem : NULL),
+            .cert_pem = hale_str_from(cluster != NULL ? cluster->cert_pem : NULL),
+            .key_pem = hale_str_from(cluster != NULL ? cluster->key_pem : NULL),
             .max_response_bytes = cluster != NULL ? CLUSTER_BYTES : 0,
             .timeout_ms = q->timeout_ms,
             .only_remote =

@@ -7,20 +7,28 @@
 #include <string.h>
 
 #include "actuator/allow.h"
+#include "actuator/kubeconfig.h"
 #include "actuator/read.h"
 #include "base/buf.h"
 #include "base/fs.h"
 
-#define N(fields)      (sizeof(fields) / sizeof((fields)[0]))
-#define NODE           const struct hale_yaml_node *
-#define FILE_MAX_BYTES 65536
+#define N(fields)            (sizeof(fields) / sizeof((fields)[0]))
+#define NODE                 const struct hale_yaml_node *
+#define FILE_MAX_BYTES       65536
+#define KUBECONFIG_MAX_BYTES (4u << 20)
 
 struct cluster_raw {
     char *url, *token_file, *ca_file, *cert_file, *key_file, *space;
+    char *kubeconfig, *context;
 };
 #define C(member) offsetof(struct cluster_raw, member)
 static const struct hale_conf_field FIELDS[] = {
-    {"url", HALE_CONF_STRING, C(url), true, NULL, 0, 0, NULL, "the API server's address"},
+    {"url", HALE_CONF_STRING, C(url), false, NULL, 0, 0, NULL,
+     "the API server's address"},
+    {"kubeconfig", HALE_CONF_STRING, C(kubeconfig), false, NULL, 0, 0, NULL,
+     "instead: a file as kubectl has it"},
+    {"context", HALE_CONF_STRING, C(context), false, NULL, 0, 0, NULL,
+     "in it; none: its current one"},
     {"token_file", HALE_CONF_STRING, C(token_file), false, NULL, 0, 0, NULL,
      "bearer token, read for each call"},
     {"ca_file", HALE_CONF_STRING, C(ca_file), false, NULL, 0, 0, NULL,
@@ -29,9 +37,16 @@ static const struct hale_conf_field FIELDS[] = {
      "our certificate"},
     {"key_file", HALE_CONF_STRING, C(key_file), false, NULL, 0, 0, NULL,
      "its key; none: in cert_file"},
-    {"namespace", HALE_CONF_STRING, C(space), false, "default", 0, 0, NULL,
-     "of steps that name none"},
+    {"namespace", HALE_CONF_STRING, C(space), false, NULL, 0, 0, NULL,
+     "of steps that name none; none: the context's, or default"},
 };
+
+static void wipe(char *text)
+{
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
 
 void actuator_clusters_fini(struct actuator_clusters *c)
 {
@@ -43,6 +58,10 @@ void actuator_clusters_fini(struct actuator_clusters *c)
         free(c->v[i].key_file);
         free(c->v[i].ca_file);
         free(c->v[i].space);
+        free(c->v[i].ca_pem);
+        free(c->v[i].cert_pem);
+        wipe(c->v[i].key_pem);
+        wipe(c->v[i].token);
     }
     memset(c, 0, sizeof(*c));
 }
@@ -51,6 +70,13 @@ static enum hale_rc check(NODE map, const struct cluster_raw *raw, struct hale_e
 {
     struct hale_str host;
     unsigned port;
+    if (raw->url == NULL)
+        return hale_yaml_error(map, err,
+                               "missing key 'url' (the API server's address) or "
+                               "'kubeconfig'");
+    if (raw->context != NULL)
+        return hale_yaml_error(hale_yaml_get(map, "context"), err,
+                               "context belongs to kubeconfig");
     if (actuator_allow_split(raw->url, &host, &port) != HALE_OK)
         return hale_yaml_error(hale_yaml_get(map, "url"), err,
                                "url must be an http:// or https:// address with a host "
@@ -70,6 +96,33 @@ static enum hale_rc check(NODE map, const struct cluster_raw *raw, struct hale_e
                : rc;
 }
 
+static enum hale_rc read_kubeconfig(NODE map, const struct cluster_raw *raw,
+                                    struct actuator_cluster *c, struct hale_err *err)
+{
+    static const char *const others[] = {"url",       "token_file", "ca_file",
+                                         "cert_file", "key_file",   NULL};
+    for (unsigned i = 0; others[i] != NULL; i++)
+        if (hale_yaml_get(map, others[i]) != NULL)
+            return hale_yaml_error(hale_yaml_get(map, others[i]), err,
+                                   "%s: the kubeconfig says that; one of both",
+                                   others[i]);
+    NODE at = hale_yaml_get(map, raw->context != NULL ? "context" : "kubeconfig");
+    enum hale_rc rc =
+        actuator_read_file(map, "kubeconfig", raw->kubeconfig, KUBECONFIG_MAX_BYTES, err);
+    return rc == HALE_OK
+               ? actuator_kubeconfig_read(raw->kubeconfig, raw->context, at, c, err)
+               : rc;
+}
+
+static void take_written(struct cluster_raw *raw, struct actuator_cluster *c)
+{
+    c->url = actuator_read_move(&raw->url);
+    c->token_file = actuator_read_move(&raw->token_file);
+    c->cert_file = actuator_read_move(&raw->cert_file);
+    c->key_file = actuator_read_move(&raw->key_file);
+    c->ca_file = actuator_read_move(&raw->ca_file);
+}
+
 static enum hale_rc read_cluster(NODE map, struct hale_str name,
                                  struct actuator_cluster *c, struct hale_err *err)
 {
@@ -77,18 +130,18 @@ static enum hale_rc read_cluster(NODE map, struct hale_str name,
     enum hale_rc rc = hale_conf_read(map, FIELDS, N(FIELDS), &raw, err);
     if (rc != HALE_OK)
         return rc;
-    rc = check(map, &raw, err);
-    size_t n = strlen(raw.url);
-    while (n > 0 && raw.url[n - 1] == '/')
-        raw.url[--n] = '\0';
     c->name = strndup(name.p, name.len);
-    c->url = actuator_read_move(&raw.url);
-    c->token_file = actuator_read_move(&raw.token_file);
-    c->cert_file = actuator_read_move(&raw.cert_file);
-    c->key_file = actuator_read_move(&raw.key_file);
-    c->ca_file = actuator_read_move(&raw.ca_file);
     c->space = actuator_read_move(&raw.space);
-    if (rc == HALE_OK && c->name == NULL)
+    rc = raw.kubeconfig != NULL ? read_kubeconfig(map, &raw, c, err)
+                                : check(map, &raw, err);
+    if (raw.kubeconfig == NULL)
+        take_written(&raw, c);
+    size_t n = c->url != NULL ? strlen(c->url) : 0;
+    while (n > 0 && c->url[n - 1] == '/')
+        c->url[--n] = '\0';
+    if (c->space == NULL)
+        c->space = strdup("default");
+    if (rc == HALE_OK && (c->name == NULL || c->space == NULL))
         rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     hale_conf_fini(FIELDS, N(FIELDS), &raw);
     return rc;

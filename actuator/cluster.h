@@ -3,9 +3,9 @@
 #define HALE_ACTUATOR_CLUSTER_H
 /*
  * cluster - the Kubernetes clusters of the configuration (`clusters:`): where the API server is
- * and who we are there. The token stays in its file, which is read for each call: those of
- * service accounts are replaced every hour.
- * Ownership: a table owns its texts. Threads: immutable after reading.
+ * and who we are there, said there or in a kubeconfig (kubeconfig.h). A token's file is read for each
+ * call: those of service accounts are replaced every hour.
+ * Ownership: a table owns its texts, and wipes the secret ones. Threads: immutable after reading.
  */
 #include "base/rc.h"
 #include "model/yaml.h"
@@ -17,7 +17,9 @@ struct actuator_cluster {
     char *token_file;           /* NULL: by certificate */
     char *cert_file, *key_file; /* NULL: none */
     char *ca_file;              /* NULL: the system's */
-    char *space;                /* namespace of steps that name none */
+    char *token, *ca_pem, *cert_pem,
+        *key_pem; /* of a kubeconfig, instead of files; or NULL */
+    char *space;  /* namespace of steps that name none */
 };
 struct actuator_clusters {
     unsigned n;

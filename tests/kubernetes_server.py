@@ -48,6 +48,7 @@ class Kubernetes:
         self.lock = threading.RLock()
         self.version, self.budget, self.behave, self.changes, self.refused = 100, 0, [], [], []
         self.workloads, self.pods, self.nodes = {}, {}, {}
+        self.needs_certificate = False  # of the client's (with TLS); token None: none is asked for
         self.settle, self.asked = 2, {}  # GETs until a change has come through
         self.then = lambda: None  # after a call that nobody answers
         outer = self
@@ -69,7 +70,9 @@ class Kubernetes:
             def handle_call(self):
                 raw = self.rfile.read(int(self.headers["Content-Length"] or 0))
                 try:
-                    if self.headers["Authorization"] != "Bearer " + outer.token:
+                    if outer.token is not None and self.headers["Authorization"] != "Bearer " + outer.token:
+                        raise Problem(401, "Unauthorized")
+                    if outer.needs_certificate and not self.connection.getpeercert():
                         raise Problem(401, "Unauthorized")
                     how = outer.behave.pop(0) if self.command != "GET" and outer.behave else "good"
                     if how == "lost":  # the connection ends before anything is done
@@ -98,6 +101,9 @@ class Kubernetes:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
+
+            def handle_error(self, *args):
+                pass  # a client that went away is no error here
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 

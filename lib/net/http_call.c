@@ -341,6 +341,14 @@ static int check_remote(void *arg, char *peer, char *own, int peer_port, int own
     return CURL_PREREQFUNC_ABORT;
 }
 
+/* libcurl keeps its own copy. */
+static bool set_pem(struct hale_http_job *call, CURLoption option, struct hale_str pem)
+{
+    struct curl_blob blob = {
+        .data = (void *)(uintptr_t)pem.p, .len = pem.len, .flags = CURL_BLOB_COPY};
+    return pem.len == 0 || curl_easy_setopt(call->easy, option, &blob) == CURLE_OK;
+}
+
 static bool set_options(struct hale_http_job *call, const struct hale_http_call *from)
 {
     bool ok = true;
@@ -364,6 +372,9 @@ static bool set_options(struct hale_http_job *call, const struct hale_http_call 
     SET(CURLOPT_SSL_VERIFYHOST, verify * 2);
     if (from->ca_file != NULL)
         SET(CURLOPT_CAINFO, from->ca_file);
+    ok = ok && set_pem(call, CURLOPT_CAINFO_BLOB, from->ca_pem) &&
+         set_pem(call, CURLOPT_SSLCERT_BLOB, from->cert_pem) &&
+         set_pem(call, CURLOPT_SSLKEY_BLOB, from->key_pem);
     if (from->only_remote) {
         SET(CURLOPT_OPENSOCKETFUNCTION, open_remote);
         SET(CURLOPT_OPENSOCKETDATA, (void *)call);
@@ -429,7 +440,7 @@ static void make_shape(struct hale_buf *out, const struct hale_http_call *from)
     } rest;
     hale_buf_reset(out);
     if (!from->often || from->userpwd != NULL || from->unix_socket != NULL ||
-        from->cert_file != NULL)
+        from->cert_file != NULL || from->cert_pem.len > 0 || from->ca_pem.len > 0)
         return;
     memset(&rest, 0, sizeof(rest));
     rest.connect_ms = from->connect_timeout_ms;

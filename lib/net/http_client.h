@@ -30,11 +30,12 @@ struct hale_http_call { /* all text is copied by start */
     const char *ca_file;        /* NULL = the system's */
     const char *cert_file;      /* our certificate and its chain (PEM), or NULL */
     const char *key_file;       /* its key; NULL: in cert_file */
-    const char *userpwd;        /* "user:password" for Basic, or NULL */
-    int64_t connect_timeout_ms; /* 0 = 2000 */
-    int64_t timeout_ms;         /* whole call; 0 = 10000 */
-    size_t max_response_bytes;  /* 0 = 1 MiB */
-    bool insecure;              /* no TLS verification */
+    struct hale_str ca_pem, cert_pem, key_pem; /* the same as text; empty = the files */
+    const char *userpwd;                       /* "user:password" for Basic, or NULL */
+    int64_t connect_timeout_ms;                /* 0 = 2000 */
+    int64_t timeout_ms;                        /* whole call; 0 = 10000 */
+    size_t max_response_bytes;                 /* 0 = 1 MiB */
+    bool insecure;                             /* no TLS verification */
     bool
         repeatable; /* a repeat does no harm: it is made at once when a kept connection breaks before
                         any answer, and the request leaves in one piece */
