@@ -135,8 +135,9 @@ HALE_MUST_CHECK enum hale_rc actuator_policies_load(struct hale_str text,
                                                     const char *source,
                                                     struct actuator_policies **out,
                                                     struct hale_err *err);
-/* The same from the list under the key `policies` of some document. */
+/* The same from the lists under the keys `policies` and `scaling` of some document (NULL: none). */
 HALE_MUST_CHECK enum hale_rc actuator_policies_read(const struct hale_yaml_node *list,
+                                                    const struct hale_yaml_node *scaling,
                                                     struct actuator_policies **out,
                                                     struct hale_err *err);
 void actuator_policies_free(struct actuator_policies *p); /* NULL allowed */

@@ -288,11 +288,13 @@ static enum hale_rc read_all(NODE root, struct actuator_policies *set,
     return rc == HALE_OK ? actuator_upkeep_read(lists.upkeep, set, err) : rc;
 }
 
-enum hale_rc actuator_policies_read(NODE list, struct actuator_policies **out,
-                                    struct hale_err *err)
+enum hale_rc actuator_policies_read(NODE list, NODE scaling,
+                                    struct actuator_policies **out, struct hale_err *err)
 {
     struct actuator_policies *set = calloc(1, sizeof(*set));
     enum hale_rc rc = set != NULL ? read_list(list, set, err) : nomem(err);
+    if (rc == HALE_OK)
+        rc = actuator_scaling_read(scaling, set, err);
     *out = rc == HALE_OK ? set : NULL;
     if (rc != HALE_OK)
         actuator_policies_free(set);

@@ -16,6 +16,7 @@
  *            url is a part of the call's URL (and method equal), else a VNFM that completes every
  *            operation at once, and 200 {} for the rest.
  *            [{"url":s,"method":s?,"status":n,"body":s?,"location":s?,"takes_ms":n?,"lost":b?}]
+ * Scaling:   no query is evaluated: whoever gives the inputs says what a look at a scaling policy finds.
  * Ownership: conf is borrowed until cli_lab_free. What the sink gets is valid during the call.
  * Errors:    HALE_E_NOMEM leaves the lab unusable: free it.
  * Threads:   one.
@@ -25,6 +26,7 @@
 #include <stdint.h>
 
 #include "actuator/policy.h"
+#include "actuator/scaler.h"
 #include "base/rc.h"
 #include "base/str.h"
 #include "correlator/engine.h"
@@ -42,6 +44,10 @@ struct cli_lab_sink {
     void (*plan)(void *arg, const char *run_id, const json_t *plan);
     void (*row)(void *arg, const struct hale_journal_row *row);
 };
+/* What a look at a scaling policy finds now; false: it is not looked at. changed_ms: when its last change
+ * was over (0: never); ordered: how many there are since (-1: nobody changed it). now_ms and asked_ms are the lab's. */
+typedef bool (*cli_lab_look)(void *arg, const char *policy, int64_t changed_ms,
+                             int64_t ordered, struct actuator_look *out);
 struct cli_lab_conf {
     const char *tenant;
     int64_t start_ms;
@@ -50,6 +56,7 @@ struct cli_lab_conf {
     const struct actuator_policies *policies; /* NULL: none */
     const json_t *answers;                    /* NULL: none */
     struct cli_lab_sink sink;                 /* functions may be NULL */
+    cli_lab_look look;                        /* with the sink's arg; may be NULL */
 };
 
 /* NULL on memory failure. */
@@ -82,6 +89,26 @@ HALE_MUST_CHECK enum hale_rc cli_lab_silence(struct cli_lab *lab, bool maintenan
                                              const json_t *body, struct hale_err *err);
 /* Ends it now. HALE_E_NOTFOUND. */
 HALE_MUST_CHECK enum hale_rc cli_lab_unsilence(struct cli_lab *lab, const char *id);
+
+/* --- people and the actuator --- */
+enum cli_lab_word { CLI_LAB_APPROVE, CLI_LAB_REJECT, CLI_LAB_ACKNOWLEDGE, CLI_LAB_ABORT };
+struct cli_lab_saying {
+    enum cli_lab_word word;
+    const char *policy, *target; /* target NULL: any */
+    const char *by, *comment;
+};
+/* About every run that it can be said about now, as the collector takes it. HALE_E_NOTFOUND: none. */
+HALE_MUST_CHECK enum hale_rc cli_lab_say(struct cli_lab *lab,
+                                         const struct cli_lab_saying *s);
+/* A kill switch, "all", "site/NAME" or "policy/NAME". until_ms 0: without end. */
+HALE_MUST_CHECK enum hale_rc cli_lab_switch_on(struct cli_lab *lab, const char *scope,
+                                               const char *by, const char *reason,
+                                               int64_t until_ms);
+/* HALE_E_NOTFOUND: it is not on. */
+HALE_MUST_CHECK enum hale_rc cli_lab_switch_off(struct cli_lab *lab, const char *scope);
+/* HALE_E_NOTFOUND: the policy is not latched. */
+HALE_MUST_CHECK enum hale_rc cli_lab_unlatch(struct cli_lab *lab, const char *policy,
+                                             const char *by);
 
 /* Does what is due before until_ms; then it is until_ms. */
 HALE_MUST_CHECK enum hale_rc cli_lab_advance(struct cli_lab *lab, int64_t until_ms);

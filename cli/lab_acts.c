@@ -100,6 +100,7 @@ static void store(struct lab_acts *a, const struct actuator_commit *c)
         (void)lab_push(a->lab, &a->faults, c->event[i]);
     if (c->forget != NULL)
         (void)json_object_del(a->runs, c->forget);
+    lab_people_settle(a, c->run_id, c->settled);
     if (c->op == ACTUATOR_OP_BIRTH || is_in(a, c->run_id, "proposed"))
         tell_plan(a, c);
     for (unsigned i = 0; i < c->n_rows; i++) {
@@ -313,7 +314,8 @@ static enum hale_rc engine_make(struct lab_acts *a)
                                           .commit = on_commit,
                                           .call = on_call,
                                           .cancel = on_cancel,
-                                          .topology = topology};
+                                          .topology = topology,
+                                          .verdicts = lab_people_verdicts};
     const struct actuator_policies *policies = a->lab->conf->policies;
     a->engine = actuator_engine_new(&io, policies != NULL ? policies : &no_policies);
     if (a->engine != NULL)
@@ -327,9 +329,14 @@ enum hale_rc lab_acts_boot(struct lab_acts *a, struct cli_lab *lab)
     a->runs = json_object();
     a->guards = json_object();
     a->leases = json_object();
-    if (a->runs == NULL || a->guards == NULL || a->leases == NULL)
+    a->verdicts = json_object();
+    a->switches = json_object();
+    if (a->runs == NULL || a->guards == NULL || a->leases == NULL ||
+        a->verdicts == NULL || a->switches == NULL)
         return HALE_E_NOMEM;
     enum hale_rc rc = engine_make(a);
+    if (rc == HALE_OK)
+        rc = lab_scale_boot(a);
     if (rc == HALE_OK)
         actuator_engine_start(a->engine, lab->now_ms * 1000);
     return rc;
@@ -355,6 +362,9 @@ void lab_acts_fini(struct lab_acts *a)
     json_decref(a->runs);
     json_decref(a->guards);
     json_decref(a->leases);
+    json_decref(a->verdicts);
+    json_decref(a->switches);
+    free(a->scale);
     hale_graph_free(a->graph);
 }
 
@@ -363,7 +373,9 @@ int64_t lab_acts_next_ms(const struct lab_acts *a)
     if (a->faults.head < a->faults.n)
         return a->lab->now_ms;
     int64_t next = actuator_engine_next_us(a->engine);
+    int64_t look = lab_scale_next_ms(a);
     next = next == INT64_MAX ? next : (next + 999) / 1000;
+    next = look < next ? look : next;
     return a->jobs != NULL && a->jobs->at_ms < next ? a->jobs->at_ms : next;
 }
 
@@ -386,7 +398,7 @@ static void deliver(struct lab_acts *a, struct lab_job *job)
     job_free(job);
 }
 
-static void do_jobs(struct lab_acts *a)
+void lab_acts_jobs(struct lab_acts *a)
 {
     struct lab_job *job;
     while ((job = a->jobs) != NULL && job->at_ms <= a->lab->now_ms) {
@@ -398,7 +410,7 @@ static void do_jobs(struct lab_acts *a)
 void lab_acts_record(struct lab_acts *a, const struct hale_log_record *r)
 {
     actuator_engine_record(a->engine, r, false, a->lab->now_ms * 1000);
-    do_jobs(a);
+    lab_acts_jobs(a);
 }
 
 enum hale_rc lab_acts_faults(struct lab_acts *a)
@@ -420,9 +432,11 @@ enum hale_rc lab_acts_faults(struct lab_acts *a)
 
 void lab_acts_turn(struct lab_acts *a)
 {
-    do_jobs(a);
+    lab_acts_jobs(a);
     actuator_engine_tick(a->engine, a->lab->now_ms * 1000);
-    do_jobs(a);
+    lab_acts_jobs(a);
+    lab_scale_turn(a);
+    lab_acts_jobs(a);
 }
 
 static void alarm_now(const char *alarm_id, void *arg)
@@ -469,8 +483,11 @@ enum hale_rc lab_acts_restart(struct lab_acts *a)
         if (rc == HALE_OK)
             rc = actuator_engine_load_guard(a->engine, hale_str_from(key),
                                             hale_str_from(json_string_value(text)));
+    if (rc == HALE_OK)
+        rc = lab_scale_boot(a);
     if (rc != HALE_OK)
         return rc;
+    lab_people_load(a);
     watch_all(a);
     actuator_engine_each_alarm(a->engine, alarm_now, a);
     actuator_engine_start(a->engine, a->lab->now_ms * 1000);

@@ -2,8 +2,9 @@
 #ifndef HALE_CLI_LAB_INNER_H
 #define HALE_CLI_LAB_INNER_H
 /*
- * lab_inner - what lab.c (inputs, time), lab_correlator.c (its tables and restart) and lab_acts.c
- * (the actuator with a ledger in memory) share. Nobody else includes it.
+ * lab_inner - what lab.c (inputs, time), lab_correlator.c (its tables and restart), lab_acts.c
+ * (the actuator with a ledger in memory), lab_people.c (what is said to it) and lab_scale.c (its looks)
+ * share. Nobody else includes it.
  */
 #include "actuator/engine.h"
 #include "base/buf.h"
@@ -42,8 +43,11 @@ struct lab_job { /* a commit's answer or a call's, on its way to the actuator */
 struct lab_acts {
     struct cli_lab *lab;
     struct actuator_engine *engine;
-    json_t *runs, *guards; /* id, target -> text */
-    json_t *leases;        /* target -> "<token>:<run id>" */
+    json_t *runs, *guards;   /* id, target -> text */
+    json_t *leases;          /* target -> "<token>:<run id>" */
+    json_t *verdicts;        /* "<run id>:proposal", ... -> text */
+    json_t *switches;        /* scope, "unlatch/<policy>" -> text */
+    struct lab_scale *scale; /* since the last start */
     int64_t fence;
     struct lab_job *jobs;     /* by time, then by age */
     struct hale_graph *graph; /* of the correlator's rows, when it was asked for last */
@@ -99,4 +103,20 @@ void lab_acts_turn(struct lab_acts *a);
 /* Gives the correlator what the loops raised. */
 enum hale_rc lab_acts_faults(struct lab_acts *a);
 enum hale_rc lab_acts_restart(struct lab_acts *a);
+/* Jobs that are due now. */
+void lab_acts_jobs(struct lab_acts *a);
+
+/* --- lab_people.c --- */
+/* All that was said and thrown, into a new engine. */
+void lab_people_load(struct lab_acts *a);
+/* For actuator_engine_io. */
+void lab_people_verdicts(void *acts, const char *run_id);
+/* Verdicts that a commit has carried out (bits). */
+void lab_people_settle(struct lab_acts *a, const char *run_id, unsigned settled);
+
+/* --- lab_scale.c --- */
+enum hale_rc lab_scale_boot(struct lab_acts *a); /* also anew, after a restart */
+int64_t lab_scale_next_ms(const struct lab_acts *a);
+void lab_scale_turn(struct lab_acts *a);
+
 #endif

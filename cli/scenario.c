@@ -7,12 +7,15 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "cli/definitions.h"
+#include "cli/import.h"
 #include "correlator/conf.h"
 #include "thresholds/engine.h"
 
 #define START_DEFAULT "2024-01-01T00:00:00Z"
 #define PATH_BYTES    4096
+#define RULES_BYTES   (16u << 20)
 
 typedef const struct hale_yaml_node *NODE;
 
@@ -20,8 +23,8 @@ struct raw {
     char *scenario, *about, *tenant, *start;
     int64_t length_ms, interval_ms, late_wait_ms;
     NODE correlator, topology, alarm_definitions, definitions, policies, policies_file,
-        answers;
-    NODE series, events, ops, expect;
+        scaling, rules, answers;
+    NODE looks, series, events, ops, expect;
 };
 #define FIELD(key, type, member, fallback, min, max, help)                               \
     {                                                                                    \
@@ -44,8 +47,11 @@ static const struct hale_conf_field fields[] = {
     NODE_FIELD("topology", topology, "entities"),
     NODE_FIELD("alarm_definitions", alarm_definitions, "definitions"),
     NODE_FIELD("definitions", definitions, "files of definitions"),
+    NODE_FIELD("rules", rules, "files of Prometheus' rules"),
     NODE_FIELD("policies", policies, "policies"),
     NODE_FIELD("policies_file", policies_file, "a file of policies"),
+    NODE_FIELD("scaling", scaling, "scaling policies"),
+    NODE_FIELD("looks", looks, "what the looks at scaling policies find"),
     NODE_FIELD("answers", answers, "what those answer whom the actuator calls"),
     NODE_FIELD("series", series, "samples"),
     NODE_FIELD("events", events, "fault events"),
@@ -306,15 +312,74 @@ static enum hale_rc read_definitions(struct cli_scenario *s, const struct raw *r
     return rc;
 }
 
+struct raw_rules {
+    NODE file;
+    char *match_by;
+};
+static const struct hale_conf_field rules_fields[] = {
+    {"file", HALE_CONF_NODE, offsetof(struct raw_rules, file), true, NULL, 0, 0, NULL,
+     "rule file"},
+    {"match_by", HALE_CONF_STRING, offsetof(struct raw_rules, match_by), false, NULL, 0,
+     0, NULL, "labels that tell the series of rules without 'by' apart: a,b"},
+};
+
+/* Half a rule file would be another one: what cannot be imported is an error. */
+static enum hale_rc import_rules(struct cli_scenario *s, NODE where, const char *path,
+                                 const char *match_by, struct hale_err *err)
+{
+    struct cli_import import;
+    struct hale_buf text;
+    cli_import_init(&import);
+    hale_buf_init(&text, RULES_BYTES);
+    enum hale_rc rc = hale_fs_read(path, &text, err);
+    if (rc == HALE_OK)
+        rc = cli_import_prometheus(hale_buf_str(&text), path, match_by, &import, err);
+    if (rc == HALE_OK && import.left_out > 0) {
+        struct hale_str notes = hale_buf_str(&import.notes), line = {NULL, 0};
+        while (notes.len > 0 &&
+               !(line.p != NULL && memmem(line.p, line.len, "left out", 8) != NULL))
+            line = hale_str_split(&notes, '\n');
+        rc = hale_yaml_error(where, err, "%u rules cannot be imported: %.*s",
+                             import.left_out, (int)(line.len < 300 ? line.len : 300),
+                             line.p != NULL ? line.p : "");
+    }
+    if (rc == HALE_OK)
+        rc = add_definitions(s, json_incref(import.definitions), err);
+    hale_buf_fini(&text);
+    cli_import_fini(&import);
+    return rc;
+}
+
+static enum hale_rc read_rules(struct cli_scenario *s, NODE list, struct hale_err *err)
+{
+    char path[PATH_BYTES];
+    bool many = list != NULL && hale_yaml_kind(list) == HALE_YAML_LIST;
+    size_t n = many ? hale_yaml_count(list) : list != NULL ? 1 : 0;
+    enum hale_rc rc = HALE_OK;
+    for (size_t i = 0; i < n && rc == HALE_OK; i++) {
+        NODE item = many ? hale_yaml_item(list, i) : list;
+        struct raw_rules raw = {.file = item};
+        if (hale_yaml_kind(item) == HALE_YAML_MAP)
+            rc = hale_conf_read(item, rules_fields, 2, &raw, err);
+        if (rc == HALE_OK)
+            rc = beside(s, raw.file, path, err);
+        if (rc == HALE_OK)
+            rc = import_rules(s, item, path, raw.match_by, err);
+        free(raw.match_by);
+    }
+    return rc;
+}
+
 static enum hale_rc read_policies(struct cli_scenario *s, const struct raw *raw,
                                   struct hale_err *err)
 {
     char path[PATH_BYTES];
-    if (raw->policies != NULL && raw->policies_file != NULL)
+    bool here = raw->policies != NULL || raw->scaling != NULL;
+    if (here && raw->policies_file != NULL)
         return hale_yaml_error(raw->policies_file, err,
-                               "either policies or policies_file, not both");
-    if (raw->policies != NULL)
-        return actuator_policies_read(raw->policies, &s->policies, err);
+                               "either policies and scaling or policies_file, not both");
+    if (here)
+        return actuator_policies_read(raw->policies, raw->scaling, &s->policies, err);
     if (raw->policies_file == NULL)
         return HALE_OK;
     enum hale_rc rc = beside(s, raw->policies_file, path, err);
@@ -402,7 +467,11 @@ static enum hale_rc read_all(struct cli_scenario *s, NODE root, struct hale_err 
     if (rc == HALE_OK)
         rc = read_definitions(s, &raw, err);
     if (rc == HALE_OK)
+        rc = read_rules(s, raw.rules, err);
+    if (rc == HALE_OK)
         rc = read_policies(s, &raw, err);
+    if (rc == HALE_OK)
+        rc = cli_scenario_looks(s, raw.looks, raw.interval_ms, err);
     if (rc == HALE_OK)
         rc = read_answers(s, raw.answers, err);
     if (rc == HALE_OK)
@@ -458,6 +527,7 @@ void cli_scenario_free(struct cli_scenario *s)
         return;
     cli_scenario_inputs_fini(s);
     cli_scenario_wants_fini(s);
+    cli_scenario_looks_fini(s);
     correlator_conf_free(s->correlator);
     json_decref(s->topology);
     actuator_policies_free(s->policies);

@@ -13,8 +13,10 @@
 #include <stdint.h>
 
 #include "actuator/policy.h"
+#include "actuator/scaler.h"
 #include "base/rc.h"
 #include "base/str.h"
+#include "cli/values.h"
 #include "correlator/conf.h"
 #include "model/alarm.h"
 #include "model/yaml.h"
@@ -38,13 +40,20 @@ enum cli_op_kind {
     CLI_OP_MAINTENANCE,
     CLI_OP_END,
     CLI_OP_ALARM, /* control: alarm-op */
-    CLI_OP_DELETE
+    CLI_OP_DELETE,
+    CLI_OP_SAY, /* approve, ... */
+    CLI_OP_SWITCH_ON,
+    CLI_OP_SWITCH_OFF,
+    CLI_OP_UNLATCH
 };
 struct cli_op {
     enum cli_op_kind kind;
     unsigned parts; /* restart: enum cli_lab_part */
     json_t *bodies; /* define: bodies; topology: the update; silence: the body */
-    char *name;     /* undefine; silence, end: the id */
+    char *
+        name; /* undefine; silence, end: the id; say, unlatch: the policy; switch: the scope */
+    char *target;             /* say; NULL: any */
+    unsigned word;            /* say: enum cli_lab_word */
     struct cli_alarm_ref ref; /* alarm-op, delete */
     enum hale_alarm_op action;
     char *by, *text, *owner; /* NULL: none */
@@ -68,6 +77,17 @@ struct cli_scenario_series {
     int line;
 };
 
+/* What the looks at a scaling policy find. Values: from start on, one each interval; the newest counts
+ * until the next one is due. */
+struct cli_scenario_look {
+    char *policy;
+    int line;
+    int64_t start_ms, interval_ms;
+    struct cli_values metric, load; /* one of them; load: of all together */
+    struct cli_values sizes, ready; /* n 0: none */
+    int64_t size; /* without sizes: at the start, then what runs have ordered */
+};
+
 /* One line of an expectation. NULL, -1 and INT64_MIN: does not matter. */
 struct cli_want {
     int line;
@@ -84,12 +104,16 @@ struct cli_want {
     char *policy, *target, *mode, *verdict, *guard, *outcome;
     json_t *steps;
     int64_t calls; /* -1: does not matter */
+    /* journal */
+    char *row;      /* kind */
+    json_t *guards; /* object: guard -> "yes" (allowed) or "no" */
 };
 enum cli_expect_kind {
     CLI_EXPECT_ALARMS,
     CLI_EXPECT_NOTIFICATIONS,
     CLI_EXPECT_TRANSITIONS,
-    CLI_EXPECT_ACTIONS
+    CLI_EXPECT_ACTIONS,
+    CLI_EXPECT_JOURNAL
 };
 struct cli_expect {
     int line;
@@ -109,10 +133,11 @@ struct cli_scenario {
     json_t *definitions; /* array of bodies */
     struct actuator_policies *policies;
     json_t *answers;
-    unsigned n_series, n_events, n_ops, n_expects;
+    unsigned n_series, n_events, n_ops, n_looks, n_expects;
     struct cli_scenario_series *series;
     struct hale_event *events;
     struct cli_op *ops;
+    struct cli_scenario_look *looks;
     struct cli_expect *expects;
     size_t n_inputs, cap_inputs;
     struct cli_input *inputs;
@@ -133,6 +158,17 @@ enum hale_rc cli_scenario_inputs(struct cli_scenario *s,
                                  const struct hale_yaml_node *ops, int64_t interval_ms,
                                  struct hale_err *err);
 void cli_scenario_inputs_fini(struct cli_scenario *s);
+/* --- scenario_people.c: commands about runs, switches and latches; op->kind and op->word are set --- */
+enum hale_rc cli_scenario_people(const struct cli_scenario *s,
+                                 const struct hale_yaml_node *node, int64_t at_ms,
+                                 struct cli_op *op, struct hale_err *err);
+/* --- scenario_looks.c; after the policies were read --- */
+enum hale_rc cli_scenario_looks(struct cli_scenario *s, const struct hale_yaml_node *list,
+                                int64_t interval_ms, struct hale_err *err);
+void cli_scenario_looks_fini(struct cli_scenario *s);
+/* What a look finds at at_ms; false: nobody says. */
+bool cli_scenario_look(const struct cli_scenario *s, const char *policy, int64_t at_ms,
+                       int64_t changed_ms, int64_t ordered, struct actuator_look *out);
 enum hale_rc cli_scenario_wants(struct cli_scenario *s, const struct hale_yaml_node *list,
                                 struct hale_err *err);
 void cli_scenario_wants_fini(struct cli_scenario *s);

@@ -160,12 +160,25 @@ static void compare_action(struct compare *c, const struct cli_want *w, const js
     same_text(c, "verdict", w->verdict, text_of(got, "verdict"));
     same_text(c, "guard", w->guard, text_of(got, "guard"));
     same_text(c, "outcome", w->outcome, text_of(got, "outcome"));
+    same_text(c, "row", w->row, text_of(got, "row"));
     if (w->steps != NULL && !steps_fit(w->steps, json_object_get(got, "steps")))
         differ_lists(c, "steps", w->steps, json_object_get(got, "steps"));
     if (w->calls >= 0 && w->calls != int_of(got, "calls")) {
         (void)snprintf(number[0], sizeof(number[0]), "%" PRId64, w->calls);
         (void)snprintf(number[1], sizeof(number[1]), "%" PRId64, int_of(got, "calls"));
         differ(c, "calls", number[0], number[1]);
+    }
+}
+
+/* What each guard said of those that are named. */
+static void compare_guards(struct compare *c, const struct cli_want *w, const json_t *got)
+{
+    const char *guard;
+    json_t *wanted;
+    json_object_foreach (w->guards, guard, wanted) {
+        const char *said = text_of(json_object_get(got, "guards"), guard);
+        same_text(c, guard, json_string_value(wanted),
+                  said[0] != '\0' ? said : "not asked");
     }
 }
 
@@ -181,10 +194,18 @@ static bool fits(const struct cli_want *w, const json_t *got, bool sequence,
     compare_state(&c, w, got);
     compare_life(&c, w, got);
     compare_action(&c, w, got);
+    compare_guards(&c, w, got);
     return c.fits;
 }
 
 /* --- texts of lines ---------------------------------------------------------------- */
+
+static void add_object(struct hale_buf *b, const json_t *o)
+{
+    char *text = json_dumps(o, JSON_SORT_KEYS);
+    hale_buf_printf(b, " %s", text != NULL ? text : "");
+    free(text);
+}
 
 static void add_want(struct hale_buf *b, const struct cli_want *w)
 {
@@ -203,7 +224,8 @@ static void add_want(struct hale_buf *b, const struct cli_want *w)
         hale_buf_printf(b, " %s", hale_state_text((enum hale_state)w->state));
     if (w->severity >= 0)
         hale_buf_printf(b, " %s", hale_severity_text((enum hale_severity)w->severity));
-    const char *texts[] = {w->verdict, w->guard, w->mode, w->target, w->outcome, w->op};
+    const char *texts[] = {w->row,    w->verdict, w->guard, w->mode,
+                           w->target, w->outcome, w->op};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i] != NULL && texts[i][0] != '\0')
             hale_buf_printf(b, " %s", texts[i]);
@@ -215,12 +237,22 @@ static void add_want(struct hale_buf *b, const struct cli_want *w)
         hale_buf_printf(b, " %" PRId64 " calls", w->calls);
     if (w->reason != NULL)
         hale_buf_printf(b, " \"...%s...\"", w->reason);
+    if (w->guards != NULL)
+        add_object(b, w->guards);
 }
 
 static void add_got(struct hale_buf *b, const json_t *got)
 {
     char name[NAME_BYTES], at[32];
     hale_buf_printf(b, "%s", cli_time_text(int_of(got, "at_ms"), at));
+    if (json_object_get(got, "row") != NULL) {
+        hale_buf_printf(b, " %s %s %s %s %s \"%.300s\"", text_of(got, "policy"),
+                        name_of(got, name), text_of(got, "row"), text_of(got, "guard"),
+                        text_of(got, "target"), text_of(got, "reason"));
+        if (json_object_size(json_object_get(got, "guards")) > 0)
+            add_object(b, json_object_get(got, "guards"));
+        return;
+    }
     if (json_object_get(got, "policy") != NULL) {
         hale_buf_printf(b, " %s %s %s %s %s %s %s ", text_of(got, "policy"),
                         name_of(got, name), text_of(got, "verdict"),
@@ -386,7 +418,7 @@ void cli_check_sequence(const struct cli_scenario *s, const struct cli_expect *x
                         const json_t *seen, struct cli_verdict *v)
 {
     static const char *const words[] = {"alarms", "notifications", "transitions",
-                                        "actions"};
+                                        "actions", "journal"};
     char text[120];
     struct pairing p = {.x = x, .n = x->n};
     size_t start = v->text.len, i;

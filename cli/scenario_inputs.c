@@ -217,6 +217,7 @@ struct raw_op {
     char *undefine, *end;
     NODE silence, maintenance;
     NODE restart, define, topology, command[6], delete;
+    NODE word[4], switch_on, switch_off, unlatch;
 };
 static const struct hale_conf_field op_fields[] = {
     ROW(raw_op, "at", HALE_CONF_DURATION, at_ms, true, NULL, 0, TIME_MAX, NULL, "when"),
@@ -246,6 +247,20 @@ static const struct hale_conf_field op_fields[] = {
         NULL, "put it aside"),
     ROW(raw_op, "unshelve", HALE_CONF_NODE, command[HALE_OP_UNSHELVE], false, NULL, 0, 0,
         NULL, "take it back"),
+    ROW(raw_op, "approve", HALE_CONF_NODE, word[CLI_LAB_APPROVE], false, NULL, 0, 0, NULL,
+        "a proposal of a policy"),
+    ROW(raw_op, "reject", HALE_CONF_NODE, word[CLI_LAB_REJECT], false, NULL, 0, 0, NULL,
+        "a proposal"),
+    ROW(raw_op, "acknowledge", HALE_CONF_NODE, word[CLI_LAB_ACKNOWLEDGE], false, NULL, 0,
+        0, NULL, "a run that waits for it"),
+    ROW(raw_op, "abort", HALE_CONF_NODE, word[CLI_LAB_ABORT], false, NULL, 0, 0, NULL,
+        "a run"),
+    ROW(raw_op, "switch_on", HALE_CONF_NODE, switch_on, false, NULL, 0, 0, NULL,
+        "a kill switch: all, site/NAME or policy/NAME"),
+    ROW(raw_op, "switch_off", HALE_CONF_NODE, switch_off, false, NULL, 0, 0, NULL,
+        "a kill switch"),
+    ROW(raw_op, "unlatch", HALE_CONF_NODE, unlatch, false, NULL, 0, 0, NULL,
+        "a policy that is latched"),
     ROW(raw_op, "delete", HALE_CONF_NODE, delete, false, NULL, 0, 0, NULL,
         "delete an alarm"),
 };
@@ -343,6 +358,32 @@ static enum hale_rc read_silence(NODE map, bool maintenance, struct cli_op *op,
     return op->name != NULL && op->by != NULL ? HALE_OK : no_memory(err);
 }
 
+/* What people say to the actuator: counts it, and says which it is. */
+static int choose_people(const struct raw_op *raw, struct cli_op *op, NODE *out)
+{
+    const struct {
+        NODE node;
+        enum cli_op_kind kind;
+    } of[] = {{raw->switch_on, CLI_OP_SWITCH_ON},
+              {raw->switch_off, CLI_OP_SWITCH_OFF},
+              {raw->unlatch, CLI_OP_UNLATCH}};
+    int said = 0;
+    for (unsigned i = 0; i < 4; i++)
+        if (raw->word[i] != NULL) {
+            said++;
+            *out = raw->word[i];
+            op->kind = CLI_OP_SAY;
+            op->word = i;
+        }
+    for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+        if (of[i].node != NULL) {
+            said++;
+            *out = of[i].node;
+            op->kind = of[i].kind;
+        }
+    return said;
+}
+
 /* Which of the things an item may say it says; exactly one. */
 static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
                            struct cli_op *op, struct hale_err *err)
@@ -350,7 +391,8 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
     int said = (raw->restart != NULL) + (raw->define != NULL) + (raw->undefine != NULL) +
                (raw->delete != NULL) + (raw->topology != NULL) + (raw->silence != NULL) +
                (raw->maintenance != NULL) + (raw->end != NULL);
-    NODE command = NULL;
+    NODE command = NULL, people = NULL;
+    said += choose_people(raw, op, &people);
     for (unsigned i = 0; i < 6; i++) {
         if (raw->command[i] == NULL)
             continue;
@@ -362,8 +404,11 @@ static enum hale_rc choose(struct cli_scenario *s, NODE map, struct raw_op *raw,
         return hale_yaml_error(map, err,
                                "one command is wanted here: restart, define, "
                                "undefine, topology, silence, maintenance, end, ack, "
-                               "unack, assign, comment, shelve, "
-                               "unshelve or delete");
+                               "unack, assign, comment, shelve, unshelve, delete, "
+                               "approve, reject, acknowledge, abort, switch_on, "
+                               "switch_off or unlatch");
+    if (people != NULL)
+        return cli_scenario_people(s, people, raw->at_ms, op, err);
     if (raw->restart != NULL)
         return read_restart(raw->restart, op, err);
     if (raw->define != NULL) {
@@ -481,6 +526,7 @@ void cli_scenario_inputs_fini(struct cli_scenario *s)
         free(op->by);
         free(op->text);
         free(op->owner);
+        free(op->target);
     }
     free(s->series);
     free(s->events);

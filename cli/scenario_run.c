@@ -7,23 +7,19 @@
 #include <string.h>
 
 #include "cli/lab.h"
-#include "cli/table.h"
+#include "cli/scenario_seen.h"
 
 #define TEXT_BYTES     (16u << 20)
 #define TIMELINE_BYTES (256u << 20)
-#define NAME_BYTES     2048
 #define KILLS          100 /* of a long scenario, about */
 
 struct run {
     const struct cli_scenario *s;
     struct cli_lab *lab;
     struct cli_verdict *verdict;
-    bool timeline;
-    json_t *told, *moved, *done; /* observations: notifications, transitions, actions */
-    json_t *plans;               /* run id -> steps as texts */
-    unsigned *series;            /* the lab's numbers */
-    uint64_t dice;               /* 0: no restarts but those of the file */
-    bool nomem;
+    struct cli_seen seen;
+    unsigned *series; /* the lab's numbers */
+    uint64_t dice;    /* 0: no restarts but those of the file */
 };
 
 /* --- texts ------------------------------------------------------------------------- */
@@ -82,193 +78,6 @@ bool cli_alarm_fits(const struct cli_alarm_ref *ref, const char *name,
         if (!json_equal(json_object_get(group, key), value))
             return false;
     return true;
-}
-
-/* --- observing --------------------------------------------------------------------- */
-
-static void keep(struct run *r, json_t *list, json_t *item)
-{
-    if (item == NULL || json_array_append(list, item) != 0)
-        r->nomem = true;
-    json_decref(item);
-}
-
-/* The causes by name; an alarm that is gone by its id. */
-static json_t *cause_names(const struct run *r, const json_t *ids)
-{
-    char text[NAME_BYTES];
-    json_t *names = json_array(), *id;
-    size_t i;
-    json_array_foreach ((json_t *)(uintptr_t)ids, i, id) {
-        const char *row = json_string_value(
-            json_object_get(cli_lab_alarms(r->lab), json_string_value(id)));
-        struct hale_alarm a;
-        if (row == NULL || hale_alarm_decode(hale_str_from(row), &a) != HALE_OK) {
-            (void)json_array_append(names, id);
-            continue;
-        }
-        (void)json_array_append_new(
-            names,
-            json_string(cli_alarm_text(a.definition_name, a.group, text, sizeof(text))));
-        hale_alarm_fini(&a);
-    }
-    return names;
-}
-
-static json_t *mute_kinds(const json_t *life)
-{
-    json_t *kinds = json_array(), *mute;
-    size_t i;
-    json_array_foreach (json_object_get(life, "suppressed_by"), i, mute)
-        (void)json_array_append(kinds, json_object_get(mute, "kind"));
-    return kinds;
-}
-
-/* {"at_ms","name","group","state","severity","reason","causes","suppressed_by","life"} */
-static json_t *observe(const struct run *r, const struct hale_alarm *a)
-{
-    const json_t *life = a->life;
-    json_t *none = json_object();
-    json_t *o = json_pack(
-        "{s:I,s:s,s:O,s:i,s:i,s:s,s:o,s:o,s:O}", "at_ms",
-        (json_int_t)(cli_lab_now_ms(r->lab) - r->s->start_ms), "name", a->definition_name,
-        "group", a->group, "state", (int)a->state, "severity", (int)a->severity, "reason",
-        a->reason != NULL ? a->reason : "", "causes",
-        cause_names(r, json_object_get(life, "causes")), "suppressed_by",
-        mute_kinds(life), "life", life != NULL ? a->life : none);
-    json_decref(none);
-    return o;
-}
-
-static void note(struct run *r, const char *what, const char *alarm, const char *text)
-{
-    char at[32];
-    struct hale_buf *out = &r->verdict->timeline;
-    if (!r->timeline)
-        return;
-    hale_buf_printf(out, "  %-12s %-12s %s  %s\n",
-                    cli_time_text(cli_lab_now_ms(r->lab) - r->s->start_ms, at), what,
-                    alarm, text);
-}
-
-static void note_log(struct run *r, const struct hale_log_record *rec)
-{
-    static const char *const words[] = {"created", "transition", "updated", "deleted"};
-    char name[NAME_BYTES], text[1200];
-    if (!r->timeline)
-        return;
-    cli_alarm_text(rec->alarm.definition_name, rec->alarm.group, name, sizeof(name));
-    (void)snprintf(text, sizeof(text), "%s -> %s%s%s%s%s%.900s",
-                   hale_state_text(rec->old_state), hale_state_text(rec->alarm.state),
-                   rec->announce ? ", told" : "", rec->op != NULL ? ", " : "",
-                   rec->op != NULL ? rec->op : "",
-                   rec->alarm.reason != NULL && *rec->alarm.reason != '\0' ? ": " : "",
-                   rec->alarm.reason != NULL ? rec->alarm.reason : "");
-    note(r, words[rec->kind], name, text);
-}
-
-static void on_log(void *arg, const struct hale_log_record *rec)
-{
-    struct run *r = arg;
-    r->verdict->records++;
-    note_log(r, rec);
-    if (!rec->announce && rec->kind != HALE_ALARM_TRANSITION)
-        return;
-    json_t *o = observe(r, &rec->alarm);
-    if (o == NULL ||
-        json_object_set_new(o, "old_state", json_integer((int)rec->old_state)) != 0 ||
-        json_object_set_new(o, "op", json_string(rec->op != NULL ? rec->op : "")) != 0)
-        r->nomem = true;
-    if (rec->announce)
-        keep(r, r->told, json_incref(o));
-    if (rec->kind == HALE_ALARM_TRANSITION)
-        keep(r, r->moved, json_incref(o));
-    json_decref(o);
-}
-
-/* A step as a line: "heal vnf-1 at http://..." or "POST http://...". */
-static json_t *step_text(const json_t *step)
-{
-    const char *op = json_string_value(json_object_get(step, "operation"));
-    const char *vnf = json_string_value(json_object_get(step, "vnf"));
-    const char *method = json_string_value(json_object_get(step, "method"));
-    const char *type = json_string_value(json_object_get(step, "type"));
-    const char *url = json_string_value(json_object_get(step, "url"));
-    if (method == NULL) /* an executable's path */
-        method = json_string_value(json_array_get(json_object_get(step, "argv"), 0));
-    return json_sprintf("%s %s%s%s%s%s", type != NULL ? type : "",
-                        op != NULL       ? op
-                        : method != NULL ? method
-                                         : "",
-                        vnf != NULL ? " " : "", vnf != NULL ? vnf : "",
-                        url != NULL ? " " : "", url != NULL ? url : "");
-}
-
-static json_t *step_texts(const json_t *plan)
-{
-    json_t *steps = json_array(), *step;
-    size_t i;
-    json_array_foreach ((json_t *)(uintptr_t)plan, i, step)
-        (void)json_array_append_new(steps, step_text(step));
-    return steps;
-}
-
-static void on_plan(void *arg, const char *run_id, const json_t *plan)
-{
-    struct run *r = arg;
-    if (json_object_set_new(r->plans, run_id, step_texts(plan)) != 0)
-        r->nomem = true;
-}
-
-static json_t *action_of(const struct run *r, const char *run_id)
-{
-    for (size_t i = json_array_size(r->done); i > 0; i--) {
-        json_t *o = json_array_get(r->done, i - 1);
-        if (strcmp(json_string_value(json_object_get(o, "run")), run_id) == 0)
-            return o;
-    }
-    return NULL;
-}
-
-static void begin_action(struct run *r, const struct hale_journal_row *row)
-{
-    const char *guard = json_string_value(json_object_get(row->detail, "guard"));
-    const json_t *would = json_object_get(row->detail, "would_call");
-    const char *text =
-        json_string_value(json_object_get(cli_lab_alarms(r->lab), row->alarm_id));
-    struct hale_alarm a = {0};
-    json_t *steps = would != NULL ? step_texts(would)
-                                  : json_incref(json_object_get(r->plans, row->run_id));
-    bool known = text != NULL && hale_alarm_decode(hale_str_from(text), &a) == HALE_OK;
-    keep(r, r->done,
-         json_pack("{s:I,s:s,s:o,s:s,s:s,s:s,s:s,s:s,s:o,s:i,s:s,s:s}", "at_ms",
-                   (json_int_t)(cli_lab_now_ms(r->lab) - r->s->start_ms), "name",
-                   row->alarm_name, "group", known ? json_incref(a.group) : json_object(),
-                   "run", row->run_id, "policy", row->policy, "target", row->target,
-                   "mode", row->mode, "verdict", row->kind, "steps",
-                   steps != NULL ? steps : json_array(), "calls", 0, "guard",
-                   guard != NULL ? guard : "", "outcome", ""));
-    if (known)
-        hale_alarm_fini(&a);
-}
-
-static void on_row(void *arg, const struct hale_journal_row *row)
-{
-    struct run *r = arg;
-    json_t *action = action_of(r, row->run_id);
-    static const char born[] = "triggered suppressed observed suggested proposed";
-    static const char over[] = "verified failed suppressed rejected expired aborted";
-    char text[400];
-    (void)snprintf(text, sizeof(text), "%.380s", row->text);
-    note(r, row->kind, row->policy, text);
-    if (action == NULL && strstr(born, row->kind) != NULL) {
-        begin_action(r, row);
-    } else if (action != NULL && strstr(over, row->kind) != NULL) {
-        (void)json_object_set_new(action, "outcome", json_string(row->kind));
-    } else if (action != NULL && strcmp(row->kind, "call") == 0) {
-        json_int_t n = json_integer_value(json_object_get(action, "calls"));
-        (void)json_object_set_new(action, "calls", json_integer(n + 1));
-    }
 }
 
 /* --- giving ------------------------------------------------------------------------ */
@@ -349,10 +158,43 @@ static enum hale_rc silence(struct run *r, const struct cli_op *op, int line,
 {
     struct hale_err why = {0};
     bool maintenance = op->kind == CLI_OP_MAINTENANCE;
-    note(r, maintenance ? "maintenance" : "silence", op->name, op->by);
+    cli_seen_note(&r->seen, maintenance ? "maintenance" : "silence", op->name, op->by);
     enum hale_rc rc =
         cli_lab_silence(r->lab, maintenance, op->name, op->by, op->bodies, &why);
     return rc == HALE_OK ? rc : at_line(r, line, rc, err, why.text);
+}
+
+/* What people say to the actuator. */
+static enum hale_rc people(struct run *r, const struct cli_op *op, int line,
+                           struct hale_err *err)
+{
+    static const char *const words[] = {"approve", "reject", "acknowledge", "abort"};
+    static const char *const missing[] = {
+        [CLI_OP_SAY] = "there is no run that this can be said about at this time",
+        [CLI_OP_SWITCH_ON] = "the switch was not taken",
+        [CLI_OP_SWITCH_OFF] = "this kill switch is not on",
+        [CLI_OP_UNLATCH] = "the policy is not latched at this time"};
+    const struct cli_lab_saying saying = {.word = (enum cli_lab_word)op->word,
+                                          .policy = op->name,
+                                          .target = op->target,
+                                          .by = op->by,
+                                          .comment = op->text};
+    enum hale_rc rc;
+    cli_seen_note(&r->seen,
+                  op->kind == CLI_OP_SAY          ? words[op->word]
+                  : op->kind == CLI_OP_SWITCH_ON  ? "switch_on"
+                  : op->kind == CLI_OP_SWITCH_OFF ? "switch_off"
+                                                  : "unlatch",
+                  op->name, op->by != NULL ? op->by : "");
+    if (op->kind == CLI_OP_SAY)
+        rc = cli_lab_say(r->lab, &saying);
+    else if (op->kind == CLI_OP_SWITCH_ON)
+        rc = cli_lab_switch_on(r->lab, op->name, op->by, op->text, op->until_ms);
+    else if (op->kind == CLI_OP_SWITCH_OFF)
+        rc = cli_lab_switch_off(r->lab, op->name);
+    else
+        rc = cli_lab_unlatch(r->lab, op->name, op->by);
+    return rc == HALE_OK ? rc : at_line(r, line, rc, err, missing[op->kind]);
 }
 
 static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
@@ -364,17 +206,17 @@ static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
     case CLI_OP_RESTART:
         for (unsigned i = 0; i < 3; i++)
             if ((op->parts & 1u << i) != 0)
-                note(r, "restart", parts[i], "");
+                cli_seen_note(&r->seen, "restart", parts[i], "");
         rc = cli_lab_restart(r->lab, op->parts);
         return rc == HALE_OK ? rc : at_line(r, line, rc, err, "the restart failed");
     case CLI_OP_DEFINE: return define_all(r, op->bodies, line, err);
     case CLI_OP_TOPOLOGY:
-        note(r, "topology", "", "");
+        cli_seen_note(&r->seen, "topology", "", "");
         return topology(r, op->bodies, line, err);
     case CLI_OP_SILENCE:
     case CLI_OP_MAINTENANCE: return silence(r, op, line, err);
     case CLI_OP_END:
-        note(r, "end", op->name, "");
+        cli_seen_note(&r->seen, "end", op->name, "");
         rc = cli_lab_unsilence(r->lab, op->name);
         return rc == HALE_OK ? rc
                              : at_line(r, line, rc, err,
@@ -383,10 +225,16 @@ static enum hale_rc do_op(struct run *r, const struct cli_op *op, int line,
         rc = cli_lab_undefine(r->lab, op->name);
         return rc == HALE_OK ? rc
                              : at_line(r, line, rc, err, "there is no such definition");
+    case CLI_OP_SAY:
+    case CLI_OP_SWITCH_ON:
+    case CLI_OP_SWITCH_OFF:
+    case CLI_OP_UNLATCH: return people(r, op, line, err);
     case CLI_OP_ALARM:
     case CLI_OP_DELETE:
-        note(r, op->kind == CLI_OP_DELETE ? "delete" : hale_alarm_op_text(op->action),
-             op->ref.name, op->by != NULL ? op->by : "");
+        cli_seen_note(&r->seen,
+                      op->kind == CLI_OP_DELETE ? "delete"
+                                                : hale_alarm_op_text(op->action),
+                      op->ref.name, op->by != NULL ? op->by : "");
         return command(r, op, err, line);
     }
     return HALE_E_INVAL;
@@ -399,7 +247,7 @@ static enum hale_rc give(struct run *r, const struct cli_input *in, struct hale_
         return do_op(r, &r->s->ops[in->index], in->line, err);
     if (in->kind == CLI_INPUT_EVENT) {
         const struct hale_event *ev = &r->s->events[in->index];
-        note(r, "event", ev->type, ev->clear ? "clear" : "raise");
+        cli_seen_note(&r->seen, "event", ev->type, ev->clear ? "clear" : "raise");
         rc = cli_lab_event(r->lab, ev);
     } else {
         rc = cli_lab_sample(r->lab, r->series[in->index], r->s->start_ms + in->stamp_ms,
@@ -418,7 +266,7 @@ static json_t *alarms_now(const struct run *r)
         struct hale_alarm a;
         if (hale_alarm_decode(hale_str_from(json_string_value(row)), &a) != HALE_OK)
             continue;
-        (void)json_array_append_new(all, observe(r, &a));
+        (void)json_array_append_new(all, cli_seen_alarm(&r->seen, &a));
         hale_alarm_fini(&a);
     }
     return all;
@@ -528,12 +376,18 @@ static void check_sequences(struct run *r)
     for (unsigned i = 0; i < r->s->n_expects; i++) {
         const struct cli_expect *x = &r->s->expects[i];
         if (x->kind != CLI_EXPECT_ALARMS)
-            cli_check_sequence(r->s, x,
-                               x->kind == CLI_EXPECT_NOTIFICATIONS ? r->told
-                               : x->kind == CLI_EXPECT_TRANSITIONS ? r->moved
-                                                                   : r->done,
-                               r->verdict);
+            cli_check_sequence(r->s, x, cli_seen_list(&r->seen, x->kind), r->verdict);
     }
+}
+
+/* The arg is the sink's. */
+static bool on_look(void *arg, const char *policy, int64_t changed_ms, int64_t ordered,
+                    struct actuator_look *out)
+{
+    const struct cli_seen *seen = arg;
+    return cli_scenario_look(seen->s, policy,
+                             cli_lab_now_ms(seen->lab) - seen->s->start_ms, changed_ms,
+                             ordered, out);
 }
 
 static enum hale_rc run_it(const struct cli_scenario *s, bool timeline, uint64_t seed,
@@ -541,39 +395,36 @@ static enum hale_rc run_it(const struct cli_scenario *s, bool timeline, uint64_t
 {
     struct run r = {.s = s,
                     .verdict = out,
-                    .timeline = timeline,
                     .dice = seed,
-                    .told = json_array(),
-                    .moved = json_array(),
-                    .done = json_array(),
-                    .plans = json_object(),
+                    .seen = {.s = s, .verdict = out, .timeline = timeline},
                     .series = calloc(s->n_series + 1, sizeof(*r.series))};
-    const struct cli_lab_conf conf = {
-        .tenant = s->tenant,
-        .start_ms = s->start_ms,
-        .late_wait_ms = s->late_wait_ms,
-        .correlator = correlator_conf_limits(s->correlator),
-        .policies = s->policies,
-        .answers = s->answers,
-        .sink = {.arg = &r, .log = on_log, .plan = on_plan, .row = on_row}};
+    enum hale_rc rc = cli_seen_init(&r.seen);
+    const struct cli_lab_conf conf = {.tenant = s->tenant,
+                                      .start_ms = s->start_ms,
+                                      .late_wait_ms = s->late_wait_ms,
+                                      .correlator = correlator_conf_limits(s->correlator),
+                                      .policies = s->policies,
+                                      .answers = s->answers,
+                                      .look = on_look,
+                                      .sink = cli_seen_sink(&r.seen)};
     *out = (struct cli_verdict){.expected = s->n_expects, .inputs = s->n_inputs};
     hale_buf_init(&out->text, TEXT_BYTES);
     hale_buf_init(&out->timeline, TIMELINE_BYTES);
-    r.lab = cli_lab_new(&conf);
-    enum hale_rc rc = r.lab != NULL && r.series != NULL ? prepare(&r, err) : HALE_E_NOMEM;
+    r.lab = r.seen.lab = cli_lab_new(&conf);
+    if (r.lab == NULL || r.series == NULL)
+        rc = HALE_E_NOMEM;
+    if (rc == HALE_OK)
+        rc = prepare(&r, err);
     if (rc == HALE_OK)
         rc = play(&r, err);
-    if (rc == HALE_OK && r.nomem)
+    if (rc == HALE_OK && r.seen.nomem)
         rc = hale_err_set(err, HALE_E_NOMEM, "out of memory");
     if (rc == HALE_OK)
         check_sequences(&r);
     else if (err != NULL && err->text[0] == '\0')
         (void)at_line(&r, 0, rc, err, "the scenario could not be run");
     cli_lab_free(r.lab);
-    json_decref(r.told);
-    json_decref(r.moved);
-    json_decref(r.done);
-    json_decref(r.plans);
+    cli_seen_fini(&r.seen);
     free(r.series);
     return rc;
 }

@@ -5,6 +5,7 @@
 
 #include "cli/scenario.h"
 #include "cli/scenario_rows.h"
+#include "model/journal.h"
 
 static const char *const states[] = {"OK", "UNDETERMINED", "ALARM", "any", NULL};
 static const char *const severities[] = {"LOW",      "MEDIUM", "HIGH",
@@ -14,11 +15,11 @@ static const char *const maybe[] = {"no", "yes", "any", NULL};
 /* Every key that a line may have; each kind of expectation knows some of them. */
 struct raw_want {
     char *alarm, *reason, *owner, *ack, *op, *phase;
-    char *policy, *target, *mode, *verdict, *guard, *outcome;
+    char *policy, *target, *mode, *verdict, *guard, *outcome, *row;
     int64_t at_ms, within_ms, calls, count;
     int state, old_state, severity, root_cause;
     bool absent;
-    NODE group, causes, suppressed_by, steps;
+    NODE group, causes, suppressed_by, steps, guards;
 };
 #define AT                                                                               \
     ROW(raw_want, "at", HALE_CONF_DURATION, at_ms, true, NULL, 0, TIME_MAX, NULL, "when")
@@ -85,6 +86,22 @@ static const struct hale_conf_field action_fields[] = {
     ROW(raw_want, "outcome", HALE_CONF_STRING, outcome, false, NULL, 0, 0, NULL,
         "verified, failed, rejected, expired or aborted; '': open"),
 };
+static const struct hale_conf_field journal_fields[] = {
+    AT,
+    WITHIN,
+    ALARM(false),
+    ROW(raw_want, "row", HALE_CONF_STRING, row, true, NULL, 0, 0, NULL,
+        "kind: triggered, suppressed, proposed, approved, call, answer, ..."),
+    ROW(raw_want, "policy", HALE_CONF_STRING, policy, false, NULL, 0, 0, NULL, "policy"),
+    ROW(raw_want, "target", HALE_CONF_STRING, target, false, NULL, 0, 0, NULL, "target"),
+    ROW(raw_want, "mode", HALE_CONF_STRING, mode, false, NULL, 0, 0, NULL, "mode"),
+    ROW(raw_want, "text", HALE_CONF_STRING, reason, false, NULL, 0, 0, NULL,
+        "part of the text"),
+    ROW(raw_want, "guard", HALE_CONF_STRING, guard, false, NULL, 0, 0, NULL,
+        "guard that refused; '': none"),
+    ROW(raw_want, "guards", HALE_CONF_NODE, guards, false, NULL, 0, 0, NULL,
+        "what each guard said: {cooldown: yes, frequency: no}"),
+};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct {
@@ -96,6 +113,7 @@ static const struct {
     [CLI_EXPECT_NOTIFICATIONS] = {"notifications", told_fields, COUNT(told_fields)},
     [CLI_EXPECT_TRANSITIONS] = {"transitions", told_fields, COUNT(told_fields)},
     [CLI_EXPECT_ACTIONS] = {"actions", action_fields, COUNT(action_fields)},
+    [CLI_EXPECT_JOURNAL] = {"journal", journal_fields, COUNT(journal_fields)},
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -111,6 +129,30 @@ static char *take(char **text)
 static enum hale_rc read_list(NODE node, json_t **out, struct hale_err *err)
 {
     return node != NULL ? cli_scenario_texts(node, out, err) : HALE_OK;
+}
+
+static enum hale_rc read_kind(NODE map, const char *row, struct hale_err *err)
+{
+    if (row == NULL || hale_journal_kind_ok(hale_str_from(row)))
+        return HALE_OK;
+    return hale_yaml_error(hale_yaml_get(map, "row"), err,
+                           "the journal has no rows of kind '%.40s' "
+                           "(docs/formats/journal.md)",
+                           row);
+}
+
+static enum hale_rc read_guards(NODE map, json_t **out, struct hale_err *err)
+{
+    const char *guard;
+    json_t *word;
+    enum hale_rc rc = cli_scenario_map(map, out, err);
+    json_object_foreach (*out, guard, word) {
+        const char *text = json_string_value(word);
+        if (rc == HALE_OK && strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+            rc = hale_yaml_error(hale_yaml_get(map, guard), err,
+                                 "%.40s: yes (allowed) or no is wanted here", guard);
+    }
+    return rc;
 }
 
 static enum hale_rc fill(NODE map, struct raw_want *raw, struct cli_want *w,
@@ -137,8 +179,11 @@ static enum hale_rc fill(NODE map, struct raw_want *raw, struct cli_want *w,
     w->verdict = take(&raw->verdict);
     w->guard = take(&raw->guard);
     w->outcome = take(&raw->outcome);
-    enum hale_rc rc = HALE_OK;
-    if (raw->alarm != NULL)
+    w->row = take(&raw->row);
+    enum hale_rc rc = read_kind(map, w->row, err);
+    if (rc == HALE_OK && raw->guards != NULL)
+        rc = read_guards(raw->guards, &w->guards, err);
+    if (rc == HALE_OK && raw->alarm != NULL)
         rc = cli_scenario_ref(map, raw->alarm, raw->group, &w->ref, err);
     if (rc == HALE_OK)
         rc = read_list(raw->causes, &w->causes, err);
@@ -183,6 +228,8 @@ static const struct hale_conf_field expect_fields[] = {
         NULL, 0, 0, NULL, "changes of state, told or not"),
     ROW(raw_expect, "actions", HALE_CONF_NODE, list[CLI_EXPECT_ACTIONS], false, NULL, 0,
         0, NULL, "runs of policies"),
+    ROW(raw_expect, "journal", HALE_CONF_NODE, list[CLI_EXPECT_JOURNAL], false, NULL, 0,
+        0, NULL, "what the actuator writes down"),
 };
 
 static enum hale_rc read_expect(NODE map, struct cli_expect *x, struct hale_err *err)
@@ -202,8 +249,8 @@ static enum hale_rc read_expect(NODE map, struct cli_expect *x, struct hale_err 
     }
     if (said != 1)
         return hale_yaml_error(map, err,
-                               "one of alarms, notifications, transitions and "
-                               "actions is wanted here");
+                               "one of alarms, notifications, transitions, "
+                               "actions and journal is wanted here");
     bool alarms = x->kind == CLI_EXPECT_ALARMS;
     if (alarms != (hale_yaml_get(map, "at") != NULL))
         return hale_yaml_error(map, err,
@@ -228,6 +275,12 @@ static enum hale_rc read_expect(NODE map, struct cli_expect *x, struct hale_err 
 static int64_t end_of(const struct cli_scenario *s)
 {
     int64_t end = s->n_inputs > 0 ? s->inputs[s->n_inputs - 1].at_ms : 0;
+    for (unsigned i = 0; i < s->n_looks; i++) {
+        const struct cli_scenario_look *l = &s->looks[i];
+        size_t n = l->metric.n > l->load.n ? l->metric.n : l->load.n;
+        int64_t last = l->start_ms + (int64_t)n * l->interval_ms;
+        end = last > end ? last : end;
+    }
     for (unsigned i = 0; i < s->n_expects; i++) {
         const struct cli_expect *x = &s->expects[i];
         int64_t last = x->to_ms != INT64_MAX && x->to_ms > x->at_ms ? x->to_ms : x->at_ms;
@@ -261,14 +314,15 @@ enum hale_rc cli_scenario_wants(struct cli_scenario *s, NODE list, struct hale_e
 
 static void want_fini(struct cli_want *w)
 {
-    char *texts[] = {w->reason, w->owner, w->ack,     w->op,    w->phase,  w->policy,
-                     w->target, w->mode,  w->verdict, w->guard, w->outcome};
+    char *texts[] = {w->reason, w->owner, w->ack,     w->op,    w->phase,   w->policy,
+                     w->target, w->mode,  w->verdict, w->guard, w->outcome, w->row};
     for (size_t i = 0; i < COUNT(texts); i++)
         free(texts[i]);
     cli_alarm_ref_fini(&w->ref);
     json_decref(w->causes);
     json_decref(w->suppressed_by);
     json_decref(w->steps);
+    json_decref(w->guards);
 }
 
 void cli_scenario_wants_fini(struct cli_scenario *s)

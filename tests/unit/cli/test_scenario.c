@@ -54,6 +54,89 @@ static void run_examples(const struct example *examples, size_t n)
     }
 }
 
+#define POLICIES                                                                         \
+    "policies:\n"                                                                        \
+    "- {name: heal, mode: approve, alarm: {definition: hot}, target: 't/${hostname}', "  \
+    "steps: [webhook: {url: 'http://h/'}]}\n"
+#define SCALING                                                                          \
+    "scaling:\n"                                                                         \
+    "- {name: web, mode: auto, target: t, every: 10s, track: {query: a, value: 50}, "    \
+    "size: {query: b}, min: 1, max: 9, warm_up: 0s, scale_out: [webhook: {url: "         \
+    "'http://h/'}]}\n"
+
+static void test_people_refused(void **state)
+{
+    static const struct example examples[] = {
+        {"do:\n- {at: 1s, approve: heal}\n", "s.yaml:2: there is no policy 'heal'"},
+        {POLICIES "do:\n- {at: 1s, approve: {polic: heal}}\n", "did you mean 'policy'?"},
+        {POLICIES "do:\n- {at: 1s, approve: heal, reject: heal}\n", "one command"},
+        {POLICIES "do:\n- {at: 1s, approve: heal}\n",
+         "s.yaml:4: there is no run that this can be said about at this time"},
+        {POLICIES "do:\n- {at: 1s, abort: {policy: heal, target: t/h2}}\n",
+         "s.yaml:4: there is no run"},
+        {POLICIES "do:\n- {at: 1s, switch_on: everything}\n",
+         "no scope of a kill switch"},
+        {POLICIES "do:\n- {at: 1s, switch_on: policy/hea}\n", "no policy 'hea'"},
+        {POLICIES "do:\n- {at: 1s, switch_off: all}\n", "this kill switch is not on"},
+        {POLICIES "do:\n- {at: 1s, unlatch: heal}\n", "the policy is not latched"},
+        {DEFINITION POLICIES SERIES("60 60") /* said twice: the second one is too late */
+         "do:\n- {at: 3s, approve: heal}\n- {at: 3s, reject: heal}\n",
+         "s.yaml:9: there is no run"},
+        {"expect:\n- journal: [{at: 1s, row: born}]\n", "no rows of kind 'born'"},
+        {"expect:\n- journal: [{at: 1s, row: call, guards: {cooldown: maybe}}]\n",
+         "cooldown: yes (allowed) or no"},
+        {SCALING "looks:\n- {policy: wep, size: 1, metric: 1}\n",
+         "s.yaml:4: there is no scaling policy 'wep'"},
+        {SCALING "looks:\n- {policy: web, size: 1}\n", "either metric or load"},
+        {SCALING "looks:\n- {policy: web, metric: 1}\n", "either size or sizes"},
+        {SCALING "looks:\n- {policy: web, size: 1, metric: 1 x}\n",
+         "s.yaml:4: metric, character 3"},
+        {SCALING "policies_file: x\n", "either policies and scaling or policies_file"},
+        {"rules: /nowhere/x.yml\n", "/nowhere/x.yml"},
+        {"rules: {fil: x}\n", "did you mean 'file'?"},
+        {"rules: [[x]]\n", "the name of a file is wanted here"},
+    };
+    (void)state;
+    run_examples(examples, sizeof(examples) / sizeof(examples[0]));
+}
+
+/* What is expected of the journal and does not come is told, with what came. */
+static void test_journal(void **state)
+{
+    static const struct example examples[] = {
+        {DEFINITION POLICIES SERIES("60 60") "do:\n- {at: 3s, approve: heal}\n"
+                                             "expect:\n- others: yes\n  journal:\n"
+                                             "  - {at: 0s, row: proposed, policy: heal}\n"
+                                             "  - {at: 3s, row: approved}\n",
+         "0/1"},
+        {DEFINITION POLICIES SERIES("60 60") "expect:\n- journal:\n"
+                                             "  - {at: 0s, row: proposed, guards: "
+                                             "{cooldown: no}}\n",
+         "+ 0s heal hot{hostname=h1} proposed  t/h1"},
+        {DEFINITION POLICIES SERIES("60 60") "expect:\n- journal:\n"
+                                             "  - {at: 0s, row: proposed, guards: "
+                                             "{cooldown: yes, lease: yes}}\n",
+         "0/1"},
+        {SCALING "length: 1m\nlooks:\n- {policy: web, size: 2, metric: 100}\n"
+                 "expect:\n- actions: [{at: 0s, policy: web, outcome: verified}]\n",
+         "0/1"}, /* what was seen before the change counts no longer */
+        {SCALING "length: 1m\nlooks:\n- {policy: web, interval: 10s, size: 2, metric: "
+                 "100x9}\nexpect:\n- actions:\n"
+                 "  - {at: 0s, policy: web, steps: ['http://h/'], outcome: verified}\n"
+                 "  - {at: 10s, policy: web, verdict: suppressed, guard: cooldown}\n"
+                 "  - {at: 30s, policy: web, outcome: verified}\n"
+                 "  - {at: 40s, policy: web, verdict: suppressed}\n"
+                 "  - {at: 1m, policy: web, outcome: verified}\n",
+         "0/1"}, /* the cooldown of 30 s */
+        {SCALING "length: 1m\nlooks:\n- {policy: web, interval: 10s, sizes: '2 _x9', "
+                 "load: 200x9}\nexpect:\n- actions:\n"
+                 "  - {at: 0s, policy: web, outcome: verified}\n",
+         "0/1"}, /* without a size nothing */
+    };
+    (void)state;
+    run_examples(examples, sizeof(examples) / sizeof(examples[0]));
+}
+
 static void test_refused(void **state)
 {
     static const struct example examples[] = {
@@ -72,7 +155,7 @@ static void test_refused(void **state)
         {"expect:\n- {alarms: []}\n", "alarms want a time"},
         {"expect:\n- {at: 1s, notifications: []}\n", "'at' belongs to each line"},
         {"expect:\n- {at: 1s}\n",
-         "one of alarms, notifications, transitions and actions"},
+         "one of alarms, notifications, transitions, actions and journal"},
         {"expect:\n- at: 1s\n  alarms: [{alarm: x, state: BAD}]\n", "s.yaml:3:"},
         {"expect:\n- at: 1s\n  alarms: [{alarm: '{a=b}'}]\n",
          "an alarm's name is wanted"},
@@ -252,10 +335,9 @@ static void test_restarts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_restarts),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_people_refused),
+        cmocka_unit_test(test_journal), cmocka_unit_test(test_verdicts),
+        cmocka_unit_test(test_actions), cmocka_unit_test(test_restarts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
