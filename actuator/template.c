@@ -101,6 +101,12 @@ static void add_value(struct hale_buf *out, const char *value, size_t len,
     }
 }
 
+/* Path segments that whoever resolves the path takes out, with what is before them. */
+static bool is_way_up(const char *value)
+{
+    return strcmp(value, ".") == 0 || strcmp(value, "..") == 0;
+}
+
 enum hale_rc actuator_template_expand(struct hale_str text, const json_t *vars,
                                       enum actuator_escape escape, struct hale_buf *out,
                                       char *missing)
@@ -144,7 +150,8 @@ enum hale_rc actuator_template_expand_but(struct hale_str text, const json_t *va
         memcpy(name, piece.p, piece.len);
         name[piece.len] = '\0';
         const json_t *value = json_object_get(vars, name);
-        if (!json_is_string(value)) {
+        if (!json_is_string(value) ||
+            (escape == ACTUATOR_URL && is_way_up(json_string_value(value)))) {
             memcpy(missing, name, piece.len + 1);
             return HALE_E_NOTFOUND;
         }

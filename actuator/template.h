@@ -6,8 +6,8 @@
  * Syntax:    ${name}, name of 1..255 bytes without '}', '$', '{', blanks and control
  *            bytes; "$${" stands for a literal "${"; a lone '$' is itself. Values are
  *            never expanded again.
- * Safety:    where a value goes decides how it is written: percent-encoded in URLs,
- *            without control bytes in headers; JSON bodies are expanded in the parsed
+ * Safety:    where a value goes decides how it is written: percent-encoded in URLs (where "." and
+ *            ".." are no values: they would lead elsewhere), without control bytes in headers; JSON bodies are expanded in the parsed
  *            tree, so that a value can never leave its string.
  * Threads:   stateless.
  */
@@ -32,7 +32,7 @@ enum actuator_escape {
 /* HALE_E_INVAL with err->text for a person. */
 HALE_MUST_CHECK enum hale_rc actuator_template_check(struct hale_str text,
                                                      struct hale_err *err);
-/* Appends the expansion. HALE_E_NOTFOUND: a variable is absent, its name is in missing
+/* Appends the expansion. HALE_E_NOTFOUND: a variable has no value for this, its name is in missing
  * (ACTUATOR_NAME_MAX bytes). HALE_E_INVAL: bad syntax. HALE_E_LIMIT: out refused. */
 HALE_MUST_CHECK enum hale_rc actuator_template_expand(struct hale_str text,
                                                       const json_t *vars,

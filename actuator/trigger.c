@@ -94,7 +94,7 @@ static void prepare(struct actuator_run *r, const struct engine_trigger *t,
         (t->policy->verify.query != NULL || t->policy->verify.url != NULL))
         rc = actuator_proof_plan(&t->policy->verify, r->vars, &r->verify, missing);
     if (rc == HALE_E_NOTFOUND)
-        engine_refuse(f, "variable", "the alarm has no (single) value for ${%s}",
+        engine_refuse(f, "variable", "the alarm has no (single, usable) value for ${%s}",
                       missing);
     else if (rc == HALE_E_LIMIT)
         engine_refuse(f, "limit", "the target or a step becomes too long");

@@ -65,6 +65,36 @@ static void test_expand(void **state)
     json_decref(v);
 }
 
+/* Whoever resolves a path takes them for a way up, also when they are percent-encoded. */
+static void test_no_way_up_in_a_url(void **state)
+{
+    static const char *const bad[] = {".", ".."}, *const good[] = {"...", ".a", "a..",
+                                                                   ""};
+    char missing[ACTUATOR_NAME_MAX];
+    struct hale_buf out;
+    (void)state;
+    hale_buf_init(&out, 4096);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *v = json_pack("{s:s}", "a", bad[i]);
+        assert_int_equal(actuator_template_expand(HALE_STR("http://h/x/${a}/y"), v,
+                                                  ACTUATOR_URL, &out, missing),
+                         HALE_E_NOTFOUND);
+        assert_string_equal(missing, "a");
+        assert_int_equal(
+            actuator_template_expand(HALE_STR("${a}"), v, ACTUATOR_PLAIN, &out, missing),
+            HALE_OK);
+        json_decref(v);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        json_t *v = json_pack("{s:s}", "a", good[i]);
+        assert_int_equal(actuator_template_expand(HALE_STR("http://h/x/${a}/y"), v,
+                                                  ACTUATOR_URL, &out, missing),
+                         HALE_OK);
+        json_decref(v);
+    }
+    hale_buf_fini(&out);
+}
+
 static void test_header_has_no_control_bytes(void **state)
 {
     char missing[ACTUATOR_NAME_MAX];
@@ -124,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expand),
+        cmocka_unit_test(test_no_way_up_in_a_url),
         cmocka_unit_test(test_header_has_no_control_bytes),
         cmocka_unit_test(test_json_values_stay_in_their_string),
         cmocka_unit_test(test_ceiling),
