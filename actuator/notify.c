@@ -153,6 +153,12 @@ static void take_into_group(struct actuator_notify_target *t,
     json_decref(labels);
 }
 
+bool actuator_notify_hears_ends(const struct actuator_notify_target *t)
+{
+    return (t->conf->states & 1u << HALE_STATE_OK) != 0 &&
+           actuator_profile_tells(t->conf->profile, HALE_STATE_OK);
+}
+
 /* Whoever is told that it began is told of its end, whatever its severity is then. */
 static bool concerns(const struct actuator_notify_target *t,
                      const struct hale_log_record *rec)
@@ -165,7 +171,7 @@ static bool concerns(const struct actuator_notify_target *t,
     if (t->conf->severities == ACTUATOR_ALL_SEVERITIES)
         return true;
     if ((t->conf->severities & 1u << a->severity) != 0) {
-        if (a->state == HALE_STATE_ALARM)
+        if (a->state == HALE_STATE_ALARM && actuator_notify_hears_ends(t))
             actuator_raised_queued(t->owner->p.raised, t->recipient, a->id);
         return true;
     }

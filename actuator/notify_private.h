@@ -40,6 +40,8 @@ struct actuator_notify {
 };
 
 /* --- notify.c --- */
+/* Ends are told, too: what it knows of a begin matters. */
+bool actuator_notify_hears_ends(const struct actuator_notify_target *t);
 /* The first of the queue is dealt with, one way or the other. */
 void actuator_notify_drop_first(struct actuator_notify_target *t);
 

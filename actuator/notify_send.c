@@ -68,8 +68,8 @@ static void bury(struct actuator_notify_target *t, const struct actuator_note *n
                                            .group = note->group};
     actuator_deadletters_bury(t->owner->p.dead, &letter, now_us / 1000);
     hale_counter_add(actuator_stat(ACTUATOR_STAT_NOTIFY_EXPIRED), 1);
-    if (note->group.len > 0)
-        return; /* its groups know */
+    if (note->group.len > 0 || !actuator_notify_hears_ends(t))
+        return; /* its groups know; or there is nothing to know */
     if (note->state == HALE_STATE_ALARM)
         actuator_raised_died(raised, t->recipient, note->alarm_id, note->fresh,
                              note->created_ms);
@@ -83,7 +83,7 @@ static void known(struct actuator_notify_target *t, const struct actuator_note *
 {
     struct actuator_raised *raised = t->owner->p.raised;
     char end_id[HALE_UUID_TEXT];
-    if (note->group.len > 0)
+    if (note->group.len > 0 || !actuator_notify_hears_ends(t))
         return;
     if (note->state == HALE_STATE_ALARM) {
         if (t->replay != NULL &&

@@ -119,6 +119,19 @@ def test_whoever_got_the_raise_gets_the_clear(dead, receiver):
     wait_for(lambda: told(hook)[-1] == ("c", "OK") and not dead.letters(), 10, "the end of c")
 
 
+def test_whoever_hears_of_no_end_costs_no_memory(dead, receiver):
+    """What is kept of a begin is kept for its end."""
+    hook, bad = receiver(), receiver(422)
+    dead.subscribers(*[{"name": name, "url": to.url, "severity": ["CRITICAL"], "states": ["ALARM"]}
+                       for name, to in (("noc", hook), ("bad", bad))])
+    for vnfc in "abc":
+        dead.log.write(vnfc=vnfc)
+    dead.await_letters(3)
+    for name in ("noc", "bad"):
+        wait_for(lambda: dead.redis.cmd("GET", M + "cursor:" + name) == b"3", 20, "the cursor of " + name)
+    assert dead.redis.cmd("HGETALL", M + "told") == []
+
+
 def test_expired_filters_and_drops(dead, receiver):
     hook = receiver(503)
     ident = dead.method(hook.url)
