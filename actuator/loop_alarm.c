@@ -3,8 +3,11 @@
  * loop_alarm - alarms about the loops themselves: fault events that leave with the engine's next
  * commit, so that a crash neither loses nor repeats one (declared in engine_private.h).
  */
+#include <stdio.h>
+
 #include "actuator/engine_private.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 static char *word(const char *text)
 {
@@ -13,6 +16,9 @@ static char *word(const char *text)
 
 void loop_alarm(struct actuator_engine *e, const struct loop_alarm *a)
 {
+    char text[ACTUATOR_TEXT_MAX];
+    (void)snprintf(text, sizeof(text), "%s", a->text != NULL ? a->text : "");
+    (void)hale_utf8_clean(text); /* a text that was cut must not cost the alarm */
     struct hale_event event = {
         .tenant = word(a->tenant),
         .type = word(a->type),
@@ -20,7 +26,7 @@ void loop_alarm(struct actuator_engine *e, const struct loop_alarm *a)
         .severity = HALE_SEV_HIGH,
         .clear = a->clear,
         .dimensions = json_pack("{s:s,s:s}", "policy", a->policy, "target", a->target),
-        .details = json_pack("{s:s}", "text", a->text != NULL ? a->text : ""),
+        .details = json_pack("{s:s}", "text", text),
         .accepted_us = e->now_us,
     };
     bool ok = e->n_events < ACTUATOR_EVENTS_MAX && event.dimensions != NULL &&

@@ -33,6 +33,7 @@ struct world {
     struct commit commit[COMMITS];
     unsigned n;
     json_t *rows;                /* of the journal */
+    json_t *faults;              /* events of the loops */
     json_t *calls;               /* "METHOD url body" */
     char run_id[HALE_UUID_TEXT]; /* of the last call */
     int lane;
@@ -49,6 +50,9 @@ static void io_commit(void *arg, const struct actuator_commit *c)
     to->position = c->position;
     to->run =
         c->run_json.len > 0 ? json_loadb(c->run_json.p, c->run_json.len, 0, NULL) : NULL;
+    for (unsigned i = 0; i < c->n_events; i++)
+        json_array_append_new(w->faults,
+                              json_loadb(c->event[i].p, c->event[i].len, 0, NULL));
     for (unsigned i = 0; i < c->n_rows; i++)
         json_array_append_new(w->rows, json_loadb(c->row[i].p, c->row[i].len, 0, NULL));
 }
@@ -77,6 +81,7 @@ static void world_init(struct world *w, const char *policies)
     memset(w, 0, sizeof(*w));
     w->now_us = T0_US;
     w->rows = json_array();
+    w->faults = json_array();
     w->calls = json_array();
     if (actuator_policies_load(hale_str_from(policies), "p", &w->policies, &err) !=
         HALE_OK)
@@ -93,6 +98,7 @@ static void world_fini(struct world *w)
     for (unsigned i = 0; i < w->n; i++)
         json_decref(w->commit[i].run);
     json_decref(w->rows);
+    json_decref(w->faults);
     json_decref(w->calls);
 }
 
@@ -381,6 +387,33 @@ static void test_a_kill_switch_ends_what_has_failed(void **state)
     }
 }
 
+/* --- the loops' own alarms --------------------------------------------------------- */
+
+/* Whoever opens a latch may have a long name in whatever script: the alarm clears all the same. */
+static void test_an_alarm_of_a_loop_clears(void **state)
+{
+    char name[300], order[400];
+    struct world w;
+    (void)state;
+    for (int shift = 0; shift < 2; shift++) {
+        world_init(&w, NOVA);
+        assert_int_equal(
+            actuator_engine_load_guard(
+                w.engine, HALE_STR("policy:heal"),
+                HALE_STR("{\"v\":1,\"starts\":{},\"latched_ms\":1000,\"word\":"
+                         "\"exhausted\",\"why\":\"w\",\"latch_tenant\":\"t\","
+                         "\"latch_target\":\"vnf/v1\"}")),
+            HALE_OK);
+        two_bytes_each(name, 120);
+        (void)snprintf(order, sizeof(order), "{\"by\":\"%s%s\",\"at_ms\":2000}",
+                       shift == 0 ? "" : "x", name);
+        actuator_engine_switch(w.engine, HALE_STR("unlatch/heal"), hale_str_from(order),
+                               w.now_us);
+        assert_int_equal(json_array_size(w.faults), 1);
+        world_fini(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_nothing_leaves_without_a_record),
         cmocka_unit_test(test_no_query_of_an_address_in_the_journal),
         cmocka_unit_test(test_a_kill_switch_ends_what_has_failed),
+        cmocka_unit_test(test_an_alarm_of_a_loop_clears),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
