@@ -161,6 +161,8 @@ static json_t *steps_of(const json_t *record)
         (void)json_object_set_new(row, "name",
                                   json_is_string(name) ? json_incref(name)
                                                        : json_sprintf("%zu", i));
+        if (json_object_get(seen, "timeout_ms") != NULL)
+            (void)json_object_set(row, "timeout_ms", json_object_get(seen, "timeout_ms"));
         (void)json_array_append_new(out, row);
         json_decref(seen);
     }

@@ -7,11 +7,13 @@
  */
 import { Desk } from "./desk.js";
 import * as format from "./format.js";
-import { calls, decidedWords, hindrance, PAST, policiesOf, questionOf, scopeWords, waiting } from "./runs.js";
+import { Letters, recipients } from "./letters.js";
+import { calls, decidedWords, hindrance, mayFlip, PAST, policiesOf, questionOf, scopeWords, waiting } from "./runs.js";
 import { objectOf } from "./state.js";
 import { announce } from "./ui/announce.js";
 import { Ask, callList } from "./ui/ask.js";
 import { $, h } from "./ui/dom.js";
+import { LettersView } from "./ui/letters.js";
 import { showQueue } from "./ui/queue.js";
 import { showRunbar, showSwitches } from "./ui/switches.js";
 
@@ -30,6 +32,9 @@ export class Decisions {
     this.page = page;
     this.desk = new Desk(() => page.schedule());
     this.ask = new Ask();
+    this.letters = new Letters(() => page.schedule());
+    this.view = new LettersView(this.letters, { ask: (what, list, whole) => this.post(what, list, whole), hindrance: () => hindrance(this.roles, this.desk.live), now: () => context.now() });
+    $("stop-all").addEventListener("click", () => this.flip("all", true));
     /** @type {string[] | null} */
     this.roles = null;
     /** @type {Waiting[]} */
@@ -44,6 +49,18 @@ export class Decisions {
     this.roles = null;
     this.said.text = "";
     this.desk.use(api);
+    this.letters.use(api);
+  }
+
+  /** @param {boolean} live */
+  connected(live) {
+    this.desk.connected(live);
+    this.letters.connected(live);
+  }
+
+  tick() {
+    this.desk.tick();
+    this.letters.tick();
   }
 
   /** @param {string[]} roles */
@@ -67,16 +84,20 @@ export class Decisions {
     this.list = waiting(desk.runs, desk.said, now);
     if (this.said.until <= now) this.said.text = "";
     const ways = {
-      hindrance: hindered, why: (/** @type {Waiting} */ w) => this.why(w), choose: (/** @type {Waiting} */ w) => this.page.choose(w.run.alarm_id),
+      hindrance: hindered, why: (/** @type {Waiting} */ w) => this.why(w), stopped: (/** @type {Waiting} */ w) => this.stopped(w, now), choose: (/** @type {Waiting} */ w) => this.page.choose(w.run.alarm_id),
       act: (/** @type {Waiting} */ w, /** @type {Verb} */ verb) => this.decide(w, verb),
     };
     const hands = { roles: this.roles, hindrance: hindered, flip: (/** @type {string} */ scope, /** @type {boolean} */ on) => this.flip(scope, on) };
     showQueue(this.list, this.said.text, ways);
     showSwitches(desk.switches, now, hands);
+    this.view.draw();
+    const all = /** @type {HTMLButtonElement} */ ($("stop-all"));
+    all.hidden = !mayFlip("all", this.roles) || desk.onNow("all", now) !== undefined;
+    all.disabled = hindered !== "";
+    all.title = hindered || "Kill switch of everything: no policy begins or goes on";
     const mine = loop ? this.list.filter((w) => context.state.by_run.get(w.run.id) === loop) : [];
     const policies = policiesOf(loop?.rows ?? []).slice(-POLICIES).map((name) => {
-      const on = desk.switchOf(name);
-      return { name, on: on && (on.expires_ms === 0 || on.expires_ms > now) ? on : undefined };
+      return { name, on: desk.onNow(`policy/${name}`, now) };
     });
     showRunbar(mine, policies, now, hands, ways);
     this.overtaken(now);
@@ -99,6 +120,31 @@ export class Decisions {
     const alarm = this.context.state.alarms.get(w.run.alarm_id);
     if (!alarm) return { name: w.run.alarm_name, text: "" };
     return { name: alarm.definition_name, text: [format.dims(objectOf(alarm)), alarm.reason].filter((t) => t !== "").join(": ") };
+  }
+
+  /** Which kill switch would refuse the run, however it is decided, or "". @param {Waiting} w @param {number} now */
+  stopped(w, now) {
+    const { run } = w;
+    const scope = ["all", ...(run.site ? [`site/${run.site}`] : []), `policy/${run.policy}`].find((s) => this.desk.onNow(s, now));
+    if (scope === undefined) return "";
+    return `${scopeWords(scope)} is stopped: ${w.kind === "held" ? "it makes no call" : "an approval is refused"} until it may act again`.replace(/^./, (c) => c.toUpperCase());
+  }
+
+  /** Letters that were given up. @param {"again" | "drop"} what @param {import("./types").Letter[]} list @param {boolean} whole all of their recipients */
+  post(what, list, whole) {
+    const again = what === "again";
+    const n = list.length === 1 ? "this notification" : `${list.length} notifications`;
+    const done = again ? `${n} will be sent again, oldest first.` : `Dropped: ${n}.`;
+    this.ask.open({
+      title: again ? `Send ${n} again?` : `Drop ${n}?`, required: false, danger: !again, go: again ? "Yes, send again" : "Yes, drop", label: "",
+      what: [
+        h("p", {}, again ? "With the content and the id they had: who got one already can tell that it is the same." : "Nobody will be told of them any more."),
+        h("ul", { class: "calls" }, recipients(list).map(([r, k]) => h("li", {}, `${k} to `, h("b", {}, r)))),
+      ],
+      send: (_) => this.letters.change(what, list, whole),
+      done: () => this.say(done.charAt(0).toUpperCase() + done.slice(1)),
+      closed: () => this.closed(),
+    });
   }
 
   /** @param {string} text */
@@ -133,10 +179,13 @@ export class Decisions {
   /** @param {string} scope @param {boolean} on */
   flip(scope, on) {
     const what = scopeWords(scope);
+    const all = scope === "all";
     this.ask.open({
+      word: all ? (on ? "stop" : "act") : undefined,
       title: on ? `Stop ${what}?` : `Let ${what} act again?`, required: on, danger: on, go: on ? "Yes, stop it" : "Yes, let it act",
       label: on ? "Reason (needed; everybody sees it)" : "Reason (optional, kept in the journal)",
-      what: [h("p", {}, on ? "No new run begins and runs under way make no further call, until somebody lets it act again. What was sent is followed to its end." : "Alarms lead to actions again at once.")],
+      what: [h("p", {}, on ? "No new run begins and runs under way make no further call, until somebody lets it act again. What was sent is followed to its end." : "Alarms lead to actions again at once."),
+        ...(all ? [h("p", {}, h("b", {}, on ? "This concerns every policy of every tenant and site." : "This lets every policy of every tenant and site act; switches of single ones stay."))] : [])],
       send: (reason) => this.desk.flip(scope, on, reason),
       done: () => this.say(on ? `Stopped: ${what}.` : `${what} may act again.`),
       closed: () => this.closed(),

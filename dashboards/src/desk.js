@@ -140,8 +140,8 @@ export class Desk {
     }
   }
 
-  /** The switch that stops this policy, if one is on. @param {string} policy */
-  switchOf(policy) {
-    return this.switches.find((s) => s.scope === `policy/${policy}`);
+  /** The switch of this scope, if it is on. @param {string} scope @param {number} now */
+  onNow(scope, now) {
+    return this.switches.find((s) => s.scope === scope && (s.expires_ms === 0 || s.expires_ms > now));
   }
 }

@@ -23,6 +23,27 @@ export function span(ms) {
   return sign + age(a);
 }
 
+/** A length as people say it, nothing cut off that matters: "420 ms", "2.5 s", "90 s" is "1 min 30 s", "30 min", "1 h". @param {number} ms */
+export function length(ms) {
+  if (!Number.isFinite(ms)) return "–";
+  if (ms < 1000) return `${Number(ms.toPrecision(3))} ms`;
+  if (ms < 60_000) return `${Number((ms / 1000).toFixed(ms < 10_000 ? 2 : 1))} s`;
+  return age(ms).replace(/ 0+ (s|min|h)$/, "").replace(/ 0(\d) (s|min)$/, " $1 $2");
+}
+
+/**
+ * A sentence of Hale's in which lengths are milliseconds, for a person: "up to 1800000 ms" is "up to 30 min".
+ * @param {string} text @param {number} [at] when it was said: then it also says until when
+ */
+export function plain(text, at) {
+  const until = (/** @type {string} */ ms) => (at === undefined ? "" : clock(at + Number(ms)));
+  return text
+    .replace(/\bnot before (\d+) ms from now\b/g, (_, ms) => (at === undefined ? `not before ${length(Number(ms))} from now` : `not before ${until(ms)}`))
+    .replace(/\bup to (\d+) ms\b/g, (_, ms) => `up to ${length(Number(ms))}${at === undefined ? "" : ` (until ${until(ms)})`}`)
+    .replace(/\bwithin (\d{3,}) s\b/g, (_, s) => `within ${length(Number(s) * 1000)}`)
+    .replace(/\b(\d+) ms\b/g, (_, ms) => length(Number(ms)));
+}
+
 /** Span with a sign in front: "+0.412 s". @param {number} ms */
 export const delta = (ms) => (ms < 0 ? "" : "+") + span(ms);
 

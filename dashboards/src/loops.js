@@ -8,7 +8,7 @@
  * @typedef {{t: number, kind: string, word: string, text: string, full: string, policy: string, run: string, count: number}} Step full: the text as it was recorded
  * @typedef {{kind: string, word: string, t: number | null, state: "done" | "now" | "bad" | "skipped" | "wait"}} Stage
  */
-import { span } from "./format.js";
+import { plain, span } from "./format.js";
 import { brief } from "./series.js";
 
 /** A raised alarm without any row after this time has no policy that acts. */
@@ -48,6 +48,9 @@ export function mainRun(loop) {
   return all.filter((rows) => rows.at(-1)?.kind !== "suppressed").at(-1) ?? all.at(-1) ?? [];
 }
 
+/** What a row says, for a person. @param {JournalRow} row */
+const told = (row) => plain(row.text, row.time_ms);
+
 /** How it went or goes, in a word and a sentence. @param {Loop} loop @param {number} now @returns {Outcome} */
 export function outcome(loop, now) {
   const rows = mainRun(loop);
@@ -58,27 +61,27 @@ export function outcome(loop, now) {
   if (cleared?.kind === "deleted") return { code: "gone", word: "Deleted", text: "the alarm was deleted while it was raised" };
   if (last?.kind === "verified" || (cleared && acted && last?.kind !== "failed")) {
     const verified = last?.kind === "verified";
-    if (!cleared && !verified) return { code: "acting", word: "Acting", text: last?.text ?? "" };
+    if (!cleared && !verified) return { code: "acting", word: "Acting", text: last ? told(last) : "" };
     if (cleared && !verified) return { code: "healed", word: "Cleared", text: "the alarm cleared; the verification is under way" };
     const { policy, target } = /** @type {JournalRow} */ (last);
     return { code: "healed", word: "Healed", text: `${policy} acted${target ? ` on ${target}` : ""} and the alarm cleared` };
   }
   if (last?.kind === "failed") {
-    if (cleared) return { code: "selfclear", word: "Cleared", text: `the action failed, the alarm cleared all the same: ${last.text}` };
+    if (cleared) return { code: "selfclear", word: "Cleared", text: `the action failed, the alarm cleared all the same: ${told(last)}` };
     const n = runsOf(loop).filter((r) => r.at(-1)?.kind === "failed").length;
-    return { code: "failed", word: "Not healed", text: (n > 1 ? `${n} runs failed, the last one: ` : "") + last.text };
+    return { code: "failed", word: "Not healed", text: (n > 1 ? `${n} runs failed, the last one: ` : "") + told(last) };
   }
   if (cleared) {
-    const why = last?.kind === "suppressed" ? `; the action was suppressed: ${last.text}` : last?.kind === "observed" ? "; the policy only observes" : "; no action was needed";
+    const why = last?.kind === "suppressed" ? `; the action was suppressed: ${told(last)}` : last?.kind === "observed" ? "; the policy only observes" : "; no action was needed";
     return { code: "selfclear", word: "Self-cleared", text: `after ${span(/** @type {number} */ (loop.cleared_ms) - from)}${why}` };
   }
   if (!last) {
     if (now - from < NO_POLICY_MS) return { code: "acting", word: "Raised", text: "waiting for a decision" };
     return { code: "open", word: "No action", text: "no policy acts on this alarm" };
   }
-  if (last.kind === "suppressed") return { code: "suppressed", word: "Suppressed", text: last.text };
-  if (last.kind === "observed") return { code: "observed", word: "Observed", text: last.text };
-  if (last.kind in UNDONE) return { ...UNDONE[last.kind], text: last.text };
+  if (last.kind === "suppressed") return { code: "suppressed", word: "Suppressed", text: told(last) };
+  if (last.kind === "observed") return { code: "observed", word: "Observed", text: told(last) };
+  if (last.kind in UNDONE) return { ...UNDONE[last.kind], text: told(last) };
   const failed = runsOf(loop).filter((r) => r !== rows && r.at(-1)?.kind === "failed").length;
   const again = failed > 0 ? `again, after ${failed} run${failed > 1 ? "s" : ""} that failed: ` : "";
   return { code: "acting", word: last.kind === "verifying" || last.kind === "waiting" ? WORDS[last.kind] : "Acting", text: again + rowText(last) };
@@ -146,10 +149,10 @@ const shortIds = (text) => text.replace(/\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}
 
 /** What a row tells beyond its kind; a trigger repeats the alarm's reason, its target is news. @param {JournalRow} row */
 function rowText(row) {
-  if (row.kind === "triggered") return row.target ? `acts on ${row.target}` : row.text;
+  if (row.kind === "triggered") return row.target ? `acts on ${row.target}` : told(row);
   if (row.kind === "call") return row.text.replace(/^([A-Z]+) https?:\/\/[^/]+/, "$1 ");
   if (row.kind === "answer" && typeof row.detail?.status === "number" && row.detail.status > 0) return `${row.detail.status} · ${shortIds(row.text)}`;
-  return shortIds(row.text);
+  return shortIds(told(row));
 }
 
 /** @param {Step[]} list */

@@ -89,7 +89,7 @@ class Page {
     this.decisions.use(api);
     this.live = new Live(api, {
       connection: (c) => {
-        this.decisions.desk.connected(c.phase === "live");
+        this.decisions.connected(c.phase === "live");
         if (c.phase === "refused") this.askToken(c.problem);
         showConnection(c, Date.now());
         announce.connection(c);
@@ -256,7 +256,7 @@ class Page {
     showClock(now);
     if (this.live) showConnection(this.live.connection, Date.now());
     showDaemons(this.status, this.live?.connection.phase === "live");
-    this.decisions.desk.tick();
+    this.decisions.tick();
     this.draw();
   }
 
@@ -418,7 +418,10 @@ class Page {
       $("filter").focus();
       /** @type {HTMLInputElement} */ ($("filter")).select();
     } else if (e.key === "a") this.decisions.focus();
-    else if (e.key === "t") $("theme").click();
+    else if (e.key === "u" && !$("letters-open").hidden) {
+      e.preventDefault(); // it is no word of the search
+      this.decisions.view.open();
+    } else if (e.key === "t") $("theme").click();
     else if (e.key === "?") /** @type {HTMLDialogElement} */ ($("keys")).showModal();
   }
 }

@@ -8,7 +8,7 @@
  * @typedef {"approve" | "reject" | "acknowledge" | "abort"} Verb
  * @typedef {{text: string, over: boolean}} Refusal over: nothing is left to decide
  */
-import { clock } from "./format.js";
+import { clock, plain } from "./format.js";
 
 /** Rows that may bring a run into the queue. */
 const ARRIVALS = ["proposed", "suggested", "waiting"];
@@ -32,8 +32,9 @@ export function waiting(runs, said, now) {
   for (const run of runs) {
     const proposed = run.state === "proposed";
     if (!proposed && !(run.held === true && run.state !== "done")) continue;
-    const until = proposed && run.expires_us ? run.expires_us / 1000 : null;
-    if (until !== null && until <= now) continue;
+    const rest = run.steps?.[run.step]?.timeout_ms;
+    const until = proposed ? (run.expires_us ? run.expires_us / 1000 : null) : rest && run.step_us ? run.step_us / 1000 + rest : null;
+    if (proposed && until !== null && until <= now) continue;
     const kind = !proposed ? "held" : run.mode === "suggest" ? "suggested" : "proposed";
     list.push({ run, kind, until_ms: until, since_ms: (proposed ? run.born_us : run.step_us || run.born_us) / 1000, said: said.get(questionOf(run)) ?? "" });
   }
@@ -88,10 +89,25 @@ export function guardsOf(rows) {
   for (let i = rows.length - 1; i >= 0; i--) {
     const given = rows[i].detail?.guards;
     if (!Array.isArray(given)) continue;
-    const list = given.filter((g) => g && typeof g.guard === "string").map((g) => ({ guard: g.guard, allowed: g.allowed === true, text: typeof g.text === "string" ? g.text : "" }));
+    const list = given.filter((g) => g && typeof g.guard === "string").map((g) => ({ guard: g.guard, allowed: g.allowed === true, text: typeof g.text === "string" ? plain(g.text, rows[i].time_ms) : "" }));
     if (list.length > 0) return { row: rows[i], list };
   }
   return null;
+}
+
+/** What each guard asks, in words: its name is for those who write policies. @type {Record<string, string>} */
+const GUARDS = {
+  switch: "no kill switch is on", maintenance: "no maintenance window", parent_alarmed: "what it stands on has no alarm", lease: "nobody else acts on the target",
+  cooldown: "the target has rested", frequency: "not too often", blackout: "no change freeze", hours: "the hours are right", data_fresh: "the data are fresh",
+  flap_budget: "it does not flap", in_topology: "the target exists", limit: "not too many at once", fleet: "the fleet bears it", policy: "the policy is there", variable: "all variables are known",
+};
+/** @param {string} guard */
+export const guardWords = (guard) => GUARDS[guard] ?? "";
+
+/** What people said to a run, as they said it. @param {JournalRow[]} rows @returns {{row: JournalRow, by: string, comment: string}[]} */
+export function saidTo(rows) {
+  return rows.filter((r) => ["approved", "rejected", "acknowledged", "aborted"].includes(r.kind) && typeof r.detail?.by === "string" && r.detail.by !== "")
+    .map((row) => ({ row, by: String(row.detail.by), comment: typeof row.detail.comment === "string" ? row.detail.comment : "" }));
 }
 
 /** What a kill switch stops, in words. @param {string} scope */

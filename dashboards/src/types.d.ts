@@ -51,7 +51,7 @@ export interface StatusDoc {
 export interface Run {
   id: string; policy: string; mode: string; alarm_id: string; alarm_name: string; alarm_seq: number; target: string;
   state: string; step: number; held?: boolean; site?: string; born_us: number; step_us: number; expires_us?: number;
-  steps?: { name: string; type: string; what: string }[];
+  steps?: { name: string; type: string; what: string; timeout_ms?: number }[];
 }
 /** A run that waits for a person: to be acknowledged, to be approved, or only suggested. */
 export interface Waiting {
@@ -60,6 +60,11 @@ export interface Waiting {
   said: string;
 }
 export interface Switch { scope: string; by: string; at_ms: number; reason: string; expires_ms: number }
+/** A notification that was given up (docs/formats/deadletter.md). */
+export interface Letter {
+  id: string; recipient: string; name: string; reason: string; detail: string; alarm_id: string; alarm_name: string;
+  state: string; severity: string; died_ms: number; tries: number; replay?: { by: string; at_ms: number };
+}
 export interface GuardVerdict { guard: string; allowed: boolean; text: string }
 export type Phase = "connecting" | "live" | "reconnecting" | "refused";
 export interface Connection { phase: Phase; since_ms: number; heard_ms: number; loaded: boolean;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words for screen readers: new critical alarms at once, ends of loops and the connection politely.
-import { dims } from "../format.js";
+import { dims, plain } from "../format.js";
 import { outcome } from "../loops.js";
 import { objectOf } from "../state.js";
 import { $, put } from "./dom.js";
@@ -21,10 +21,10 @@ export const announce = {
   /** @param {import("../types").JournalRow} row @param {import("../types").State} state */
   action(row, state) {
     if (row.kind === "proposed") say("announce", `Approval wanted: ${row.policy} on ${row.target}.`);
-    if (row.kind === "switched") say("announce", `${row.text}.`);
+    if (row.kind === "switched") say("announce", `${plain(row.text)}.`);
     if (row.kind !== "verified" && row.kind !== "failed") return;
     const loop = state.by_run.get(row.run_id);
-    if (loop) say("announce", `${loop.name}, ${dims(loop.object)}: ${outcome(loop, row.time_ms).word}. ${row.text}`);
+    if (loop) say("announce", `${loop.name}, ${dims(loop.object)}: ${outcome(loop, row.time_ms).word}. ${plain(row.text)}`);
   },
   /** What became of a decision made here. @param {string} text */
   words: (text) => say("announce", text),

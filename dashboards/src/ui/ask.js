@@ -8,7 +8,8 @@ import { $, h, put } from "./dom.js";
 const SLEEP_MS = 600;
 
 /**
- * @typedef {{title: string, what: Node[], label: string, required: boolean, go: string, danger: boolean,
+ * label "": nothing is to be said. word: must be typed before it can be confirmed.
+ * @typedef {{title: string, what: Node[], label: string, required: boolean, word?: string, go: string, danger: boolean,
  *   send: (text: string) => Promise<Refusal | null>, done: () => void, closed: () => void}} Question
  */
 
@@ -16,6 +17,7 @@ export class Ask {
   constructor() {
     this.dialog = /** @type {HTMLDialogElement} */ ($("ask"));
     this.text = /** @type {HTMLTextAreaElement} */ ($("ask-text"));
+    this.word = /** @type {HTMLInputElement} */ ($("ask-word"));
     this.go = /** @type {HTMLButtonElement} */ ($("ask-go"));
     /** @type {Question | null} */
     this.question = null;
@@ -27,6 +29,7 @@ export class Ask {
     $("ask-cancel").addEventListener("click", () => this.dialog.close());
     this.go.addEventListener("click", () => void this.confirm());
     this.text.addEventListener("input", () => this.arm());
+    this.word.addEventListener("input", () => this.arm());
     this.dialog.addEventListener("close", () => {
       const { question } = this;
       this.question = null;
@@ -48,18 +51,23 @@ export class Ask {
     put($("ask-problem"), "");
     this.text.value = "";
     this.text.required = question.required;
-    this.text.readOnly = false;
+    this.text.readOnly = this.word.readOnly = false;
+    this.text.hidden = $("ask-label").hidden = question.label === "";
+    this.word.value = "";
+    this.word.hidden = $("ask-word-label").hidden = question.word === undefined;
+    put($("ask-word-label"), question.word === undefined ? "" : `Type ${question.word} to confirm`);
     this.go.className = question.danger ? "danger" : "primary";
     put(this.go, question.go);
     this.go.hidden = false;
     put($("ask-cancel"), "Not now");
     this.arm();
     this.dialog.showModal();
-    this.text.focus();
+    (this.text.hidden ? $("ask-cancel") : this.text).focus();
   }
 
   arm() {
-    this.go.disabled = this.asleep || this.busy || this.over || (this.text.required && this.text.value.trim() === "");
+    this.go.disabled = this.asleep || this.busy || this.over || (this.text.required && this.text.value.trim() === "") ||
+      (this.question?.word !== undefined && this.word.value.trim().toLowerCase() !== this.question.word.toLowerCase());
   }
 
   /** There is nothing to decide any more. @param {string} text */
@@ -67,7 +75,7 @@ export class Ask {
     if (this.over || this.busy) return;
     this.over = true;
     put($("ask-problem"), text);
-    this.text.readOnly = true;
+    this.text.readOnly = this.word.readOnly = true;
     this.arm();
     // A hidden button must not keep the focus.
     if (document.activeElement === this.go || this.dialog.contains(document.activeElement)) $("ask-cancel").focus();

@@ -57,6 +57,9 @@ export const ticking = (ms, prefix = "") => h("span", { class: "num", "data-sinc
 /** A time that is left, counting down by itself (see draw in main.js). @param {number} ms */
 export const counting = (ms) => h("span", { class: "num left", "data-until": ms, title: `until ${utc(ms)}` });
 
+/** A time that is to come, to the second. @param {number} ms */
+export const until = (ms) => h("time", { class: "num", datetime: new Date(ms).toISOString(), title: utc(ms) }, clock(ms));
+
 const SEVERITY_ICON = { CRITICAL: "▲", HIGH: "◆", MEDIUM: "■", LOW: "●" };
 /** @param {string} severity */
 export const severityIcon = (severity) => SEVERITY_ICON[/** @type {keyof typeof SEVERITY_ICON} */ (severity)] ?? "○";

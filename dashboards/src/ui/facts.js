@@ -44,18 +44,24 @@ export function showFacts(alarm, last, journal, now) {
   if (box.dataset.sign === sign) return;
   box.dataset.sign = sign;
   if (!alarm) return box.replaceChildren();
-  box.replaceChildren(...[evidence(alarm, last), facts(alarm, last, now), series(alarm), table(journal, now)].filter((e) => e !== null));
+  box.replaceChildren(...[evidence(alarm, last, now), facts(alarm, last, now), series(alarm), table(journal, now)].filter((e) => e !== null));
 }
 
 /** @param {string} term @param {...(Node | string)} value */
 const row = (term, ...value) => h("div", {}, h("dt", {}, term), h("dd", {}, ...value));
 
-/** @param {Alarm} alarm @param {LogRecord | null} last */
-function evidence(alarm, last) {
+/** A value of an event, times as such. @param {string} key @param {unknown} v @param {number} now */
+function eventValue(key, v, now) {
+  if (typeof v === "string") return v;
+  return /(^|[._])time_ms$/.test(key) && typeof v === "number" ? time(v, now, { millis: true }) : JSON.stringify(v);
+}
+
+/** @param {Alarm} alarm @param {LogRecord | null} last @param {number} now */
+function evidence(alarm, last, now) {
   const event = last?.evidence?.event;
   if (event) {
     const flat = Object.entries(event).flatMap(([k, v]) => (v && typeof v === "object" ? Object.entries(v).map(([k2, v2]) => [`${k}.${k2}`, v2]) : [[k, v]]));
-    return h("dl", { class: "facts" }, flat.map(([k, v]) => row(String(k), typeof v === "string" ? v : JSON.stringify(v))));
+    return h("dl", { class: "facts" }, flat.map(([k, v]) => row(String(k).replace(/time_ms$/, "time"), eventValue(String(k), v, now))));
   }
   const subs = last?.evidence?.subs;
   const rows = subs
@@ -106,5 +112,5 @@ function table(journal, now) {
       h("thead", {}, h("tr", {}, ...["Time", "Kind", "What"].map((t) => h("th", { scope: "col" }, t)))),
       h("tbody", {}, shown.map((r) => h("tr", { class: `k-${r.kind}`, title: `run ${r.run_id}\n${JSON.stringify(r.detail)}` },
         h("td", { class: "num" }, time(r.time_ms, now, { millis: true })), h("td", { class: "step-word" }, icon(stepIcon(r.kind)), r.kind),
-        h("td", {}, h("b", {}, r.policy), r.kind === "triggered" && r.target ? ` on ${r.target}: ` : ": ", r.text)))))));
+        h("td", {}, h("b", {}, r.policy), r.kind === "triggered" && r.target ? ` on ${r.target}: ` : ": ", format.plain(r.text, r.time_ms))))))));
 }

@@ -2,8 +2,8 @@
 // The closed loop of the selected alarm: outcome in a sentence, five stages, every step with its time.
 /** @typedef {import("../types").Loop} Loop */
 import * as format from "../format.js";
-import { mainRun, outcome, reaction, stages, steps } from "../loops.js";
-import { guardsOf } from "../runs.js";
+import { mainRun, outcome, reaction, stages, steps, WORDS } from "../loops.js";
+import { guardsOf, guardWords, saidTo } from "../runs.js";
 import { startOf } from "../state.js";
 import { $, h, icon, outcomeIcon, stepIcon, ticking, time } from "./dom.js";
 
@@ -18,7 +18,7 @@ export function showLoop(loop, all, now, choose) {
     box.replaceChildren(h("p", { class: "empty" }, "No loop is known of this alarm: it has not been raised within the kept log."));
     return;
   }
-  box.replaceChildren(...[picker(loop, all, now, choose), verdict(loop, o, now), stepper(loop, now), list(loop, now), guards(loop, now)].filter((e) => e !== null));
+  box.replaceChildren(...[picker(loop, all, now, choose), verdict(loop, o, now), people(loop, now), stepper(loop, now), list(loop, now), guards(loop, now)].filter((e) => e !== null));
 }
 
 /** @param {Loop} loop @param {Loop[]} all @param {number} now @param {(loop: Loop) => void} choose */
@@ -37,6 +37,14 @@ function verdict(loop, o, now) {
     h("span", { class: "verdict-word" }, icon(outcomeIcon(o.code)), o.word),
     h("span", { class: "verdict-text" }, o.text || " "),
     open ? h("span", { class: "verdict-age" }, ticking(startOf(loop), "open for ")) : h("span", { class: "verdict-age num" }, format.span((loop.cleared_ms ?? now) - startOf(loop))));
+}
+
+/** Who let it act, or did not. @param {Loop} loop @param {number} now */
+function people(loop, now) {
+  const said = saidTo(mainRun(loop));
+  if (said.length === 0) return null;
+  return h("ul", { class: "people" }, said.map(({ row, by, comment }) =>
+    h("li", {}, icon(stepIcon(row.kind)), `${WORDS[row.kind]} by `, h("b", {}, by), " at ", time(row.time_ms, now), ...(comment ? [": ", h("q", {}, comment)] : []))));
 }
 
 const STATE_WORDS = { done: "done", now: "under way", bad: "failed", skipped: "not needed", wait: "not yet" };
@@ -62,7 +70,7 @@ function list(loop, now) {
     h("caption", {}, `Steps${runs > 2 ? `; of the ${runs - 1} runs before the last one only how they ended` : ""}${loop.cut ? `, ${loop.cut} left out` : ""}`),
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), h("th", { scope: "col" }, "Since raised"), h("th", { scope: "col" }, "Step"), h("th", { scope: "col" }, "What"))),
     h("tbody", {}, all.map((s) => {
-      const note = s.kind === "raised" && s.t === from && took !== null ? ` (${format.value(Number(took.toPrecision(3)))} ms after the sample arrived)` : "";
+      const note = s.kind === "raised" && s.t === from && took !== null ? ` (${format.length(took)} after the sample arrived)` : "";
       return h("tr", { class: `k-${s.kind}` },
         h("td", { class: "num" }, time(s.t, now, { millis: true })),
         h("td", { class: "num" }, format.delta(s.t - from)),
@@ -82,9 +90,9 @@ function guards(loop, now) {
   const box = h("details", { class: "guards", open: opened ?? refused > 0 },
     h("summary", {}, `Guards: ${asked.list.length} asked, ${refused === 0 ? "all allow it" : `${refused} refuse${refused === 1 ? "s" : ""}`} (`, time(asked.row.time_ms, now), ")"),
     h("table", { class: "verdicts" },
-      h("thead", {}, h("tr", {}, ["Guard", "Verdict", "Why"].map((t) => h("th", { scope: "col" }, t)))),
+      h("thead", {}, h("tr", {}, ["Guard", "Verdict", "It asks, or why not"].map((t) => h("th", { scope: "col" }, t)))),
       h("tbody", {}, [...asked.list].sort((a, b) => Number(a.allowed) - Number(b.allowed)).map((g) => h("tr", { class: g.allowed ? "g-allows" : "g-refuses" },
-        h("td", {}, g.guard), h("td", { class: "step-word" }, icon(g.allowed ? "✓" : "✕"), g.allowed ? "allows" : "refuses"), h("td", {}, g.text))))));
+        h("td", {}, g.guard.replaceAll("_", " ")), h("td", { class: "step-word" }, icon(g.allowed ? "✓" : "✕"), g.allowed ? "allows" : "refuses"), h("td", { class: g.allowed ? "muted" : null }, g.text || guardWords(g.guard)))))));
   box.querySelector("summary")?.addEventListener("click", () => (opened = !box.open));
   return box;
 }

@@ -3,13 +3,14 @@
 /**
  * @typedef {import("../types").Waiting} Waiting
  * @typedef {import("../runs.js").Verb} Verb
- * @typedef {{hindrance: string, why: (w: Waiting) => {name: string, text: string}, choose: (w: Waiting) => void, act: (w: Waiting, verb: Verb) => void}} Ways
+ * @typedef {{hindrance: string, why: (w: Waiting) => {name: string, text: string}, stopped: (w: Waiting) => string, choose: (w: Waiting) => void, act: (w: Waiting, verb: Verb) => void}} Ways
  */
 import { calls, questionOf, verbs } from "../runs.js";
 import { callList } from "./ask.js";
-import { $, counting, h, icon, put, redraw, ticking } from "./dom.js";
+import { $, counting, h, icon, put, redraw, ticking, until } from "./dom.js";
+import { showRows } from "./rows.js";
 
-const SHOWN = 100;
+const PAGE = 100;
 const CALLS = 3;
 
 /** @type {Record<Verb, [string, string]>} */
@@ -27,7 +28,8 @@ export function decisionButtons(w, ways) {
 }
 
 /** How long it may still be decided, or has waited. @param {Waiting} w */
-export const timeLeft = (w) => (w.until_ms !== null ? counting(w.until_ms) : h("span", { class: "left" }, ticking(w.since_ms, "waits for ")));
+export const timeLeft = (w) => w.kind !== "held" && w.until_ms !== null ? counting(w.until_ms)
+  : h("span", { class: "left" }, ticking(w.since_ms, "waits for "), w.until_ms !== null ? h("span", {}, ", until ", until(w.until_ms)) : null);
 
 /** @param {Waiting[]} list @param {string} said what became of the last decision made here @param {Ways} ways */
 export function showQueue(list, said, ways) {
@@ -41,33 +43,29 @@ export function showQueue(list, said, ways) {
   put($("queue-why"), list.length === 0 ? "" : ways.hindrance);
   put($("queue-said"), said);
   $("queue-said").hidden = said === "";
-  const shown = list.slice(0, SHOWN);
-  /** @type {Map<string, HTMLElement>} */
-  const have = new Map([...box.children].map((el) => [/** @type {HTMLElement} */ (el).dataset.key ?? "", /** @type {HTMLElement} */ (el)]));
-  const wanted = new Set(shown.map((w) => questionOf(w.run)));
-  for (const [key, el] of have) if (!wanted.has(key)) el.remove();
-  shown.forEach((w, i) => {
-    const key = questionOf(w.run);
-    const el = have.get(key) ?? h("li", { "data-key": key });
-    const why = ways.why(w);
-    redraw(el, JSON.stringify([w.kind, w.said, w.until_ms, ways.hindrance, why, w.run.policy, w.run.target, calls(w)]), () => entry(w, why, ways));
-    el.className = `wait w-${w.kind}`;
-    // Moving an element takes the focus away: only what stands wrongly is moved.
-    if (box.children[i] !== el) box.insertBefore(el, box.children[i] ?? null);
+  showRows(box, list, {
+    page: PAGE, what: "that wait", key: (w) => questionOf(w.run),
+    draw: (el, w) => {
+      const why = ways.why(w);
+      const stopped = ways.stopped(w);
+      redraw(el, JSON.stringify([w.kind, w.said, w.until_ms, ways.hindrance, why, stopped, w.run.policy, w.run.target, calls(w)]), () => entry(w, why, stopped, ways));
+      el.className = `wait w-${w.kind}`;
+    },
   });
   // Who stood on what is gone goes on with what is next.
   if (inside && (hidden || !section.contains(document.activeElement))) (hidden ? $("rows") : $("queue-title")).focus();
 }
 
-/** @param {Waiting} w @param {{name: string, text: string}} why @param {Ways} ways */
-function entry(w, why, ways) {
+/** @param {Waiting} w @param {{name: string, text: string}} why @param {string} stopped by which kill switch, or "" @param {Ways} ways */
+function entry(w, why, stopped, ways) {
   const [glyph, word] = KIND[w.kind];
   return [
     h("p", { class: "wait-line" },
       h("span", { class: "wait-kind" }, icon(glyph), word), h("b", {}, w.run.policy), " on ", h("b", { class: "wait-target" }, w.run.target), timeLeft(w)),
     h("div", { class: "wait-what" },
       h("p", { class: "wait-why" }, h("span", { class: "muted" }, "because "), h("button", { type: "button", class: "link", "data-act": `why:${questionOf(w.run)}`, onclick: () => ways.choose(w) }, why.name), why.text ? ` ${why.text}` : ""),
-      h("div", { class: "wait-calls" }, h("span", { class: "muted" }, w.kind === "held" ? "then " : "would call "), callList(calls(w), CALLS))),
+      h("div", { class: "wait-calls" }, h("span", { class: "muted" }, w.kind === "held" ? "then " : "would call "), callList(calls(w), CALLS)),
+      stopped ? h("p", { class: "wait-stopped" }, icon("■"), stopped) : null),
     decisionButtons(w, ways),
   ];
 }

@@ -117,8 +117,10 @@ describe("decisions", { skip }, () => {
     await text(page, ".steps .k-step", "step fence is done; on to rebuild", LATE);
     await text(page, ".guards summary", /Guards: \d+ asked, all allow it/);
     await page.locator(".guards summary").click();
-    await text(page, ".guards tr", /cooldown\s*✓?\s*allows/);
+    await text(page, ".guards tr", /cooldown\s*✓?\s*allows\s*the target has rested/);
+    await text(page, ".people", /Approved by operator at \d\d:\d\d:\d\d: .*seen, go/);
     await text(page, "#runbar", "Policy heal-host may act");
+    await text(page, "#facts-body .facts", /time\s*\d\d:\d\d:\d\d\.\d{3}/);
     // A suggestion is turned down.
     await page.locator(wait("h2")).getByRole("button", { name: "Reject" }).click();
     await page.locator("#ask-go").click();
@@ -183,7 +185,7 @@ describe("decisions", { skip }, () => {
     await event("host.maintenance", "h5");
     await text(page, wait("h5"), "Acknowledge?", LATE);
     await text(page, `${wait("h5")} .wait-calls`, /^then evacuate POST/);
-    await text(page, `${wait("h5")} .left`, /^waits for \d+ s$/);
+    await text(page, `${wait("h5")} .left`, /^waits for \d+ s, until \d\d:\d\d:\d\d$/);
     assert.deepEqual(called, ["tell"]);
     await page.locator("#feed-rows button", { hasText: "h5" }).first().click();
     await page.locator("#runbar").getByRole("button", { name: "Acknowledge" }).click();
@@ -228,6 +230,7 @@ describe("decisions", { skip }, () => {
     const admin = await open(browser, stack.url);
     await admin.page.goto(address(stack.tokens.anna));
     await admin.page.locator("#switches").getByRole("button", { name: "Let every policy act again" }).click({ timeout: LATE });
+    await admin.page.locator("#ask-word").fill("act");
     await admin.page.locator("#ask-go").click();
     await page.locator("#switches").waitFor({ state: "hidden", timeout: LATE });
     assert.deepEqual((await stack.call("GET", "/v1/switches")).elements, []);
@@ -258,6 +261,7 @@ describe("decisions", { skip }, () => {
           await page.goto(address());
           await page.locator(".wait").nth(2).waitFor({ timeout: LATE });
           await text(page, "#switches", "change 4711");
+          await text(page, `${wait("compute-07")} .wait-stopped`, "Policy heal-host is stopped: an approval is refused until it may act again");
           assert.deepEqual(await page.locator(".wait").evaluateAll((l) => l.map((e) => e.className)), ["wait w-held", "wait w-proposed", "wait w-suggested"]);
           if (name !== "phone") assert.ok(await page.locator("#rows").evaluate((e) => e.clientHeight) >= 80, "the alarms are still to be seen");
           await fits();

@@ -6,8 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { bundle } from "../../build.mjs";
-import { launch, noBrowser, open, text } from "../support/browser.mjs";
-import { healed, log, row, run } from "../support/records.mjs";
+import { launch, noBrowser, open, shot, text } from "../support/browser.mjs";
+import { lowContrast } from "../support/contrast.mjs";
+import { healed, letter, log, row, run } from "../support/records.mjs";
 import { StandIn } from "../support/standin.mjs";
 
 describe("rare states", { skip: noBrowser || false }, () => {
@@ -180,6 +181,89 @@ describe("rare states", { skip: noBrowser || false }, () => {
     server.cut();
     await text(page, "#ask-problem", "It does not wait any more.");
     assert.equal(await page.locator("#ask-go").isVisible(), false);
+    await check();
+  });
+
+  test("what was not delivered is searched, sent again and dropped, each after a question", async () => {
+    server.log = [log(1, "OK", "OK", Date.now())];
+    server.position = "1.0-0";
+    server.letters = [...Array(60).keys()].map((i) => letter(`l${i}`, { died_ms: Date.now() - i * 1000, alarm_name: `alarm-${i}`, ...(i === 7 ? { recipient: "aodh/t", name: "http://127.0.0.1:1/x", reason: "expired", detail: "not taken within notify_max_age" } : {}) }));
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, "#letters-open", "60 not delivered");
+    await page.locator("#rows").focus();
+    await page.keyboard.press("u");
+    const focused = () => page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).dataset.act ?? document.activeElement?.id ?? "");
+    assert.equal(await focused(), "letters-search");
+    await text(page, "#letters-tally", "60 · 1 to aodh/t · 59 to subscriber/noc");
+    assert.equal(await page.locator("#letters-rows > li:not(.rest)").count(), 50);
+    await page.locator("#letters-rows .rest button").click();
+    assert.equal(await page.locator("#letters-rows > li:not(.rest)").count(), 60);
+    await page.locator("#letters-search").fill("aodh expired");
+    await text(page, "#letters-again", "Send again these 1 …");
+    await text(page, "#letters-rows li", /alarm-7 ALARM CRITICAL to http:\/\/127\.0\.0\.1:1\/x/);
+    await text(page, ".letter-why", "not taken in time: not taken within notify_max_age");
+    for (const [width, height, colorScheme] of /** @type {[number, number, "light" | "dark"][]} */ ([[390, 844, "light"], [3840, 2160, "dark"], [1280, 800, "light"], [1280, 800, "dark"]])) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height });
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${width} px: nothing sticks out`);
+      assert.equal(await page.locator("#letters button:visible").evaluateAll((l) => l.filter((e) => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth).length), 0);
+      assert.deepEqual(await page.evaluate(lowContrast), []);
+      await shot(page, `letters-${width}-${colorScheme}`);
+    }
+    // The question stands on top; Enter says no, and the focus comes back.
+    await page.locator("#letters-rows").getByRole("button", { name: "Send again" }).click();
+    assert.equal(await page.locator("#ask-text").isVisible(), false);
+    assert.equal(await focused(), "ask-cancel");
+    await page.keyboard.press("Enter");
+    assert.equal(await focused(), "again:l7");
+    assert.equal(server.changes.length, 0);
+    await page.keyboard.press("Enter");
+    await page.locator("#ask-go:enabled").waitFor();
+    await page.keyboard.press("Tab");
+    assert.equal(await focused(), "ask-go");
+    server.letters[7].replay = { by: "operator", at_ms: Date.now() };
+    await page.keyboard.press("Enter");
+    await text(page, "#letters-rows .said", "operator wants it sent again");
+    assert.deepEqual(server.changes.splice(0), [{ path: "/api/v2/dead-letters/l7/replay", body: {} }]);
+    await page.locator("#letters-search").fill("");
+    await page.locator("#letters-again").click();
+    await text(page, "#ask-what", "59 to subscriber/noc");
+    server.letters = [];
+    await page.locator("#ask-go").click();
+    await text(page, "#letters-empty", "Nothing is undelivered.");
+    assert.deepEqual(server.changes.splice(0).map((c) => c.path), ["/api/v2/dead-letters/replay", "/api/v2/dead-letters/replay"]);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator("#letters-open").isVisible(), false);
+    await check();
+  });
+
+  test("everything is stopped only by whoever may, with a reason and a word", async () => {
+    server.log = [log(2, "OK", "ALARM", Date.now())];
+    server.position = "2.0-0";
+    server.runs = [run("r1", { state: "open", held: true, step_us: Date.now() * 1000, steps: [{ name: "consent", type: "wait", what: "", timeout_ms: 1_800_000 }] })];
+    server.roles = ["operator"];
+    const { page, check } = await open(browser, url, { expected: quiet });
+    await page.goto(`${url}/#token=t`);
+    await text(page, ".wait .left", /^waits for \d+ s, until \d\d:\d\d:\d\d$/);
+    assert.equal(await page.locator("#stop-all").isVisible(), false);
+    server.roles = ["operator", "delegate"];
+    await page.locator("#stop-all").click();
+    await text(page, "#ask-what", "every tenant and site");
+    await page.locator("#ask-text").fill("storm");
+    await page.locator("#ask-word").fill("stopp");
+    assert.equal(await page.locator("#ask-go").isDisabled(), true, "not that word");
+    await page.locator("#ask-word").fill("STOP");
+    await page.locator("#ask-go:enabled").waitFor();
+    await page.locator("#ask-text").fill(" ");
+    assert.equal(await page.locator("#ask-go").isDisabled(), true, "a reason, too");
+    await page.locator("#ask-text").fill("storm");
+    server.switches = [{ scope: "all", by: "anna", at_ms: Date.now(), reason: "storm", expires_ms: 0 }];
+    await page.locator("#ask-go").click();
+    await text(page, "#switches", "Stopped: every policy by anna");
+    assert.deepEqual(server.changes, [{ path: "/v1/switches/all", body: { reason: "storm" } }]);
+    assert.equal(await page.locator("#stop-all").isVisible(), false);
+    await text(page, ".wait-stopped", "Every policy is stopped: it makes no call until it may act again");
     await check();
   });
 

@@ -47,3 +47,9 @@ export const run = (id, over = {}) => ({
   id, policy: "heal", mode: "approve", alarm_id: "a1", alarm_name: "dns-vnfc-down", alarm_seq: 2, target: "vnf/v/c1", state: "proposed", step: 0, born_us: Date.now() * 1000,
   step_us: 0, expires_us: (Date.now() + 600_000) * 1000, steps: [{ name: "tell", type: "webhook", what: "POST http://127.0.0.1/hook" }, { name: "1", type: "nova", what: "evacuate host=compute-1" }], ...over,
 });
+
+/** A dead letter. @param {string} id @param {Partial<import("../../src/types").Letter>} [over] @returns {import("../../src/types").Letter} */
+export const letter = (id, over = {}) => ({
+  id, recipient: "subscriber/noc", name: "noc", reason: "refused", detail: "answered 422", alarm_id: "a1", alarm_name: "dns-vnfc-down", state: "ALARM", severity: "CRITICAL",
+  died_ms: Date.now() - 60_000, tries: 1, ...over,
+});

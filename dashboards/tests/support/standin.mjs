@@ -16,6 +16,7 @@ export class StandIn {
     /** @type {any[]} */ this.journal = [];
     /** @type {any[]} */ this.runs = [];
     /** @type {any[]} */ this.switches = [];
+    /** @type {any[]} */ this.letters = [];
     this.roles = ["operator"];
     /** Answer to every change: status and body. @type {[number, any]} */ this.change = [200, {}];
     /** @type {{path: string, body: any}[]} */ this.changes = [];
@@ -55,7 +56,7 @@ export class StandIn {
   /** @param {import("node:http").IncomingMessage} req @param {import("node:http").ServerResponse} res */
   async serve(req, res) {
     const { pathname, searchParams } = new URL(req.url ?? "/", "http://127.0.0.1");
-    if (!/^\/v\d/.test(pathname)) {
+    if (!/^\/(v\d|api\/)/.test(pathname)) {
       const file = pathname === "/" ? "index.html" : pathname.slice(1);
       if (!/^[\w.]+$/.test(file)) return void res.writeHead(404).end();
       const type = TYPES[/** @type {keyof typeof TYPES} */ (extname(file))];
@@ -72,6 +73,7 @@ export class StandIn {
     }
     switch (pathname) {
       case "/v1/runs": return json(200, { links: [], elements: this.runs.filter((r) => r.state === searchParams.get("state")) });
+      case "/api/v2/dead-letters": return json(200, { links: [], elements: this.letters });
       case "/v1/switches": return json(200, { elements: this.switches });
       case "/v2.0/alarms": return json(200, { links: [], elements: this.alarms });
       case "/v1/alarm-log": return json(200, { elements: this.log });

@@ -21,6 +21,21 @@ test("the queue: what is held first, then by the time left, suggestions last; wh
   assert.deepEqual(list.map(r.verbs), [["acknowledge", "abort"], ["approve", "reject"], ["approve", "reject"], ["approve", "reject"]]);
 });
 
+test("until when a held run waits; it stays in the queue when that is over", () => {
+  const steps = [{ name: "consent", type: "wait", what: "", timeout_ms: 1_800_000 }];
+  const list = r.waiting([run("h", { state: "open", held: true, step: 0, step_us: at(-60), steps }), run("late", { state: "open", held: true, step: 0, step_us: at(-3600), steps })], new Map(), NOW);
+  assert.deepEqual(list.map((w) => [w.run.id, w.until_ms]), [["late", NOW - 1_800_000], ["h", NOW + 1_740_000]]);
+});
+
+test("what people said to a run, and what guards ask", () => {
+  const rows = [row("1-0", "proposed"), row("2-0", "approved", { detail: { by: "anna", comment: "go" } }), row("3-0", "aborted", { detail: { by: "bert" } }), row("4-0", "rejected")];
+  assert.deepEqual(r.saidTo(rows).map(({ row: { id }, by, comment }) => [id, by, comment]), [["2-0", "anna", "go"], ["3-0", "bert", ""]]);
+  assert.match(r.guardWords("cooldown"), /rested/);
+  assert.equal(r.guardWords("new_one"), "");
+  const asked = r.guardsOf([row("5-0", "suppressed", { detail: { guards: [{ guard: "cooldown", allowed: false, text: "the target rests after a run: not before 90000 ms from now" }] } })]);
+  assert.match(asked?.list[0].text ?? "", /not before \d\d:\d\d:\d\d$/);
+});
+
 test("what would be called; of a held run what is still to come", () => {
   const [proposed] = r.waiting([run("p", { expires_us: at(9) })], new Map(), NOW);
   assert.deepEqual(r.calls(proposed), [{ name: "tell", what: "POST http://127.0.0.1/hook" }, { name: "", what: "evacuate host=compute-1" }]);
