@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scaling policies of the actuator: what the tests of them share."""
-import http.server
 import json
 import threading
 import time
 
 from conftest import http_call, wait_for
+from service_kit import Service
 
 
-class Farm:
+class Farm(Service):
     """Takes POST /scale {"to": n} and does it once for each Idempotency-Key. Reports its size and the load of
     each instance to the collector until it is stopped. hold: answers wait until it is set."""
 
@@ -17,37 +17,16 @@ class Farm:
         self.done, self.calls, self.hold, self.status = {}, [], None, 200
         self.tells_size = self.tells_load = True
         self.ended = threading.Event()
-        farm = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                farm.take(self.headers["Idempotency-Key"], body)
-                if farm.hold:
-                    farm.hold.wait(30)
-                self.send_response(farm.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.threads = [threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}),
-                        threading.Thread(target=self.report)]
+        super().__init__()
+        self.reporter = threading.Thread(target=self.report)
         self.report_once()
-        for t in self.threads:
-            t.start()
+        self.reporter.start()
+
+    def answer(self, call):
+        self.take(call.headers["Idempotency-Key"], json.loads(call.body))
+        if self.hold:
+            self.hold.wait(30)
+        return self.status
 
     def take(self, key, body):
         self.calls.append((time.time_ns() // 1000, key, body))
@@ -81,10 +60,8 @@ class Farm:
         if self.hold:
             self.hold.set()
         self.ended.set()
-        self.server.shutdown()
-        for t in self.threads:
-            t.join()
-        self.server.server_close()
+        self.reporter.join()
+        super().stop()
 
 
 def rows(stack, *kinds):

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import hmac
-import http.server
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ import uuid
 
 import pytest
 from conftest import ROOT, free_port, http_call, wait_for
+from service_kit import Receiver, receiver  # noqa: F401 (fixture, and for others)
 
 LOG = "hale:{m}:alarmlog"
 
@@ -74,68 +74,11 @@ class Lab:
         self.log.close()
 
 
-class Receiver:
-    """A webhook receiver; status is what it answers, hold delays every answer until it is set."""
-
-    def __init__(self, status=200):
-        self.got, self.status, self.hold, self.paths = [], status, None, []
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.paths.append(self.path)
-                receiver.got.append((time.time_ns() // 1000, dict(self.headers), body))
-                if receiver.hold:
-                    receiver.hold.wait(30)
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *args):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02},
-                         daemon=True).start()
-
-    def bodies(self):
-        return [json.loads(body) for _, _, body in list(self.got)]
-
-    def stop(self):
-        if self.hold:
-            self.hold.set()
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
 def lab(tmp_path):
     lab = Lab(tmp_path)
     yield lab
     lab.stop()
-
-
-@pytest.fixture
-def receiver():
-    made = []
-
-    def make(*args):
-        made.append(Receiver(*args))
-        return made[-1]
-    yield make
-    for one in made:
-        one.stop()
 
 
 class Log:

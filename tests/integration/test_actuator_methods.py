@@ -20,7 +20,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from conftest import free_port, http_call, wait_for
-from test_actuator import Log, Receiver, metric
+from service_kit import receiver  # noqa: F401 (fixture)
+from test_actuator import Log, metric
 
 M = "hale:{m}:"
 
@@ -75,18 +76,6 @@ class House:
 @pytest.fixture
 def house(stack):
     return House(stack)
-
-
-@pytest.fixture
-def receiver():
-    made = []
-
-    def make(*args):
-        made.append(Receiver(*args))
-        return made[-1]
-    yield make
-    for one in made:
-        one.stop()
 
 
 def seqs(receiver):

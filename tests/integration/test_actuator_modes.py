@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modes, verdicts, steps that wait or prove: the actuator and the collector's API, over kill -9."""
-import http.server
 import json
 import threading
 
 import pytest
 from conftest import wait_for
-from test_actuator import Log, Receiver, start
+from service_kit import Service, receiver  # noqa: F401 (fixture)
+from test_actuator import Log, start
 
 EVENTS, RUNS, VERDICTS = "hale:{m}:events", "hale:{m}:runs", "hale:{m}:verdicts"
 
@@ -14,18 +14,6 @@ EVENTS, RUNS, VERDICTS = "hale:{m}:events", "hale:{m}:runs", "hale:{m}:verdicts"
 @pytest.fixture
 def log(redis):
     return Log(redis)
-
-
-@pytest.fixture
-def receiver():
-    made = []
-
-    def make(*args):
-        made.append(Receiver(*args))
-        return made[-1]
-    yield make
-    for one in made:
-        one.stop()
 
 
 def policy(*steps, **more):
@@ -208,34 +196,19 @@ def test_abort_ends_a_run(stack, log, receiver):
     say(stack, run, "abort", 409)
 
 
-class Asked:
+class Asked(Service):
     """A service that is asked whether it is well, and a collector that is asked about metrics."""
 
     def __init__(self, good_after):
-        self.paths, asked = [], self
+        self.paths, self.good_after = [], good_after
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked.paths.append(self.path)
-                good = len([p for p in asked.paths if p == self.path]) >= good_after
-                query = self.path.startswith("/api/v1/query")
-                rows = [{"metric": {}, "value": [1, "1"]}] if good else []
-                body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": rows}}).encode()
-                self.send_response(200 if good or query else 503)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+    def answer(self, call):
+        self.paths.append(call.path)
+        good = self.paths.count(call.path) >= self.good_after
+        rows = [{"metric": {}, "value": [1, "1"]}] if good else []
+        return (200 if good or call.path.startswith("/api/v1/query") else 503,
+                {"status": "success", "data": {"resultType": "vector", "result": rows}})
 
 
 def test_proof_by_address_and_by_query_and_escalation(stack, log, receiver):

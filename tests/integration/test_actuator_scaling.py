@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scaling policies of the actuator, with a real collector, and a farm whose instances share a load."""
-import http.server
 import json
 import subprocess
 import threading
@@ -9,6 +8,7 @@ import time
 import pytest
 from conftest import binary, wait_for
 from scaling_kit import Farm, await_rows, looks, memory, rows
+from service_kit import Service
 
 
 @pytest.fixture
@@ -210,30 +210,17 @@ def test_reload_takes_and_refuses(stack, farm):
     wait_for(lambda: farm.size == 5, 20, "five instances")
 
 
-class Slow(http.server.ThreadingHTTPServer):
+class Slow(Service):
     """A collector that takes its time with every answer."""
-    daemon_threads = True
 
     def __init__(self):
         self.asked, self.free = [], threading.Event()
-        slow = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                slow.asked.append(self.path)
-                slow.free.wait(20)
-                body = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-        super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    def answer(self, call):
+        self.asked.append(call.path)
+        self.free.wait(20)
+        return 200, {"status": "success", "data": {"resultType": "vector", "result": []}}
 
 
 def test_answers_to_the_looks_of_before_a_reload(stack, farm):
@@ -241,8 +228,7 @@ def test_answers_to_the_looks_of_before_a_reload(stack, farm):
     slow = Slow()
     path = stack.dir / "policies.yaml"
     path.write_text(policies(farm, name="old", every="50s"))
-    d = stack.start("actuator", {"policies": str(path), "collector": {
-        "url": f"http://127.0.0.1:{slow.server_port}", "timeout": "20s"}})
+    d = stack.start("actuator", {"policies": str(path), "collector": {"url": slow.url, "timeout": "20s"}})
     wait_for(lambda: len(slow.asked) == 2, 20, "the first look")
     path.write_text(policies(farm, name="new", every="50s"))
     d.process.send_signal(1)
@@ -250,8 +236,7 @@ def test_answers_to_the_looks_of_before_a_reload(stack, farm):
     slow.free.set()
     wait_for(lambda: "event=scaling policy=new" in d.log(), 20, "what the new one makes of it")
     assert "policy=old" not in d.log() and looks(stack)["looks_total"] == 1
-    slow.shutdown()
-    slow.server_close()
+    slow.stop()
 
 
 def test_scaling_needs_a_collector(stack, farm):

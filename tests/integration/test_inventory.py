@@ -3,19 +3,17 @@
 
 A stand-in answers as the documented APIs do; tests/integration/test_vim_nova.py has the real Nova.
 """
-import http.server
-import json
-import threading
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 from conftest import wait_for
+from service_kit import Service
 from test_actuator import metric
 
 PAGE = 2  # of the stand-in, whatever limit says
 
 
-class Cloud:
+class Cloud(Service):
     """Keystone's token, Nova, Neutron, Heat and a VNFM in one server."""
 
     def __init__(self):
@@ -30,46 +28,26 @@ class Cloud:
                           {"id": f"vnfc-{i}", "computeResource": {"resourceId": self.servers[i]["id"]}}]}}
                      for i in range(3)]
         self.broken, self.asked = set(), []
-        cloud = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+    def token(self):
+        endpoints = {"compute": "/nova", "network": "/neutron", "orchestration": "/heat"}
+        return 201, {"token": {
+            "expires_at": "2099-01-01T00:00:00.000000Z", "methods": ["password"], "catalog": [
+                {"type": t, "endpoints": [{"interface": "public", "region": "R", "region_id": "R",
+                                           "url": self.url + p}]} for t, p in endpoints.items()]}}, {
+            "X-Subject-Token": "tok"}
 
-            def reply(self, status, body, **headers):
-                data = json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                endpoints = {"compute": "/nova", "network": "/neutron", "orchestration": "/heat"}
-                self.reply(201, {"token": {
-                    "expires_at": "2099-01-01T00:00:00.000000Z", "methods": ["password"], "catalog": [
-                        {"type": t, "endpoints": [{"interface": "public", "region": "R", "region_id": "R",
-                                                   "url": cloud.url + p}]} for t, p in endpoints.items()]}},
-                           X_Subject_Token="tok")
-
-            def do_GET(self):
-                where = urlparse(self.path)
-                query = parse_qs(where.query, keep_blank_values=True)
-                cloud.asked.append(self.path)
-                if any(b in self.path for b in cloud.broken):
-                    return self.reply(500, {})
-                if where.path != "/vnfm/vnf_instances" and self.headers["X-Auth-Token"] != "tok":
-                    return self.reply(401, {})
-                return cloud.answer(self, where.path, query)
-
-            def log_message(self, *args):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    def answer(self, call):
+        if call.method == "POST":
+            return self.token()
+        where = urlparse(call.path)
+        self.asked.append(call.path)
+        if any(b in call.path for b in self.broken):
+            return 500, {}
+        if where.path != "/vnfm/vnf_instances" and call.headers["X-Auth-Token"] != "tok":
+            return 401, {}
+        return self.found(where.path, parse_qs(where.query, keep_blank_values=True))
 
     @staticmethod
     def server_of(i, host):
@@ -84,34 +62,33 @@ class Cloud:
             answer[name + "_links"] = [{"rel": "next", "href": "x"}]
         return answer
 
-    def answer(self, handler, path, query):
+    def found(self, path, query):
         if path == "/nova/servers/detail":
             assert query["all_tenants"] == ["1"]
-            return handler.reply(200, self.page("servers", self.servers, query))
+            return 200, self.page("servers", self.servers, query)
         if path == "/nova/os-services":
-            return handler.reply(200, {"services": self.services})
+            return 200, {"services": self.services}
         if path == "/neutron/v2.0/ports":
-            return handler.reply(200, self.page("ports", self.ports, query))
+            return 200, self.page("ports", self.ports, query)
         if path == "/heat/stacks":
-            return handler.reply(200, {"stacks": [{"id": "s1", "stack_name": "web", "stack_status": "X"}]})
+            return 200, {"stacks": [{"id": "s1", "stack_name": "web", "stack_status": "X"}]}
         if path == "/heat/stacks/web/s1/resources":
-            return handler.reply(200, {"resources": [{
+            return 200, {"resources": [{
                 "resource_name": "a", "resource_type": "OS::Nova::Server",
                 "physical_resource_id": self.servers[0]["id"],
                 "links": [{"rel": "self", "href": self.url + "/heat/stacks/web/s1/resources/a"},
-                          {"rel": "stack", "href": self.url + "/heat/stacks/web/s1"}]}]})
+                          {"rel": "stack", "href": self.url + "/heat/stacks/web/s1"}]}]}
         assert path == "/vnfm/vnf_instances", path
         n = int(query.get("page", ["0"])[0])
         more = {"Link": f'</vnfm/vnf_instances?page={n + 1}>; rel="next"'} if n + 1 < len(self.vnfs) else {}
-        return handler.reply(200, self.vnfs[n:n + 1], **more)
+        return 200, self.vnfs[n:n + 1], more
 
 
 @pytest.fixture
 def cloud():
     c = Cloud()
     yield c
-    c.http.shutdown()
-    c.http.server_close()
+    c.stop()
 
 
 def start(stack, cloud, **more):
@@ -176,8 +153,7 @@ def test_a_vnfm_does_not_choose_who_is_asked(stack, cloud):
         assert other.asked == []
         assert "on another server" in d.log()
     finally:
-        other.http.shutdown()
-        other.http.server_close()
+        other.stop()
 
 
 @pytest.mark.parametrize("inventory, words", [

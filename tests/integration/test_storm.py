@@ -1,41 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flapping and storms in a house of real daemons: what a subscriber is told of, and what the log has."""
-import http.server
 import json
-import threading
 
 import pytest
 
 from collector_kit import now_ms
 from conftest import wait_for
-
-
-class Receiver:
-    """A webhook's end: the records that it was sent, in order."""
-
-    def __init__(self):
-        self.got = got = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = "http://127.0.0.1:%d/" % self.server.server_port
+from service_kit import Receiver
 
 
 @pytest.fixture
 def receiver():
     r = Receiver()
     yield r
-    r.server.shutdown()
-    r.server.server_close()
+    r.stop()
 
 
 def house(stack, receiver, **correlator):
@@ -102,7 +80,7 @@ def test_still_there_when_it_is_calm(stack, receiver):
     assert "surfaced by end of flap dampening after 9 changes of state" in end["alarm"]["reason"]
     seq = end["seq"]
     wait_for(lambda: any(g.get("seq") == seq or g.get("alarm", {}).get("seq") == seq
-                         for g in receiver.got), 20, f"the subscriber's copy of {seq}")
+                         for g in receiver.bodies()), 20, f"the subscriber's copy of {seq}")
 
 
 def test_a_storm_and_a_critical_alarm_in_it(stack, receiver):

@@ -25,7 +25,7 @@ export const launch = () => chromium.launch({
 export async function open(browser, origin, { expected, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "dark", ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   /** @type {string[]} */
   const problems = [];
   page.on("pageerror", (e) => problems.push(`error: ${e.stack}`));
@@ -40,7 +40,7 @@ export async function open(browser, origin, { expected, ...options } = {}) {
 }
 
 /** Waits for this text in the element. @param {import("playwright-core").Page} page @param {string} selector @param {RegExp | string} text */
-export async function text(page, selector, text, timeout = 10_000) {
+export async function text(page, selector, text, timeout = 30_000) {
   try {
     await page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout, state: "attached" });
   } catch (e) {
