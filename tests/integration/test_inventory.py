@@ -144,9 +144,9 @@ def test_a_page_that_fails_deletes_nothing(stack, cloud):
 
 def test_a_vnfm_does_not_choose_who_is_asked(stack, cloud):
     """The next page is on the same server: elsewhere nobody gets a question, or our token."""
-    other, usual = Cloud(), cloud.answer
-    cloud.answer = lambda handler, path, query: usual(handler, path, query) if "vnfm" not in path else handler.reply(
-        200, [], Link=f'<{other.url}/vnfm/vnf_instances?page=1>; rel="next"')
+    other, usual = Cloud(), cloud.found
+    cloud.found = lambda path, query: usual(path, query) if "vnfm" not in path else (
+        200, [], {"Link": f'<{other.url}/vnfm/vnf_instances?page=1>; rel="next"'})
     try:
         d = start(stack, cloud)
         wait_for(lambda: other.asked or "source=sol003:tacker" in d.log(), 30, "an end of the round")

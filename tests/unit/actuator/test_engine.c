@@ -16,12 +16,10 @@
 
 #include "actuator/engine.h"
 #include "base/clock.h"
+#include "engine_model.h"
 #include "model/journal.h"
 
-#define T0_US    1795000000000000LL
-#define EVENTS   256
-#define HOP_US   200
-#define ALARM_ID "0f0e0d0c-0000-4000-8000-000000000001"
+#define EVENTS 256
 
 enum behaviour {
     NORMAL,
@@ -160,11 +158,6 @@ static void io_call(void *arg, const char *run_id, const struct actuator_request
     ev->body = copy_str(hale_buf_str(&q->body));
 }
 
-static void io_cancel(void *arg, const char *run_id)
-{
-    (void)arg, (void)run_id;
-}
-
 /* --- Redis: the ledger's script ---------------------------------------------------- */
 
 static enum actuator_commit_result apply_lease(struct world *w, const struct event *ev,
@@ -189,28 +182,11 @@ static enum actuator_commit_result apply_lease(struct world *w, const struct eve
     return ACTUATOR_COMMITTED;
 }
 
-static bool state_is(const struct world *w, const char *run_id, const char *state)
-{
-    const char *text = json_string_value(json_object_get(w->runs, run_id));
-    json_t *run = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    const char *is = json_string_value(json_object_get(run, "state"));
-    bool same = is != NULL && strcmp(is, state) == 0;
-    json_decref(run);
-    return same;
-}
-
 static void apply(struct world *w, const struct event *ev, bool reply)
 {
     int64_t token = 0;
     enum actuator_commit_result result = ACTUATOR_COMMITTED;
-    bool once = ev->op == ACTUATOR_OP_BIRTH || ev->op == ACTUATOR_OP_NOTE;
-    bool proposed = state_is(w, ev->run_id, "proposed");
-    if (once && json_object_get(w->runs, ev->run_id) != NULL)
-        result = ACTUATOR_EXISTS;
-    else if (ev->op == ACTUATOR_OP_OPEN && !proposed)
-        result = ACTUATOR_EXISTS;
-    else if (ev->op == ACTUATOR_OP_IDLE && !proposed &&
-             !state_is(w, ev->run_id, "waiting"))
+    if (model_was_done(w->runs, ev->run_id, ev->op))
         result = ACTUATOR_EXISTS;
     else if (ev->op != ACTUATOR_OP_NOTE && ev->op != ACTUATOR_OP_IDLE)
         result = apply_lease(w, ev, &token);
@@ -239,31 +215,14 @@ static void apply(struct world *w, const struct event *ev, bool reply)
 
 static void feed(struct world *w, enum hale_state state)
 {
-    struct hale_log_record rec = {.seq = ++w->seq,
-                                  .kind = HALE_ALARM_TRANSITION,
-                                  .announce = true,
-                                  .time_ms = w->now_us / 1000,
-                                  .old_state = w->alarm,
-                                  .accepted_us = w->now_us,
-                                  .logged_us = w->now_us};
-    struct hale_alarm *a = &rec.alarm;
-    a->id = strdup(ALARM_ID);
-    a->tenant = strdup("t");
-    a->definition_id = strdup("d");
-    a->definition_name = strdup("down");
-    a->description = strdup("");
-    a->reason = strdup("because");
-    a->severity = HALE_SEV_CRITICAL;
-    a->actions_enabled = true;
-    a->group = json_pack("{s:s,s:s}", "vnf_id", "v1", "vnfc_id", "c1");
-    a->metrics = json_array();
-    a->sub_alarms = json_array();
-    a->state = state;
-    a->seq = rec.seq;
+    struct hale_log_record rec;
+    model_record(&rec, ++w->seq, state,
+                 json_pack("{s:s,s:s}", "vnf_id", "v1", "vnfc_id", "c1"), w->now_us);
+    rec.old_state = w->alarm;
     w->alarm = state;
     if (w->engine != NULL)
         actuator_engine_record(w->engine, &rec, false, w->now_us);
-    hale_alarm_fini(a);
+    hale_alarm_fini(&rec.alarm);
 }
 
 static void advance_ops(struct world *w)
@@ -449,7 +408,7 @@ static void load_alarm(const char *alarm_id, void *arg)
 static void boot(struct world *w)
 {
     const struct actuator_engine_io io = {
-        .arg = w, .commit = io_commit, .call = io_call, .cancel = io_cancel};
+        .arg = w, .commit = io_commit, .call = io_call, .cancel = model_cancel};
     const char *key;
     json_t *value;
     w->engine = actuator_engine_new(&io, w->policies);

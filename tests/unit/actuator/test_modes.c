@@ -15,12 +15,10 @@
 #include <cmocka.h>
 
 #include "actuator/engine.h"
+#include "engine_model.h"
 
-#define T0_US    1795000000000000LL
-#define QUEUE    128
-#define HOP_US   200
-#define LOG_MAX  8
-#define ALARM_ID "0f0e0d0c-0000-4000-8000-000000000001"
+#define QUEUE   128
+#define LOG_MAX 8
 
 enum kind { COMMIT, COMMIT_REPLY, REQUEST, REPLY };
 struct event {
@@ -120,27 +118,7 @@ static void io_call(void *arg, const char *run_id, const struct actuator_request
     (void)snprintf(ev->key, sizeof(ev->key), "%s", key != NULL ? key : "");
 }
 
-static void io_cancel(void *arg, const char *run_id)
-{
-    (void)arg, (void)run_id;
-}
-
 /* --- Redis ------------------------------------------------------------------------- */
-
-static json_t *run_of(const struct world *w, const char *run_id)
-{
-    const char *json = json_string_value(json_object_get(w->runs, run_id));
-    return json != NULL ? json_loads(json, 0, NULL) : NULL;
-}
-
-static bool state_is(const struct world *w, const char *run_id, const char *state)
-{
-    json_t *run = run_of(w, run_id);
-    const char *is = json_string_value(json_object_get(run, "state"));
-    bool same = is != NULL && strcmp(is, state) == 0;
-    json_decref(run);
-    return same;
-}
 
 static int64_t number(const json_t *o, const char *key)
 {
@@ -158,13 +136,7 @@ static enum actuator_commit_result judge(struct world *w, const struct event *ev
 {
     enum actuator_op op = (enum actuator_op)number(ev->commit, "op");
     char mine[80];
-    bool known = json_object_get(w->runs, ev->run_id) != NULL;
-    bool proposed = state_is(w, ev->run_id, "proposed");
-    if ((op == ACTUATOR_OP_BIRTH || op == ACTUATOR_OP_NOTE) && known)
-        return ACTUATOR_EXISTS;
-    if (op == ACTUATOR_OP_OPEN && !proposed)
-        return ACTUATOR_EXISTS;
-    if (op == ACTUATOR_OP_IDLE && !proposed && !state_is(w, ev->run_id, "waiting"))
+    if (model_was_done(w->runs, ev->run_id, op))
         return ACTUATOR_EXISTS;
     if (op == ACTUATOR_OP_NOTE || op == ACTUATOR_OP_IDLE || op == ACTUATOR_OP_ALONE)
         return ACTUATOR_COMMITTED;
@@ -239,26 +211,10 @@ static enum hale_state alarm_state(const struct world *w)
 
 static void read_log(struct world *w, unsigned seq)
 {
-    struct hale_log_record rec = {.seq = seq,
-                                  .kind = HALE_ALARM_TRANSITION,
-                                  .announce = true,
-                                  .time_ms = w->now_us / 1000,
-                                  .accepted_us = w->now_us,
-                                  .logged_us = w->now_us};
+    struct hale_log_record rec;
     struct hale_alarm *a = &rec.alarm;
-    a->id = strdup(ALARM_ID);
-    a->tenant = strdup("t");
-    a->definition_id = strdup("d");
-    a->definition_name = strdup("down");
-    a->description = strdup("");
-    a->reason = strdup("because");
-    a->severity = HALE_SEV_CRITICAL;
-    a->actions_enabled = true;
-    a->group = json_pack("{s:s}", "vnf_id", "v1");
-    a->metrics = json_array();
-    a->sub_alarms = json_array();
-    a->state = w->log[seq - 1];
-    a->seq = seq;
+    model_record(&rec, seq, w->log[seq - 1], json_pack("{s:s}", "vnf_id", "v1"),
+                 w->now_us);
     actuator_engine_record(w->engine, &rec, a->state != alarm_state(w), w->now_us);
     hale_alarm_fini(a);
 }
@@ -364,7 +320,7 @@ static void boot(struct world *w)
     const struct actuator_engine_io io = {.arg = w,
                                           .commit = io_commit,
                                           .call = io_call,
-                                          .cancel = io_cancel,
+                                          .cancel = model_cancel,
                                           .verdicts = io_verdicts};
     const char *key;
     json_t *value;
@@ -763,7 +719,8 @@ static void test_expired_approval_never_runs(void **state)
         (void)live(&w);
         assert_int_equal(json_object_size(w.effects), 0);
         assert_int_equal(json_object_size(w.verdicts), 0);
-        assert_true(state_is(&w, string(json_array_get(w.rows, 0), "run_id"), "done"));
+        assert_true(
+            model_state_is(w.runs, string(json_array_get(w.rows, 0), "run_id"), "done"));
         world_fini(&w);
     }
 }

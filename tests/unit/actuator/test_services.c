@@ -35,6 +35,18 @@ struct talk { /* the request that is expected, its answer, and what follows */
 };
 #define SAY(method, url, body, status, answer)                                           \
     method, url, body, HALE_OK, status, answer, NULL
+/* A deployment that is looked at: its version, generation, wanted replicas, the generation that was seen, replicas
+ * that are there; and one whose scale was set. */
+#define SEEN(version, generation, wanted, seen, there)                                   \
+    SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,                    \
+        "{\"metadata\":{\"resourceVersion\":\"" version "\",\"generation\":" generation  \
+        "},\"spec\":{\"replicas\":" wanted "},\"status\":{\"observedGeneration\":" seen  \
+        ",\"replicas\":" there ",\"readyReplicas\":" there "}}")
+#define SCALED(version, wanted)                                                          \
+    SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",                       \
+        "{\"metadata\":{\"resourceVersion\":\"" version                                  \
+        "\"},\"spec\":{\"replicas\":" wanted "}}",                                       \
+        200, "{}")
 struct scene {
     const char *name, *type, *action, *args;
     struct talk find[4]; /* ends with method NULL */
@@ -244,81 +256,39 @@ static const struct scene SCENES[] = {
      "kubernetes",
      "scale",
      "{\"namespace\":\"d\",\"kind\":\"deployment\",\"name\":\"w\",\"by\":\"2\"}",
-     {{SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"1\",\"generation\":1},\"spec\":{"
-           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
-           "\"readyReplicas\":2}}"),
-       OK, 0}},
+     {{SEEN("1", "1", "2", "1", "2"), OK, 0}},
      {{SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
            "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}", 409,
            "{}"),
        GO, CONFLICT},
-      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"5\",\"generation\":2},\"spec\":{"
-           "\"replicas\":3},\"status\":{\"observedGeneration\":2,\"replicas\":3,"
-           "\"readyReplicas\":3}}"),
-       GO, WAIT},
+      {SEEN("5", "2", "3", "2", "3"), GO, WAIT},
       {SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
            "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"replicas\":5}}", 503,
            "{}"),
        GO, WAIT},
-      {SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
-           "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"replicas\":5}}", 200,
-           "{}"),
-       GO, POLL},
-      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"6\",\"generation\":3},\"spec\":{"
-           "\"replicas\":5},\"status\":{\"observedGeneration\":2,\"replicas\":3,"
-           "\"readyReplicas\":3}}"),
-       GO, POLL},
-      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"7\",\"generation\":3},\"spec\":{"
-           "\"replicas\":5},\"status\":{\"observedGeneration\":3,\"replicas\":5,"
-           "\"readyReplicas\":5}}"),
-       OK, 0}}},
+      {SCALED("5", "5"), GO, POLL},
+      {SEEN("6", "3", "5", "2", "3"), GO, POLL},
+      {SEEN("7", "3", "5", "3", "5"), OK, 0}}},
     {"kubernetes does not know who has scaled",
      "kubernetes",
      "scale",
      "{\"namespace\":\"d\",\"kind\":\"deployment\",\"name\":\"w\",\"by\":\"2\"}",
-     {{SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"1\",\"generation\":1},\"spec\":{"
-           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
-           "\"readyReplicas\":2}}"),
-       OK, 0}},
+     {{SEEN("1", "1", "2", "1", "2"), OK, 0}},
      {{"PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
        "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}", HALE_E_IO,
        0, "", NULL, GO, ASK},
-      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"5\",\"generation\":2},\"spec\":{"
-           "\"replicas\":9},\"status\":{\"observedGeneration\":2,\"replicas\":9,"
-           "\"readyReplicas\":9}}"),
-       NO, 0}}},
+      {SEEN("5", "2", "9", "2", "9"), NO, 0}}},
     {"kubernetes has not got the call",
      "kubernetes",
      "scale",
      "{\"namespace\":\"d\",\"kind\":\"deployment\",\"name\":\"w\",\"by\":\"2\"}",
-     {{SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"1\",\"generation\":1},\"spec\":{"
-           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
-           "\"readyReplicas\":2}}"),
-       OK, 0}},
+     {{SEEN("1", "1", "2", "1", "2"), OK, 0}},
      {{"PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
        "{\"metadata\":{\"resourceVersion\":\"1\"},\"spec\":{\"replicas\":4}}", HALE_E_IO,
        0, "", NULL, GO, ASK},
-      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"3\",\"generation\":1},\"spec\":{"
-           "\"replicas\":2},\"status\":{\"observedGeneration\":1,\"replicas\":2,"
-           "\"readyReplicas\":2}}"),
-       GO, WAIT},
-      {SAY("PATCH", "/apis/apps/v1/namespaces/d/deployments/w/scale",
-           "{\"metadata\":{\"resourceVersion\":\"3\"},\"spec\":{\"replicas\":4}}", 200,
-           "{}"),
-       GO, POLL},
-      {SAY("GET", "/apis/apps/v1/namespaces/d/deployments/w", NULL, 200,
-           "{\"metadata\":{\"resourceVersion\":\"6\",\"generation\":3},\"spec\":{"
-           "\"replicas\":1},\"status\":{\"observedGeneration\":3,\"replicas\":1,"
-           "\"readyReplicas\":1}}"),
-       NO, 0}}},
+      {SEEN("3", "1", "2", "1", "2"), GO, WAIT},
+      {SCALED("3", "4"), GO, POLL},
+      {SEEN("6", "3", "1", "3", "1"), NO, 0}}},
     {"a pod in a namespace that leads elsewhere, and one with a budget",
      "kubernetes",
      "evict",
