@@ -20,13 +20,32 @@ TEMPLATE = {"heat_template_version": "2018-08-31", "parameters": {"count": {"typ
                 "one": {"type": "OS::Heat::RandomString"},
                 "many": {"type": "OS::Heat::ResourceGroup", "properties": {
                     "count": {"get_param": "count"}, "resource_def": {"type": "OS::Heat::RandomString"}}}}}
-FLOW = """---
+SAY = """---
 version: '2.0'
 NAME:
   input: [word]
   output: {said: <% task(say).result %>}
   tasks:
     say: {action: std.echo output="<% $.word %>"}
+"""
+REBOOT = """---
+version: '2.0'
+NAME:
+  input: [server, nova]
+  tasks:
+    reboot:
+      action: std.http
+      input:
+        url: <% $.nova %>/servers/<% $.server %>/action
+        method: POST
+        headers: {X-Auth-Token: <% $.openstack.auth_token %>, Content-Type: application/json}
+        body: {reboot: {type: HARD}}
+"""
+FALL = """---
+version: '2.0'
+NAME:
+  tasks:
+    fall: {action: std.fail}
 """
 
 
@@ -121,18 +140,55 @@ def test_no_such_stack(vim, cloud):
     assert "Heat has no stack 'nobody'" in vim.failed()
 
 
-def test_workflow_once(cloud, vim):
-    name = "say" + uuid.uuid4().hex[:8]
-    cloud.call("mistral", "POST", "/workflows", raw=FLOW.replace("NAME", name).encode(), headers={"Content-Type": "text/plain"})
+def workflow(cloud, text):
+    name = "w" + uuid.uuid4().hex[:8]
+    cloud.call("mistral", "POST", "/workflows", raw=text.replace("NAME", name).encode(),
+               headers={"Content-Type": "text/plain"})
+    return name
+
+
+def executions(cloud, name):
+    rows = cloud.call("mistral", "GET", "/executions?fields=workflow_name,output,state")["executions"]
+    return [e for e in rows if e["workflow_name"] == name]
+
+
+def test_workflow_once_although_unanswered(cloud, vim):
+    name = workflow(cloud, SAY)
     vim.start([{"mistral": {"action": "execute", "workflow": name, "input": {"word": "${hostname} \"is\" down"}}}])
     vim.alarm("compute-2")
     wait_for(lambda: vim.calls("/executions"), 300, "the call", 0.001)
-    vim.stack.kill9("actuator")
+    cloud.kill("mistral", signal.SIGSTOP)
+    try:
+        wait_for(lambda: arrived(cloud.port["mistral"]) or vim.rows("answer"), 300, "the call at Mistral", 0.01)
+        vim.stack.kill9("actuator")
+    finally:
+        cloud.kill("mistral", signal.SIGCONT)
     vim.stack.restart("actuator")
     vim.done("compute-2")
-    runs = [e for e in cloud.call("mistral", "GET", "/executions?fields=workflow_name,output,state")["executions"]
-            if e["workflow_name"] == name]
-    assert len(runs) == 1 and json.loads(runs[0]["output"])["said"] == 'compute-2 "is" down'
+    ran, = executions(cloud, name)
+    assert (ran["state"], json.loads(ran["output"])["said"]) == ("SUCCESS", 'compute-2 "is" down')
+
+
+def test_workflow_that_acts_on_nova(cloud, vim):
+    """With the rights of the actuator's user, which Mistral has from the call's token."""
+    server, = boot(cloud, "compute-2", 1, net=False)
+    try:
+        vim.start([{"mistral": {"action": "execute", "workflow": workflow(cloud, REBOOT), "input": {
+            "server": "${server}", "nova": cloud.url("nova")}}}])
+        vim.alarm("compute-2", server=server)
+        vim.done("compute-2", server=server)
+        assert len(cloud.actions(server, "reboot")) == 1
+        cloud.await_active(server)
+        vim.secrets_kept()
+    finally:
+        delete(cloud, [server])
+
+
+def test_workflow_that_fails(cloud, vim):
+    name = workflow(cloud, FALL)
+    vim.start([{"mistral": {"action": "execute", "workflow": name}}]).alarm("compute-2")
+    assert "execution is ERROR: " in vim.failed()
+    assert [e["state"] for e in executions(cloud, name)] == ["ERROR"]
 
 
 def test_data_plane_status_of_a_host(cloud, vim):
