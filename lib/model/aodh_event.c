@@ -95,7 +95,7 @@ bool hale_aodh_matches(const struct hale_aodh *a, const char *event_type,
 char *hale_aodh_reason(const struct hale_aodh *a, enum hale_state current,
                        const struct hale_aodh_event *e)
 {
-    char *query = json_dumps(a->query, JSON_COMPACT);
+    char *query = json_dumps(a->query, JSON_SORT_KEYS | JSON_ENSURE_ASCII); /* Aodh's */
     char *text = NULL;
     if (query != NULL &&
         asprintf(&text,

@@ -464,4 +464,3 @@ def cloud(tmp_path_factory):
         yield server.start()
     finally:
         server.stop()
-        pathlib.Path(server.sock).unlink(missing_ok=True)

@@ -113,19 +113,23 @@ class Vim:
         assert secret not in text and "gAAAA" not in text  # fernet's first bytes
 
 
+def begin_anew(cloud, host):
+    """Another nova-compute on that host."""
+    number = int(host.rsplit("-", 1)[1])
+    cloud.kill(f"compute-{number}")
+    wait_for(lambda: cloud._reap(f"compute-{number}"), 120, "the end of nova-compute")
+    (cloud.run / f"compute-{number}").unlink()
+    cloud.start_compute(number)
+
+
 def bring_up(cloud, host):
     """The host takes part again: un-forced, enabled. nova-compute is begun anew if Nova insists."""
-    number = int(host.rsplit("-", 1)[1])
-
     def up():
         service = cloud.services(host)[0]
         body = {"forced_down": False, "status": "enabled"}
         status = cloud.nova("PUT", f"/os-services/{service['id']}", body, ok=False)[0]
         if status == 400 and not up.restarted:
-            cloud.kill(f"compute-{number}")
-            wait_for(lambda: cloud._reap(f"compute-{number}"), 120, "the end of nova-compute")
-            (cloud.run / f"compute-{number}").unlink()
-            cloud.start_compute(number)
+            begin_anew(cloud, host)
             up.restarted = True
         return status == 200 and cloud.services(host)[0]["state"] == "up"
     up.restarted = False

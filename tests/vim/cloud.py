@@ -14,19 +14,20 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import configs
+from parallel import Parallel
 
 HERE = pathlib.Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
@@ -64,14 +65,29 @@ def born(pid):
         return None
 
 
+def bound():
+    """In a child: it ends with its parent. A killed test leaves nothing behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def free_ports(n):
-    held = [socket.socket() for _ in range(n)]
-    for s in held:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
+    """Below those that connections get by themselves: a service may begin to listen a minute later."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        top = int(f.read().split()[0])
+    found = []
+    for port in random.sample(range(max(1024, top - 12000), top), min(4000, top - 1024)):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == n:
+            return found
+    raise Failed("no free ports")
 
 
 class Cloud:
@@ -92,9 +108,11 @@ class Cloud:
             d.mkdir(parents=True, exist_ok=True)
         self.parts, self.secret = list(parts), secrets.token_hex(16)
         self.port = dict(zip(PORTS, free_ports(len(PORTS))))
-        facts.touch(mode=0o600)
-        facts.write_text(json.dumps({"port": self.port, "secret": self.secret, "parts": self.parts,
-                                     "computes": computes}))
+        part = self.state / "facts.part"
+        part.touch(mode=0o600)
+        part.write_text(json.dumps({"port": self.port, "secret": self.secret, "parts": self.parts,
+                                    "computes": computes}))
+        part.rename(facts)
 
     def url(self, name):
         tail = {"keystone": "/v3", "nova": "/v2.1", "heat": "/v1/$(project_id)s",
@@ -119,15 +137,10 @@ class Cloud:
     def spawn(self, name, *words, **env):
         if self.pid(name):
             return
-        bind = not self.keep
-
-        def child():  # a killed test leaves nothing behind; `up` goes on without its parent
-            if bind:
-                ctypes.CDLL(None).prctl(1, signal.SIGKILL)
         with open(self.logs / f"{name}.log", "ab") as log:
             p = subprocess.Popen([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                  env={**ENV, **env}, cwd=self.state, start_new_session=True,
-                                 preexec_fn=child)
+                                 preexec_fn=None if self.keep else bound)
         self.children[name] = p
         (self.run / name).write_text(f"{p.pid} {born(p.pid)}")
 
@@ -169,7 +182,8 @@ class Cloud:
     def _setup(self, mark, *words, **env):
         with open(self.logs / f"setup-{mark}.log", "ab") as log:
             code = subprocess.run([str(w) for w in words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                  env={**ENV, **env}, cwd=self.state, check=False, timeout=1200).returncode
+                                  env={**ENV, **env}, cwd=self.state, check=False, timeout=1200,
+                                  preexec_fn=bound).returncode
         if code != 0:
             raise Failed(f"step {mark} ended with {code}:\n{self.tail('setup-' + mark)}")
 
@@ -258,10 +272,9 @@ class Cloud:
         user = [f"--user={me}"] if me else []
         self.once("mysql", "mariadb-install-db", "--no-defaults", *user, f"--datadir={data}", "--skip-test-db",
                   "--auth-root-authentication-method=normal")
-        sock = self.sock
         # nothing here outlives the test: durability is given away for speed
         self.spawn("mysql", "/usr/sbin/mariadbd", "--no-defaults", *user, f"--datadir={data}",
-                   f"--socket={sock}", f"--port={self.port['mysql']}", f"--bind-address={self.ip}",
+                   "--socket=sock", f"--port={self.port['mysql']}", f"--bind-address={self.ip}",
                    f"--pid-file={data}/pid", "--skip-name-resolve", "--max-connections=1000",
                    "--character-set-server=utf8mb3", "--collation-server=utf8mb3_general_ci",
                    "--performance-schema=OFF", "--innodb-buffer-pool-size=128M",
@@ -286,7 +299,7 @@ class Cloud:
                        "RABBITMQ_ENABLED_PLUGINS_FILE": f"{rabbit}/plugins",
                        "RABBITMQ_NODENAME": f"hale{self.port['dist']}@localhost",
                        "RABBITMQ_MNESIA_BASE": str(rabbit), "RABBITMQ_LOG_BASE": str(rabbit),
-                       "RABBITMQ_LOGS": "-", "RABBITMQ_PID_FILE": f"{rabbit}/pid",
+                       "RABBITMQ_LOGS": "-", "RUNNING_UNDER_SYSTEMD": "1", "RABBITMQ_PID_FILE": f"{rabbit}/pid",
                        "RABBITMQ_DIST_PORT": str(self.port["dist"]),
                        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": inet, "RABBITMQ_CTL_ERL_ARGS": inet}
         self.spawn("epmd", "/usr/bin/epmd", **self.rabbit)
@@ -299,14 +312,10 @@ class Cloud:
                       "".join(f"CREATE DATABASE {d} CHARACTER SET utf8mb3;" for d in DATABASES), check=True)
             (self.state / "done/schemas").touch()
 
-    @property
-    def sock(self):
-        """A socket's path has 107 bytes at most, and pytest's directories are deep."""
-        return f"/tmp/.hale-vim-{self.port['mysql']}.sock"
-
     def _sql(self, text, check=False):
-        p = subprocess.run(["mariadb", "--no-defaults", f"--socket={self.sock}", "-u", "root", "-e", text],
-                           env=ENV, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+        p = subprocess.run(["mariadb", "--no-defaults", "--socket=sock", "-u", "root", "-e", text], env=ENV,
+                           cwd=self.state / "mysql", stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                           timeout=60)
         if check and p.returncode != 0:
             raise Failed(p.stderr.decode(errors="replace"))
         return p.returncode == 0
@@ -522,16 +531,9 @@ class Cloud:
                 if not self.pid(name):
                     raise Failed(f"{name} ended:\n{self.tail(name)}")
             return {s["host"] for s in self.services() if s["state"] == "up"} >= names
-        until("the hosts", up)
-        self.discover()
+        until("the hosts", up)  # then the scheduler finds them
         until("the hypervisors", lambda: len(self.nova("GET", "/os-hypervisors")["hypervisors"]) >= len(names))
         (self.state / "done/things").touch()
-
-    def discover(self):
-        subprocess.run([str(w) for w in self.program("nova.cmd.manage:main", "nova-manage", "nova/nova.conf",
-                                                     "cell_v2", "discover_hosts")],
-                       env=ENV, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=120)
 
     def services(self, host=""):
         return self.nova("GET", f"/os-services?binary=nova-compute&host={host}")["services"]
@@ -571,31 +573,6 @@ class Cloud:
                 "OS_PASSWORD": self.secret, "OS_PROJECT_NAME": "admin", "OS_USER_DOMAIN_NAME": "Default",
                 "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": "RegionOne",
                 "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-
-
-class Parallel:
-    """Runs functions side by side; leaving the block waits for all and raises the first failure."""
-
-    def __init__(self):
-        self.threads, self.errors = [], []
-
-    def add(self, function, *args, **more):
-        def work():
-            try:
-                function(*args, **more)
-            except BaseException as e:  # handed to the caller's thread
-                self.errors.append(e)
-        self.threads.append(threading.Thread(target=work))
-        self.threads[-1].start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *what):
-        for t in self.threads:
-            t.join()
-        if self.errors and what[0] is None:
-            raise self.errors[0]
 
 
 def installed():

@@ -151,7 +151,7 @@ def nova(c):
         return ini(DEFAULT=main, api={"auth_strategy": "keystone"},
                    wsgi={"api_paste_config": c.etc / "nova/paste.ini"},
                    conductor={"workers": 1},
-                   scheduler={"workers": 1, "discover_hosts_in_cells_interval": 10},
+                   scheduler={"workers": 1, "discover_hosts_in_cells_interval": 2},
                    filter_scheduler={"host_subset_size": 1}, vnc={"enabled": "false"},
                    cache={"enabled": "true", "backend": "dogpile.cache.memory"},
                    quota={"instances": -1, "cores": -1, "ram": -1},

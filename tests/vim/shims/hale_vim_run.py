@@ -6,9 +6,11 @@ which takes longer than they do; the file MARK says that one is done.
 Two of Debian 12's packages do not work together: oslo.messaging 14.0.3 makes contexts smaller before
 it notifies; Heat's stored contexts cannot be made smaller ("Authorization failed" on every stack), and
 Masakari's lose `read_deleted` (its API answers 500). Both are mended here, in memory only."""
+import ctypes
 import importlib
 import os
 import pathlib
+import signal
 import sys
 
 
@@ -30,6 +32,7 @@ def in_child(function, words):
     """A command in a process of its own: its options and connections are global there."""
     pid = os.fork()
     if pid == 0:
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # not without us
         code = 1
         try:
             sys.argv = words
