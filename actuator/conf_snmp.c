@@ -211,10 +211,9 @@ static enum hale_rc read_arc(NODE map, const char *text, struct actuator_snmp_co
 static enum hale_rc read_url(NODE map, const char *url, struct actuator_snmp_conf *c,
                              struct hale_err *err)
 {
-    const char *at =
-        url != NULL && (strncmp(url, "udp://", 6) == 0 || strncmp(url, "tcp://", 6) == 0)
-            ? url + 6
-            : "";
+    const char *whole = url != NULL ? url : "";
+    bool tcp = strncmp(whole, "tcp://", 6) == 0;
+    const char *at = tcp || strncmp(whole, "udp://", 6) == 0 ? whole + 6 : "";
     bool brackets = *at == '[';
     const char *host = at + brackets;
     size_t n = strcspn(host, brackets ? "]" : ":/?#@[] ");
@@ -233,7 +232,7 @@ static enum hale_rc read_url(NODE map, const char *url, struct actuator_snmp_con
                                "profile snmp needs url: udp://host[:port] or "
                                "tcp://host[:port] (port %d)",
                                PORT);
-    c->tcp = url[0] == 't';
+    c->tcp = tcp;
     c->port = (unsigned)port;
     c->host = strndup(host, n);
     return c->host != NULL ? HALE_OK : hale_err_set(err, HALE_E_NOMEM, "out of memory");

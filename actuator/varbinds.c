@@ -11,7 +11,6 @@
 #define BINDING_BYTES 22 /* name, tags and lengths of one */
 #define LONG_BYTES    4  /* more for lengths above 100 */
 #define NUMBER_BYTES  ((size_t)9)
-#define CUT           "\xe2\x80\xa6" /* … */
 #define CUT_BYTES     3
 
 /* Numbers of HALE-MIB: a number that was given stays. */
@@ -76,6 +75,7 @@ enum {
     CAUSE_OTHER = 1024
 };
 
+static const char CUT[CUT_BYTES] = {'\xe2', '\x80', '\xa6'}; /* … */
 static const char TYPES[] = {[ACTUATOR_VAR_INTEGER] = 'i',
                              [ACTUATOR_VAR_GAUGE] = 'g',
                              [ACTUATOR_VAR_COUNTER] = 'c',
