@@ -224,11 +224,14 @@ static enum hale_rc take_row(struct correlator_feed *f, const char *key,
     return HALE_OK;
 }
 
+/* HALE_E_AGAIN: whoever waits for the end does not wait for all of this. */
 static enum hale_rc load_hash(struct correlator_feed *f, const char *key)
 {
     char cursor[32] = "0";
     do {
         struct hale_reply *reply = NULL;
+        if (hale_daemon_stop_waits(f->daemon))
+            return HALE_E_AGAIN;
         enum hale_rc rc = HALE_REDIS_CMD(f->writer, &reply, HALE_STR("HSCAN"),
                                          hale_str_from(key), hale_str_from(cursor),
                                          HALE_STR("COUNT"), HALE_STR(FEED_SCAN_COUNT));

@@ -139,6 +139,14 @@ bool hale_daemon_stopping(const struct hale_daemon *d)
     return atomic_load(&d->stopping);
 }
 
+bool hale_daemon_stop_waits(const struct hale_daemon *d)
+{
+    sigset_t set;
+    return hale_daemon_stopping(d) ||
+           (sigpending(&set) == 0 &&
+            (sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGINT) == 1));
+}
+
 void hale_daemon_stop(struct hale_daemon *d)
 {
     HALE_CHECK(d, DAEMON_MAGIC);

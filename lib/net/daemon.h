@@ -14,7 +14,7 @@
  * HTTP:      hale_daemon_serve opens the ops listener: GET /metrics (Prometheus text), GET /healthz
  *            (200 {"status":"ok",...} or 503 with the failing components). The collector serves
  *            both on its own port instead through hale_daemon_health_json.
- * Threads:   the main thread calls run; hale_daemon_health_set and _stopping from any thread.
+ * Threads:   the main thread calls run; hale_daemon_health_set, _stopping and _stop_waits from any thread.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +40,9 @@ int hale_daemon_main(const struct hale_daemon_spec *spec, int argc, char **argv)
 
 bool hale_daemon_stopping(const struct hale_daemon *d);
 void hale_daemon_stop(struct hale_daemon *d); /* as if SIGTERM had come */
+/* The same as _stopping, and also while SIGTERM or SIGINT waits for _signals: for long work between two
+ * looks at the descriptor. Takes no signal away. */
+bool hale_daemon_stop_waits(const struct hale_daemon *d);
 /* Descriptor that is readable when a signal waits; give it to poll. */
 int hale_daemon_fd(const struct hale_daemon *d);
 /* Handles waiting signals. On a valid SIGHUP returns the new configuration (the caller owns it and

@@ -4,10 +4,12 @@ streams, and reads the alarm log. What is proved: every input has its effect exa
 the daemon or Redis is killed at any moment."""
 import json
 import random
+import signal
 import time
 
 import pytest
 from conftest import free_port, http_call, wait_for
+from proxy_kit import Proxy
 
 CONTROL, EVENTS = "hale:{m}:control", "hale:{m}:events"
 DEFS, ALARMS, SUBS = "hale:{m}:definitions", "hale:{m}:alarms", "hale:{m}:subs"
@@ -422,6 +424,26 @@ def test_redis_restart(stack, redis):
     assert [r["kind"] for r in rows] == ["created", "transition"] * 2 + ["transition"]
     wait_for(lambda: http_call(host, int(port), "GET", "/healthz").status == 200,
              what="good health")
+
+
+def test_sigterm_during_a_load(stack, redis, tmp_path):
+    """It ends after the page of rows that it waits for, not after all of them."""
+    for key in (DEFS, "hale:{m}:entities", SUBS, ALARMS):
+        redis.cmd("HSET", key, *[w for i in range(5000) for w in (f"row{i}", "unreadable")])
+    proxy = Proxy(tmp_path, redis)
+
+    def end():
+        wait_for(lambda: "correlator" in stack.daemons and stack.daemons["correlator"].process, 20, "its process", 0.001)
+        stack.daemons["correlator"].expected_end = True
+        stack.daemons["correlator"].process.send_signal(signal.SIGTERM)
+    proxy.on_answer = (b"HSCAN\r\n", end)
+    try:
+        d = stack.start("correlator", {"redis": proxy.url}, wait=False)
+        assert d.process.wait(60) == 0, d.log()
+        assert b"".join(proxy.said).count(b"HSCAN\r\n") == 1
+        assert "event=stopping signal=TERM" in d.log() and "event=load_failed" not in d.log()
+    finally:
+        proxy.close()
 
 
 def test_second_writer_and_moved_log(stack, redis):
