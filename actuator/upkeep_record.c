@@ -396,10 +396,12 @@ static bool questions_in(struct actuator_upkeep_session *s, const json_t *list)
         q->project = text_of(o, "project");
         q->instance = text_of(o, "instance");
         q->host = text_of(o, "host");
-        q->by = text_of(o, "by");
+        bool said = json_object_get(o, "by") != NULL;
+        q->by = said ? text_of(o, "by") : NULL;
         q->ids = json_incref(json_object_get(o, "ids"));
         q->until_ms = number(o, "until_ms");
-        if (q->project == NULL || q->instance == NULL || q->host == NULL || q->by == NULL)
+        if (q->project == NULL || q->instance == NULL || q->host == NULL ||
+            (said && q->by == NULL))
             return false;
     }
     return s->question != NULL;

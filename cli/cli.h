@@ -46,6 +46,7 @@ struct cli_options {
     const char *duration;   /* --for, a duration */
     const char *comment;    /* --comment */
     const char *starts;     /* --starts, a time */
+    const char *workflow;   /* --workflow, of a maintenance session */
     const char *entity;     /* --entity type/id */
     const char *zone;       /* --zone, a time zone */
     const char *repeat;     /* --repeat day, week:mon,.., month:n */
@@ -90,6 +91,8 @@ int cli_definition_why(const struct cli_options *o); /* of o->definition */
 bool cli_alarm_can(const char *verb);
 int cli_alarm_operate(const struct cli_options *o, const char *verb, int n, char **ids);
 /* words: what follows the verb. */
+/* Maintenance sessions: start, list, show, done, failed, cancel. */
+int cli_session(const struct cli_options *o, const char *verb, int n, char **words);
 int cli_silence(const struct cli_options *o, bool maintenance, const char *verb, int n,
                 char **words);
 /* The same for runs, switches, policies and the journal. */

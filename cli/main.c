@@ -37,6 +37,7 @@ enum {
     OPT_COMMENT,
     OPT_OWNER,
     OPT_STARTS,
+    OPT_WORKFLOW,
     OPT_ENTITY,
     OPT_ZONE,
     OPT_REPEAT,
@@ -90,6 +91,7 @@ static const struct option longs[] = {
     {"comment", required_argument, NULL, OPT_COMMENT},
     {"owner", required_argument, NULL, OPT_OWNER},
     {"starts", required_argument, NULL, OPT_STARTS},
+    {"workflow", required_argument, NULL, OPT_WORKFLOW},
     {"entity", required_argument, NULL, OPT_ENTITY},
     {"zone", required_argument, NULL, OPT_ZONE},
     {"repeat", required_argument, NULL, OPT_REPEAT},
@@ -193,6 +195,7 @@ static int set_option(struct cli_options *o, int option)
     case OPT_COMMENT: o->comment = optarg; break;
     case OPT_OWNER: o->owner = optarg; break;
     case OPT_STARTS: o->starts = optarg; break;
+    case OPT_WORKFLOW: o->workflow = optarg; break;
     case OPT_ENTITY: o->entity = optarg; break;
     case OPT_ZONE: o->zone = optarg; break;
     case OPT_REPEAT: o->repeat = optarg; break;
@@ -302,7 +305,8 @@ static bool dispatch_actuator(const struct cli_options *o, int n, char **words,
     } nouns[] = {{"run", cli_run},
                  {"switch", cli_switch},
                  {"policy", cli_policy},
-                 {"audit", cli_audit}};
+                 {"audit", cli_audit},
+                 {"session", cli_session}};
     for (size_t i = 0; i < sizeof(nouns) / sizeof(nouns[0]); i++)
         if (strcmp(words[0], nouns[i].noun) == 0) {
             *code = nouns[i].run(o, verb, n > 2 ? n - 2 : 0, words + 2);
