@@ -711,7 +711,7 @@ static void test_records_that_are_none(void **state)
     static const char *const bad[] = {
         "", "{}", "[]", "{\"v\":1,\"id\":\"" ID "\",\"state\":\"MAINTENANCE\"}",
         "{\"v\":1,\"id\":\"" ID "\",\"state\":\"MAINTENANCE\",\"phase\":\"look\","
-                                "\"tenant\":\"t\",\"metadata\":{},"
+        "\"tenant\":\"t\",\"metadata\":{},"
         "\"projects\":[],\"hosts\":[],\"instances\":[],\"questions\":[],\"acts\":[],"
         "\"host\":3}"};
     (void)state;
