@@ -198,6 +198,19 @@ static void path_of(const struct round *r, char *dst, size_t size)
         (void)snprintf(dst, size, "%s/vnf_instances?all_fields", r->vnfm->url);
 }
 
+/* What is asked for next; of Heat's stacks each once. */
+static void next_path(struct round *r, char *dst, size_t size)
+{
+    struct stack *s = r->stage == 2 ? r->stacks : NULL;
+    if (s == NULL) {
+        path_of(r, dst, size);
+        return;
+    }
+    (void)snprintf(dst, size, "%s", s->path);
+    r->stacks = s->next;
+    free(s);
+}
+
 /* Is there a page after this one? By its links, or (Heat has none) because it is full. */
 static bool has_next(const struct round *r, const json_t *body)
 {
@@ -253,6 +266,15 @@ static bool take_link(struct round *r, const char *link)
     return r->next_url != NULL;
 }
 
+static bool follow_link(struct actuator_inventory *x, bool *more)
+{
+    bool here = take_link(&x->round, x->link);
+    *more = x->round.next_url != NULL;
+    if (!here)
+        (void)snprintf(x->why, sizeof(x->why), "its next page is on another server");
+    return here;
+}
+
 static bool keep_stacks(struct round *r, const json_t *body)
 {
     const json_t *items = json_object_get(body, "stacks");
@@ -305,23 +327,12 @@ static bool read_source(struct actuator_inventory *x)
                            INVENTORY_REQUESTS);
             return false;
         }
-        if (r->stage == 2) { /* Heat: a stack's resources */
-            struct stack *s = r->stacks;
-            (void)snprintf(path, sizeof(path), "%s", s->path);
-            r->stacks = s->next;
-            free(s);
-        } else {
-            path_of(r, path, sizeof(path));
-        }
+        next_path(r, path, sizeof(path));
         if (!call(x, path) || !x->good || !add_body(x))
             return false;
         if (r->kind == HALE_INVENTORY_SOL003) {
-            if (!take_link(r, x->link)) {
-                (void)snprintf(x->why, sizeof(x->why),
-                               "its next page is on another server");
+            if (!follow_link(x, &more))
                 return false;
-            }
-            more = r->next_url != NULL;
             continue;
         }
         if (r->kind == HALE_INVENTORY_HEAT && r->stage == 0 && !keep_stacks(r, x->body)) {

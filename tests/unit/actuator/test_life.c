@@ -162,6 +162,8 @@ static void answer(struct world *w, unsigned status, const char *body,
 static void later(struct world *w)
 {
     int64_t next = actuator_engine_next_us(w->engine);
+    if (next == INT64_MAX)
+        return;
     w->now_us = next > w->now_us ? next : w->now_us;
     actuator_engine_tick(w->engine, w->now_us);
     commit_all(w);
