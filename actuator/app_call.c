@@ -88,6 +88,37 @@ static enum hale_rc token_line(const char *file, bool bearer, char **out,
     return rc;
 }
 
+/* The header that says who we are, or NULL. */
+static enum hale_rc auth_line(const struct actuator_request *q,
+                              const struct actuator_cluster *cluster, char **out,
+                              struct hale_err *err)
+{
+    const char *token = cluster != NULL ? cluster->token_file : q->token_file;
+    *out = NULL;
+    if (token != NULL && token[0] != '\0')
+        return token_line(token, cluster != NULL || strcmp(q->auth, "bearer") == 0, out,
+                          err);
+    if (cluster == NULL || cluster->token == NULL)
+        return HALE_OK;
+    if (asprintf(out, "Authorization: Bearer %s", cluster->token) >= 0)
+        return HALE_OK;
+    *out = NULL;
+    return HALE_E_NOMEM;
+}
+
+/* Whom we trust there, and who we are. */
+static void of_cluster(const struct actuator_cluster *c, struct hale_http_call *http)
+{
+    http->ca_file = c->ca_file;
+    http->cert_file = c->cert_file;
+    http->key_file = c->key_file;
+    http->ca_pem = hale_str_from(c->ca_pem);
+    http->cert_pem = hale_str_from(c->cert_pem);
+    http->key_pem = hale_str_from(c->key_pem);
+    http->max_response_bytes = CLUSTER_BYTES;
+    http->only_remote = false;
+}
+
 /* cluster: NULL, or whose API q->url is a path of. */
 static enum hale_rc start_call(struct app *app, struct call *call,
                                const struct actuator_request *q,
@@ -95,41 +126,30 @@ static enum hale_rc start_call(struct app *app, struct call *call,
                                struct hale_err *err)
 {
     char *line[HEADERS_MAX + 1] = {NULL}, *url = NULL;
-    unsigned n = 0;
-    enum hale_rc rc = HALE_OK;
-    const char *name, *token = cluster != NULL ? cluster->token_file : q->token_file;
+    const char *name;
     json_t *value;
+    enum hale_rc rc = auth_line(q, cluster, &line[0], err);
+    unsigned n = line[0] != NULL ? 1 : 0;
     if (cluster != NULL && asprintf(&url, "%s%s", cluster->url, q->url.p) < 0) {
         url = NULL;
         rc = HALE_E_NOMEM;
     }
-    if (rc == HALE_OK && token != NULL && token[0] != '\0')
-        rc = token_line(token, cluster != NULL || strcmp(q->auth, "bearer") == 0,
-                        &line[n++], err);
-    else if (rc == HALE_OK && cluster != NULL && cluster->token != NULL &&
-             asprintf(&line[n++], "Authorization: Bearer %s", cluster->token) < 0)
-        rc = HALE_E_NOMEM;
     json_object_foreach (q->headers, name, value)
         if (rc == HALE_OK && n < HEADERS_MAX &&
             asprintf(&line[n++], "%s: %s", name, json_string_value(value)) < 0)
             rc = HALE_E_NOMEM;
     if (rc == HALE_OK) {
-        const struct hale_http_call http = {
+        struct hale_http_call http = {
             .method = q->method,
             .url = url != NULL ? url : q->url.p,
             .headers = (const char *const *)line,
             .body = hale_buf_str(&q->body),
-            .ca_file = cluster != NULL ? cluster->ca_file : q->ca_file,
-            .cert_file = cluster != NULL ? cluster->cert_file : NULL,
-            .key_file = cluster != NULL ? cluster->key_file : NULL,
-            .ca_pem = hale_str_from(cluster != NULL ? cluster->ca_pem : NULL),
-            .cert_pem = hale_str_from(cluster != NULL ? cluster->cert_pem : NULL),
-            .key_pem = hale_str_from(cluster != NULL ? cluster->key_pem : NULL),
-            .max_response_bytes = cluster != NULL ? CLUSTER_BYTES : 0,
+            .ca_file = q->ca_file,
             .timeout_ms = q->timeout_ms,
             .only_remote =
-                cluster == NULL &&
                 actuator_allow_match(&app->conf->allow, q->url.p) == ACTUATOR_ALLOW_WILD};
+        if (cluster != NULL)
+            of_cluster(cluster, &http);
         rc = hale_http_client_start(app->http, &http, on_done, call, &call->id);
         if (rc != HALE_OK)
             (void)hale_err_set(err, rc, "the request could not be started: %s",

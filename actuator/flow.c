@@ -101,7 +101,7 @@ static void enter(struct actuator_engine *e, struct actuator_run *r, int64_t to)
     r->settled = r->looked = false;
     free(r->follow);
     r->follow = NULL;
-    r->follow_us = 0;
+    r->follow_us = r->cancel_us = 0;
     actuator_lanes_fini(&r->lanes);
     if (hold_is_for(r) || allowed(e, r))
         life_begin_call(e, r, ACTUATOR_OP_KEEP, 0);

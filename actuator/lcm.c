@@ -143,6 +143,7 @@ enum hale_rc actuator_lcm_request(const struct actuator_run *r,
                                   struct actuator_request *out)
 {
     const json_t *body = NULL;
+    json_t *mode = NULL; /* owned */
     out->cloud = actuator_run_step_text(r, "cloud");
     out->service = "nfv-orchestration";
     out->method = "GET";
@@ -166,6 +167,9 @@ enum hale_rc actuator_lcm_request(const struct actuator_run *r,
         out->method = "POST";
         hale_buf_printf(&out->url, "%s/%s/%s", api_of(r)->occurrences, r->op_occ,
                         r->settle[0] != '\0' ? r->settle : "fail");
+        if (strcmp(r->settle, "cancel") == 0)
+            body = mode =
+                json_pack("{s:s}", "cancelMode", actuator_run_step_text(r, "cancel"));
         break;
     }
     char *dump = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
@@ -173,6 +177,7 @@ enum hale_rc actuator_lcm_request(const struct actuator_run *r,
         hale_buf_add_c(&out->body, dump);
     bool ok = headers(r, body != NULL, out->headers) && (body == NULL || dump != NULL);
     free(dump);
+    json_decref(mode);
     return ok ? HALE_OK : HALE_E_NOMEM;
 }
 
@@ -211,6 +216,7 @@ static void follow(struct actuator_run *r, struct actuator_decision *d, int64_t 
 {
     actuator_decide(d, ACTUATOR_POLL, delay_us, "%s operation %s", how, r->op_occ);
     d->note = true;
+    d->at_work = true;
     r->queries = 0;
     r->settled = false;
     r->settle[0] = r->settle_seen[0] = '\0';
@@ -506,6 +512,7 @@ void actuator_lcm_answer(struct actuator_run *r, const struct actuator_answer *a
     case ACTUATOR_PROVE:
     case ACTUATOR_LANES: actuator_decide_fail(d, "an answer of another step"); break;
     }
+    d->timed_out = d->end == ACTUATOR_STEP_FAILED && r->cancel_us > 0;
 }
 
 enum actuator_phase actuator_lcm_resume(const struct actuator_run *r)

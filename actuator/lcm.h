@@ -13,7 +13,12 @@
  *            - FAILED_TEMP blocks the instance for everybody: it is told to retry, to roll back
  *              or to fail, in that order, as far as the policy allows; the last word is `fail`.
  *              The word is in the record before it is sent (run.h: settle), with the time at which
- *              the state was entered, so that a word is not sent twice for one failure.
+ *              the state was entered, so that a word is not sent twice for one failure;
+ *            - with "cancel" in the plan, an operation that is still STARTING or PROCESSING at the end of
+ *              the step's time is told to cancel in that mode and has as much time again (at least 30 s) to end. The word
+ *              is in the record before it is sent; whether it was heard isCancelPending tells. Then
+ *              `retry` is no choice any more, and the step has timed out however the operation ends, but
+ *              for COMPLETED.
  * Ways:      Tacker can also be told by an alert as Alertmanager posts it, or by a fault as a
  *            Server Notifier posts it (plan: "via"). Both are answered 204 whatever becomes of them,
  *            so the operation is looked for in the list, within "appear_ms" of the call.
@@ -49,6 +54,10 @@ enum hale_rc actuator_lcm_request(const struct actuator_run *r,
 void actuator_lcm_answer(struct actuator_run *r, const struct actuator_answer *a,
                          int64_t now_us, bool (*taken)(const char *op_id, void *arg),
                          void *arg, struct actuator_decision *d);
+/* The step's time is over: its operation is told to cancel, if the plan says so and it can be. False: it
+ * cannot, d is as it was. */
+bool actuator_lcm_cancel(struct actuator_run *r, int64_t now_us,
+                         struct actuator_decision *d);
 /* The phase to go on in after a crash in r->phase. */
 enum actuator_phase actuator_lcm_resume(const struct actuator_run *r);
 

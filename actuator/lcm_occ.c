@@ -48,6 +48,42 @@ static void tell(struct actuator_run *r, const char *word, int64_t delay_us,
     d->note = true;
 }
 
+static bool cancelling(const struct actuator_run *r)
+{
+    return strcmp(r->settle, "cancel") == 0;
+}
+
+bool actuator_lcm_cancel(struct actuator_run *r, int64_t now_us,
+                         struct actuator_decision *d)
+{
+    const char *mode = actuator_run_step_text(r, "cancel");
+    if (mode[0] == '\0' || !d->at_work || r->cancel_us > 0)
+        return false;
+    actuator_decide(d, ACTUATOR_SETTLE, 0,
+                    "operation %s is not done within %lld ms: cancel (%s)", r->op_occ,
+                    (long long)actuator_run_step_int(r, "timeout_ms"), mode);
+    tell(r, "cancel", 0, d);
+    r->settle_seen[0] = '\0';
+    r->queries = 0;
+    r->cancel_us = now_us;
+    return true;
+}
+
+/* It is at work although it was told to cancel. */
+static void still_at_work(struct actuator_run *r, const json_t *op,
+                          struct actuator_decision *d)
+{
+    bool heard = r->settled || json_is_true(json_object_get(op, "isCancelPending"));
+    if (heard || r->queries >= DEAF_MAX) {
+        actuator_decide(d, ACTUATOR_POLL, lcm_poll_us(r),
+                        "operation %s has not ended yet after cancel", r->op_occ);
+        return;
+    }
+    actuator_decide(d, ACTUATOR_SETTLE, actuator_step_backoff_us(r, ++r->queries),
+                    "operation %s does not know of our cancel", r->op_occ);
+    d->note = true;
+}
+
 /* The operation is where it was when it was told r->settle. */
 static void still_failed(struct actuator_run *r, struct actuator_decision *d)
 {
@@ -92,7 +128,7 @@ static void on_failed_temp(struct actuator_run *r, const json_t *op, const char 
     const char *word = next_word(r, false);
     actuator_decide(d, ACTUATOR_SETTLE, 0, "operation %s is FAILED_TEMP%s%.200s: %s",
                     r->op_occ, *why != '\0' ? ": " : "", why, word);
-    bool told = r->settle[0] != '\0';
+    bool told = r->settle[0] != '\0' && !cancelling(r);
     tell(r, word, told ? actuator_step_backoff_us(r, r->failures + 1) : 0, d);
     memcpy(r->settle_seen, at, sizeof(at));
     r->queries = 0;
@@ -102,7 +138,8 @@ static void on_failed(struct actuator_run *r, const char *why,
                       struct actuator_decision *d)
 {
     const char *sep = *why != '\0' ? ": " : "";
-    if (strcmp(r->settle, "fail") != 0 || allowed(r) != ACTUATOR_LCM_FAIL) {
+    if (strcmp(r->settle, "fail") != 0 || allowed(r) != ACTUATOR_LCM_FAIL ||
+        r->cancel_us > 0) {
         actuator_decide_fail(d, "operation %s FAILED%s%.200s", r->op_occ, sep, why);
         return;
     }
@@ -132,7 +169,10 @@ void lcm_on_poll(struct actuator_run *r, const struct actuator_answer *a,
                strcmp(state, "PARTIALLY_COMPLETED") == 0) {
         actuator_decide_fail(d, "operation %s %s%s%.200s", r->op_occ, state,
                              *why != '\0' ? ": " : "", why);
+    } else if (lcm_is_open(state) && cancelling(r)) {
+        still_at_work(r, op, d);
     } else if (lcm_is_open(state)) {
+        d->at_work = strcmp(state, "ROLLING_BACK") != 0;
         r->queries = 0;
         r->settle_seen[0] = '\0'; /* a FAILED_TEMP after this is another one */
         actuator_decide(d, ACTUATOR_POLL, lcm_poll_us(r), "operation %s is still %s",
@@ -155,6 +195,12 @@ void lcm_on_settle(struct actuator_run *r, const struct actuator_answer *a,
                         r->op_occ, r->settle, a->status);
         return;
     }
+    if (cancelling(r) && a->rc == HALE_OK && a->status < 500 && a->status != 429) {
+        actuator_decide_fail(
+            d, "operation %s takes too long and refused to cancel with %u%s", r->op_occ,
+            a->status, actuator_problem_text(a, detail, sizeof(detail)));
+        return;
+    }
     if (a->rc == HALE_OK && a->status < 500 && a->status != 429) {
         const char *word = next_word(r, true);
         if (*word == '\0' || a->status == 401 || a->status == 403) {
@@ -170,5 +216,5 @@ void lcm_on_settle(struct actuator_run *r, const struct actuator_answer *a,
         return;
     }
     r->phase = ACTUATOR_POLL;
-    lcm_ask_again(r, a, "could not end the operation in FAILED_TEMP", d);
+    lcm_ask_again(r, a, "could not tell the operation what to do", d);
 }

@@ -10,7 +10,7 @@
  *            [{"type":"vnflcm"|"nslcm","url"|"cloud","operation":"heal"|...,"vnf"|"ns",
  *              "body":{},"auth":"bearer"|"x-auth-token","token_file"|"credentials":s,
  *              "timeout_ms","poll_ms","retries"[,"api":"v1"][,"version"]
- *              [,"failed_temp":mask][,"look_first":1]
+ *              [,"failed_temp":mask][,"look_first":1][,"cancel":"GRACEFUL"|"FORCEFUL"]
  *              [,"call":{"way","server","body"},"appear_ms"]},
  *             {"type":"webhook","url","method","headers":{},"body":any,"auth",
  *              "token_file","timeout_ms","retries"[,"success"][,"expect"][,"until"]} (webhook.h),
@@ -86,7 +86,8 @@ struct actuator_step {
     char *version;        /* header, or NULL: the API's */
     unsigned failed_temp; /* ACTUATOR_LCM_RETRY ... */
     bool look_first;
-    json_t *way; /* another way than the API's: {"way","server","body"}, or NULL */
+    const char *cancel; /* mode, static; NULL: what takes too long is left alone */
+    json_t *way;        /* another way than the API's: {"way","server","body"}, or NULL */
     int64_t appear_ms;
     /* of a cloud: body is an object of the action's arguments */
     int64_t parallel;

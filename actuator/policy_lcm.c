@@ -25,6 +25,7 @@ static const char *const AUTHS[] = {"bearer", "x-auth-token", NULL};
 static const char *const VERSIONS[] = {"v2", "v1", NULL};
 static const char *const DIALECTS[] = {"sol005", "osm", NULL};
 static const char *const WAYS[] = {"api", "alert", "notification", NULL};
+static const char *const CANCELS[] = {"no", "graceful", "forceful", NULL};
 enum { HEAL, SCALE, SCALE_TO_LEVEL, OPERATE };
 enum { WAY_API, WAY_ALERT, WAY_NOTIFICATION };
 
@@ -34,6 +35,7 @@ struct lcm_raw {
     bool look_first;
     int64_t timeout, poll, retries;
     NODE failed_temp;
+    int cancel;
     /* vnflcm */
     char *cause, *aspect, *steps, *level, *server, *fault, *fault_type, *host, *alarm;
     int type, state, stop, way;
@@ -60,6 +62,8 @@ static const struct hale_conf_field COMMON[] = {
      "repeats of the call"},
     {"on_failed_temp", HALE_CONF_NODE, L(failed_temp), false, NULL, 0, 0, NULL,
      "retry, rollback, fail: one or a list"},
+    {"on_timeout_cancel", HALE_CONF_ENUM, L(cancel), false, "no", 0, 0, CANCELS,
+     "whether an operation that takes too long is cancelled"},
     {"look_first", HALE_CONF_BOOL, L(look_first), false, "false", 0, 0, NULL,
      "ask for other operations before the call"},
     {"token_file", HALE_CONF_STRING, L(token_file), false, NULL, 0, 0, NULL,
@@ -473,6 +477,7 @@ static void fill_step(struct lcm_raw *raw, struct actuator_step *s)
     s->retries = raw->retries;
     s->api = raw->api == 1 || raw->ns.dialect == POLICY_LCM_OSM ? "v1" : NULL;
     s->look_first = raw->look_first;
+    s->cancel = raw->cancel == 0 ? NULL : STOP_TYPES[raw->cancel - 1];
     s->url = actuator_read_move(&raw->url);
     s->cloud = actuator_read_move(&raw->cloud);
     s->instance = actuator_read_move(&raw->instance);
@@ -566,6 +571,8 @@ json_t *actuator_policy_pack_lcm(const struct actuator_step *s, json_t *url,
     rc |= number_fields(body) ? 0 : -1;
     if (s->failed_temp != ACTUATOR_LCM_FAIL)
         rc |= json_object_set_new(o, "failed_temp", json_integer(s->failed_temp));
+    if (s->cancel != NULL)
+        rc |= json_object_set_new(o, "cancel", json_string(s->cancel));
     if (s->look_first)
         rc |= json_object_set_new(o, "look_first", json_integer(1));
     if (way != NULL) {

@@ -113,6 +113,8 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
     if (ok && r->plan != NULL && r->follow != NULL && r->follow[0] != '\0')
         ok = put(o, "follow", json_string(r->follow)) &&
              put(o, "follow_us", json_integer(r->follow_us));
+    if (ok && r->cancel_us != 0)
+        ok = put(o, "cancel_us", json_integer(r->cancel_us));
     if (ok && r->expires_us != 0)
         ok = put(o, "expires_us", json_integer(r->expires_us));
     if (ok && actuator_run_held(r))
@@ -158,6 +160,7 @@ static bool decode_newer(json_t *o, struct actuator_run *r)
         return false;
     r->expires_us = (int64_t)json_integer_value(json_object_get(o, "expires_us"));
     const char *follow = json_string_value(json_object_get(o, "follow"));
+    r->cancel_us = (int64_t)json_integer_value(json_object_get(o, "cancel_us"));
     r->follow_us = (int64_t)json_integer_value(json_object_get(o, "follow_us"));
     if (follow != NULL && (r->follow = strdup(follow)) == NULL)
         return false;

@@ -15,7 +15,7 @@
  *   ASK       the manager (VNFM, NFVO) is asked whether it knows of our call
  *   CONFLICT  it refused with 409; waiting until no other operation is open
  *   POLL      the operation occurrence op_occ, or the address `follow`, is followed to its end
- *   SETTLE    op_occ is FAILED_TEMP; the word `settle` is being sent
+ *   SETTLE    op_occ is FAILED_TEMP, or took too long; the word `settle` is being sent
  *   QUEUE     another run is at work on the instance: waits for its turn (turn.c)
  *   LANES     the step acts on a cloud: each of its lanes has a phase of its own (lane.h)
  *   HOLD      a step that waits: for wake_us, or for an acknowledgement until then
@@ -90,12 +90,12 @@ struct actuator_run {
     int64_t step_us;  /* the step began */
     int64_t call_us;  /* first call of the step: operations since then may be ours */
     char op_occ[ACTUATOR_OP_ID_MAX];
-    char settle
-        [12]; /* what op_occ was told in FAILED_TEMP: retry, rollback, fail; or "" */
+    char settle[12];      /* what op_occ was told: retry, rollback, fail, cancel; or "" */
     char settle_seen[48]; /* when it had entered the FAILED_TEMP we told it so in */
     bool settled;         /* it has taken that word */
     char *follow;         /* webhook: what is polled; NULL or "": nothing */
     int64_t follow_us;    /* since when */
+    int64_t cancel_us;    /* op_occ took too long and is being cancelled since; 0: no */
     bool looked; /* asked whether another operation is under way, before the first call */
     int64_t wake_us;   /* when to do the next thing; 0 = now or when an answer comes */
     int64_t verify_us; /* verification began */

@@ -19,6 +19,7 @@
 #define BACKOFF_MAX_US   10000000
 #define CALL_MAX_MS      10000 /* of one request to a VNFM */
 #define CALL_MIN_MS      100
+#define CANCEL_MIN_MS    30000 /* for an operation that was told to cancel to end */
 
 void actuator_decide(struct actuator_decision *d, enum actuator_phase phase,
                      int64_t delay_us, const char *fmt, ...)
@@ -58,7 +59,10 @@ int64_t actuator_step_deadline_us(const struct actuator_run *r)
 {
     if (strcmp(actuator_run_step_type(r), "webhook") == 0)
         return actuator_webhook_deadline_us(r);
-    return r->step_us + actuator_run_step_int(r, "timeout_ms") * 1000;
+    int64_t ms = actuator_run_step_int(r, "timeout_ms");
+    if (r->cancel_us > 0)
+        return r->cancel_us + (ms > CANCEL_MIN_MS ? ms : CANCEL_MIN_MS) * 1000;
+    return r->step_us + ms * 1000;
 }
 
 int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us)
@@ -172,7 +176,11 @@ void actuator_step_answer(struct actuator_run *r, const struct actuator_answer *
         actuator_decide_fail(out, "given up after %" PRId64 " tries, the last one %.300s",
                              r->failures + 1, why);
     else if (now_us + out->delay_us > actuator_step_deadline_us(r)) {
-        int64_t since_us = actuator_webhook_follows(r) ? r->follow_us : r->step_us;
+        if (actuator_lcm_cancel(r, now_us, out))
+            return;
+        int64_t since_us = r->cancel_us > 0              ? r->cancel_us
+                           : actuator_webhook_follows(r) ? r->follow_us
+                                                         : r->step_us;
         actuator_decide_fail(out, "not done within %" PRId64 " ms; last: %.300s",
                              (actuator_step_deadline_us(r) - since_us) / 1000, why);
         out->timed_out = true;

@@ -59,6 +59,7 @@ struct actuator_decision {
     bool counts;               /* one of the step's retries is used up */
     bool note;                 /* worth a journal row of kind answer */
     bool timed_out;            /* STEP_FAILED: its time is over */
+    bool at_work;              /* the operation followed is STARTING or PROCESSING */
     char text[ACTUATOR_TEXT_MAX];
 };
 

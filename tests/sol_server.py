@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands in for a VNFM (SOL 003 vnflcm) or an NFVO (SOL 005 nslcm), as their specifications and Tacker have them:
 version header, 202 with Location, one operation at a time on an instance (409), operation occurrences with their
-states, times and links, FAILED_TEMP with retry, rollback and fail, Tacker's alerts and fault notifications, a
+states, times and links, FAILED_TEMP with retry, rollback and fail, cancel in both modes, Tacker's alerts and fault notifications, a
 token endpoint. Operations advance as they are looked at, so that nothing depends on the clock.
 
     with Sol("vnflcm") as vnfm:              # vnfm.url is the root
@@ -50,6 +50,7 @@ class Sol:
         self.failures, self.hold, self.looks = 0, False, 2
         self.refuses = ()          # words an operation in FAILED_TEMP refuses
         self.rollback_fails = False
+        self.too_late = False      # a graceful cancel finds it done
         self.takes_second = False  # as Tacker since 12: the second operation stays STARTING for ever
         self.deaf_words = 0        # so many words are heard, but not answered
         self.lag = 3               # looks at the list before an alert becomes an operation
@@ -99,7 +100,13 @@ class Sol:
     def step(self, op):
         """One look at the operation."""
         op["looks"] += 1
-        if op["stuck"] or self.hold:
+        if op.get("cancel") and op["looks"] >= self.looks:
+            del op["cancel"]
+            if self.too_late:
+                op["error"] = None
+            self.enter(op, "COMPLETED" if self.too_late else "FAILED_TEMP")
+            return
+        if op["stuck"] or (self.hold and op["state"] == "PROCESSING"):
             return
         if op["state"] == "STARTING":
             self.enter(op, "PROCESSING")
@@ -130,8 +137,28 @@ class Sol:
             "scaleStatus": [{"aspectId": a, "scaleLevel": n} for a, n in levels.items()],
             "vnfcResourceInfo": [{"id": f"{a}-{i}", "vduId": a} for a, n in levels.items() for i in range(n + 1)]}}
 
-    def tell(self, op_id, word):
+    def cancel(self, op, mode):
+        """STARTING is rolled back; PROCESSING fails for now, at once or (graceful) when it is looked at next."""
+        if "cancel" in self.refuses:
+            raise Problem(404, "no task cancel")
+        if mode not in ("GRACEFUL", "FORCEFUL"):
+            raise Problem(400, "cancelMode is GRACEFUL or FORCEFUL")
+        if op["state"] not in ("STARTING", "PROCESSING"):
+            raise Problem(409, f"operation is {op['state']}")
+        self.said.append("cancel " + mode)
+        op["error"] = "cancelled"
+        if op["state"] == "STARTING":
+            self.enter(op, "ROLLED_BACK")
+        elif mode == "FORCEFUL":
+            self.enter(op, "FAILED_TEMP")
+        else:
+            op["cancel"], op["looks"] = mode, 0
+        return op
+
+    def tell(self, op_id, word, body=None):
         op = self.find(op_id)
+        if word == "cancel":
+            return self.cancel(op, (body or {}).get("cancelMode"))
         if op["state"] != "FAILED_TEMP":
             raise Problem(409, f"operation is {op['state']}, not FAILED_TEMP")
         if word in self.refuses:
@@ -152,7 +179,7 @@ class Sol:
         href = f"{self.url}/{self.api}/v2/{self.occs}/{op['id']}"
         out = {"id": op["id"], "operationState": op["state"], self.entered_key: op["entered"],
                "startTime": op["start"], self.instance_key: op["instance"], self.kind_key: op["kind"],
-               "isAutomaticInvocation": op["automatic"], "isCancelPending": False,
+               "isAutomaticInvocation": op["automatic"], "isCancelPending": bool(op.get("cancel")),
                "_links": {"self": {"href": href}}}
         if op["state"] == "FAILED_TEMP":
             out["_links"].update({word: {"href": f"{href}/{word}"} for word in ("retry", "rollback", "fail")
@@ -250,7 +277,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if words[2] == sol.instances and len(words) == 4 and self.command == "GET":
             return self.say(200, sol.vnf(words[3]))
         if words[2] == sol.occs:
-            return self.occurrences(sol, words[3:], query)
+            return self.occurrences(sol, words[3:], query, json.loads(raw or "null"))
         raise Problem(404, "no such path")
 
     def check_caller(self, sol):
@@ -294,9 +321,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Problem(500, "internal error after all")
         self.say(202, None, Location=f"{sol.url}/{sol.api}/v2/{sol.occs}/{op['id']}")
 
-    def occurrences(self, sol, words, query):
+    def occurrences(self, sol, words, query, body=None):
         if len(words) == 2 and self.command == "POST":
-            op = sol.tell(*words)
+            op = sol.tell(*words, body)
             if sol.deaf_words > 0:
                 sol.deaf_words -= 1
                 self.cut()

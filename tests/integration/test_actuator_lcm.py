@@ -111,6 +111,40 @@ def test_a_word_that_is_not_answered_is_not_said_twice(stack, log, vnfm, words, 
     assert vnfm.said == said, story(log)
 
 
+# --- operations that take too long ---------------------------------------------------------------------
+@pytest.mark.parametrize("api,mode,words,said,end", [
+    ("vnflcm", "graceful", "fail", ["cancel GRACEFUL", "fail"], "FAILED"),
+    ("vnflcm", "forceful", ["retry", "rollback"], ["cancel FORCEFUL", "rollback"], "ROLLED_BACK"),
+    ("nslcm", "forceful", "fail", ["cancel FORCEFUL", "fail"], "FAILED")])
+def test_what_takes_too_long_is_cancelled(stack, log, api, mode, words, said, end):
+    with Sol(api) as sol:
+        sol.hold = True
+        start(stack, {**policy(sol, {**(HEAL if api == "vnflcm" else NS_HEAL), "timeout": "1s", "poll": "20ms",
+                                     "on_failed_temp": words, "on_timeout_cancel": mode})})
+        log.write()
+        assert end in failed(log), story(log)
+        assert sol.said == said and len(sol.ops) == 1 and sol.ops[0]["state"] == end, story(log)
+        row, = log.rows("step")
+        assert row["detail"]["end"] == "timeout"
+
+
+def test_a_cancel_that_finds_it_done(stack, log, vnfm):
+    vnfm.hold = vnfm.too_late = True
+    start(stack, policy(vnfm, {**HEAL, "timeout": "1s", "poll": "20ms", "on_timeout_cancel": "graceful"}))
+    log.write()
+    carried_out(log, vnfm)
+    assert vnfm.said == ["cancel GRACEFUL"]
+
+
+@pytest.mark.parametrize("refuses,mode", [((), None), (("cancel",), "graceful")])
+def test_what_is_not_cancelled_is_left_alone(stack, log, vnfm, refuses, mode):
+    vnfm.hold, vnfm.refuses = True, refuses
+    start(stack, policy(vnfm, {**HEAL, "timeout": "500ms", "poll": "20ms", "on_timeout_cancel": mode}))
+    log.write()
+    assert ("refused to cancel with 404" if mode else "not done within 500 ms") in failed(log)
+    assert vnfm.said == [] and vnfm.ops[0]["state"] == "PROCESSING", story(log)
+
+
 # --- Tacker ------------------------------------------------------------------------------------------
 def test_alert_heals(stack, log, vnfm):
     start(stack, policy(vnfm, {**HEAL, "via": "alert"}))

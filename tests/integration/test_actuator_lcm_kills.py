@@ -16,6 +16,30 @@ STEPS = [("vnflcm", {"operation": "scale", "vnf_instance_id": "${vnf_id}", "aspe
                     "scale_ns": {"aspect_id": "web"}}, 1)]
 
 
+@pytest.mark.parametrize("deaf", [0, 1])
+def test_kill9_while_it_is_cancelled(stack, log, deaf):
+    """What takes too long is told to cancel once, whenever the actuator dies, and is brought to its end."""
+    with Sol("vnflcm") as sol:
+        sol.hold, sol.deaf_words = True, deaf
+        start(stack, policy(sol, {**HEAL, "timeout": "1s", "poll": "50ms", "on_failed_temp": "fail",
+                                  "on_timeout_cancel": "graceful"}))
+        log.write()
+        wait_for(lambda: "CALL" in str(log.rows("call")).upper() and sol.ops, 30, "the operation")
+        seen = -1
+        for _ in range(8):
+            def moved():
+                return len(log.rows()) + len(sol.said)
+            wait_for(lambda: moved() > seen or log.rows("failed"), 60, "news", 0.001)
+            if log.rows("failed"):
+                break
+            stack.kill9("actuator")
+            seen = moved()
+            stack.restart("actuator", wait=False)
+        assert "timeout" in str(log.await_row("step", seconds=60)[0]["detail"]), story(log)
+        assert sol.said == ["cancel GRACEFUL", "fail"] and sol.ops[0]["state"] == "FAILED", story(log)
+        assert len(sol.ops) == 1
+
+
 @pytest.mark.parametrize("api,step,failures", STEPS)
 def test_kill9_at_any_time_leaves_one_effect(stack, log, api, step, failures):
     """Killed after each thing that is written or heard, until the run is through."""

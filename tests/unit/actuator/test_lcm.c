@@ -350,6 +350,122 @@ static void test_calls(void **state)
     actuator_run_free(r);
 }
 
+/* --- an operation that takes too long ------------------------------------------------ */
+
+static struct actuator_decision see(struct actuator_run *r, int64_t now_us,
+                                    const char *op)
+{
+    struct actuator_decision d;
+    const struct actuator_answer a = {.rc = HALE_OK,
+                                      .sent = true,
+                                      .status = 200,
+                                      .body = hale_str_from(op),
+                                      .error = ""};
+    r->phase = ACTUATOR_POLL;
+    actuator_step_answer(r, &a, now_us, taken, NULL, &d);
+    if (d.end == ACTUATOR_GOES_ON)
+        r->phase = d.phase;
+    return d;
+}
+
+#define AT_WORK "{\"operationState\":\"PROCESSING\"}"
+#define LATE_US (STEP_US + 60000000)
+
+static struct actuator_run *late(const char *mode, int64_t mask)
+{
+    struct actuator_run *r = failing(mask);
+    assert_int_equal(
+        json_object_set_new(json_array_get(r->plan, 0), "cancel", json_string(mode)), 0);
+    struct actuator_decision d = see(r, LATE_US - 2000000, AT_WORK);
+    assert_int_equal(d.phase, ACTUATOR_POLL);
+    d = see(r, LATE_US, AT_WORK);
+    assert_int_equal(d.end, ACTUATOR_GOES_ON);
+    assert_int_equal(d.phase, ACTUATOR_SETTLE);
+    assert_string_equal(r->settle, "cancel");
+    assert_true(d.note && !d.counts && r->cancel_us == LATE_US);
+    return r;
+}
+
+static void test_what_takes_too_long_is_cancelled(void **state)
+{
+    struct actuator_request q;
+    (void)state;
+    struct actuator_run *r = late("GRACEFUL", ACTUATOR_LCM_RETRY | ACTUATOR_LCM_ROLLBACK);
+    assert_int_equal(actuator_step_request(r, LATE_US, &q), HALE_OK);
+    assert_string_equal(q.method, "POST");
+    assert_string_equal(q.url.p, "http://h:1/root/vnflcm/v2/vnf_lcm_op_occs/op-1/cancel");
+    assert_string_equal(q.body.p, "{\"cancelMode\":\"GRACEFUL\"}");
+    actuator_request_fini(&q);
+    assert_int_equal(hear(r, 202, "", "", NULL).phase, ACTUATOR_POLL);
+    struct actuator_decision d = see(r, LATE_US + 1000000, AT_WORK);
+    assert_int_equal(d.phase, ACTUATOR_POLL);
+    told(r, "t1", "rollback"); /* retry is no choice */
+    hear(r, 202, "", "", NULL);
+    d = see(r, LATE_US + 2000000, "{\"operationState\":\"ROLLED_BACK\"}");
+    assert_int_equal(d.end, ACTUATOR_STEP_FAILED);
+    assert_true(d.timed_out);
+    actuator_run_free(r);
+
+    r = late("FORCEFUL", ACTUATOR_LCM_FAIL);
+    hear(r, 202, "", "", NULL);
+    told(r, "t1", "fail");
+    hear(r, 200, "", "", NULL);
+    d = see(r, LATE_US + 1000000, "{\"operationState\":\"FAILED\"}");
+    assert_int_equal(d.end, ACTUATOR_STEP_FAILED); /* the call is not repeated */
+    assert_true(d.timed_out);
+    actuator_run_free(r);
+}
+
+static void test_a_cancel_that_comes_too_late_or_not_at_all(void **state)
+{
+    (void)state;
+    struct actuator_run *r = late("GRACEFUL", 0);
+    hear(r, 409, "", "", NULL);
+    struct actuator_decision d =
+        see(r, LATE_US + 1000000, "{\"operationState\":\"COMPLETED\"}");
+    assert_int_equal(d.end, ACTUATOR_STEP_DONE);
+    actuator_run_free(r);
+
+    r = late("GRACEFUL", 0); /* not answered: the state tells */
+    assert_int_equal(actuator_lcm_resume(r), ACTUATOR_POLL);
+    d = see(r, LATE_US + 1000000, AT_WORK);
+    assert_int_equal(d.phase, ACTUATOR_SETTLE);
+    assert_true(d.note);
+    d = see(r, LATE_US + 1000000,
+            "{\"operationState\":\"PROCESSING\",\"isCancelPending\":true}");
+    assert_int_equal(d.phase, ACTUATOR_POLL);
+    d = see(r, LATE_US + 60000000,
+            "{\"operationState\":\"PROCESSING\",\"isCancelPending\":true}");
+    assert_int_equal(d.end, ACTUATOR_STEP_FAILED); /* it has had as much time again */
+    assert_true(d.timed_out);
+    actuator_run_free(r);
+
+    r = late("GRACEFUL", 0);
+    d = hear(r, 404, "{\"detail\":\"no task cancel\"}", "", NULL);
+    assert_int_equal(d.end, ACTUATOR_STEP_FAILED);
+    assert_true(d.timed_out);
+    assert_non_null(strstr(d.text, "refused to cancel with 404: no task cancel"));
+    actuator_run_free(r);
+}
+
+static void test_what_is_left_alone(void **state)
+{
+    (void)state;
+    struct actuator_run *r = failing(0); /* the plan does not say it */
+    struct actuator_decision d = see(r, LATE_US, AT_WORK);
+    assert_int_equal(d.end, ACTUATOR_STEP_FAILED);
+    assert_true(d.timed_out && r->cancel_us == 0);
+    actuator_run_free(r);
+    r = failing(ACTUATOR_LCM_ROLLBACK); /* it is on its way back already */
+    assert_int_equal(json_object_set_new(json_array_get(r->plan, 0), "cancel",
+                                         json_string("FORCEFUL")),
+                     0);
+    d = see(r, LATE_US, "{\"operationState\":\"ROLLING_BACK\"}");
+    assert_int_equal(d.end, ACTUATOR_STEP_FAILED);
+    assert_true(d.timed_out && r->cancel_us == 0);
+    actuator_run_free(r);
+}
+
 static void test_records(void **state)
 {
     (void)state;
@@ -363,12 +479,13 @@ static void test_records(void **state)
     r->vars = json_object();
     told(r, "t1", "retry");
     r->looked = true;
+    r->cancel_us = 5;
     hale_buf_init(&text, 1u << 20);
     assert_int_equal(actuator_run_encode(r, &text), HALE_OK);
     assert_int_equal(actuator_run_decode(hale_buf_str(&text), &back), HALE_OK);
     assert_string_equal(back->settle, "retry");
     assert_string_equal(back->settle_seen, "t1");
-    assert_true(back->looked);
+    assert_true(back->looked && back->cancel_us == 5);
     assert_false(back->settled);
     hale_buf_fini(&text);
     actuator_run_free(back);
@@ -388,6 +505,9 @@ int main(void)
         cmocka_unit_test(test_which_operation_is_ours),
         cmocka_unit_test(test_who_holds_the_instance),
         cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_what_takes_too_long_is_cancelled),
+        cmocka_unit_test(test_a_cancel_that_comes_too_late_or_not_at_all),
+        cmocka_unit_test(test_what_is_left_alone),
         cmocka_unit_test(test_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

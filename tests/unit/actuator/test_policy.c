@@ -110,6 +110,9 @@ static const struct {
     {HEAD "  steps:\n  - nslcm:\n      url: http://x/\n      operation: scale\n      "
           "ns_instance_id: n\n      scale_ns: {scale_info: {a: b}}\n",
      10, "from 0, or a variable"},
+    {HEAD "  steps:\n  - vnflcm:\n      url: http://x/\n      operation: heal\n      "
+          "vnf_instance_id: n\n      on_timeout_cancel: gracefull\n",
+     10, "did you mean 'graceful'"},
     {HEAD "  steps:\n  - webhook:\n      url: http://x/\n      method: POTS\n", 8,
      "POST"},
     {HEAD "  steps:\n  - vnflcm:\n      url: http://x\n      operation: heel\n", 8,
