@@ -98,6 +98,7 @@ enum hale_rc aodh_row_read(struct aodh_entry *n, struct hale_str json)
         n->met = (struct actuator_aodh_place){seq, sub};
         n->heard = (struct actuator_aodh_place){heard, heard_sub};
         (void)snprintf(n->source, sizeof(n->source), "%s", source);
+        free(n->reason);
         n->reason = strdup(reason);
         n->known = true;
         rc = read_queue(n, queue);
