@@ -69,7 +69,7 @@ def log(stack):
 
 def await_looks(stack, what, n=5):
     before = looks(stack)[what]
-    wait_for(lambda: looks(stack)[what] >= before + n, 30, f"{n} more {what}; {log(stack)[-2000:]}")
+    wait_for(lambda: looks(stack)[what] >= before + n, 90, f"{n} more {what}; {log(stack)[-2000:]}")
 
 
 def follows(stack, load, size):
@@ -77,11 +77,11 @@ def follows(stack, load, size):
     await_looks(stack, "looks_total", 3)
     assert size() == 2 and rows(stack) == []
     load.load = 240.0
-    wait_for(lambda: size() == 4, 30, lambda: f"four; {[r['text'] for r in rows(stack)]}; {log(stack)[-2000:]}")
-    await_rows(stack, "verified", 1)
+    wait_for(lambda: size() == 4, 90, "four")
+    await_rows(stack, "verified", 1, 60)
     load.load = 60.0
-    wait_for(lambda: size() == 1, 30, lambda: f"one; {[r['text'] for r in rows(stack)]}; {log(stack)[-2000:]}")
-    await_rows(stack, "verified", 2)
+    wait_for(lambda: size() == 1, 90, "one")
+    await_rows(stack, "verified", 2, 60)
     assert [r["text"].split(": metric")[0] for r in rows(stack, "triggered")] == [
         "web: scale out from 2 to 4", "web: scale in from 4 to 1"]
 
@@ -99,9 +99,9 @@ def test_heat_parameter(stack, load, keystone):
         await_looks(stack, "blind_total")
         load.load = 600.0
         await_looks(stack, "blind_total")
-        assert len(heat.patches) == 2 and "answered 503" in log(stack)
+        assert len(heat.patches) == 2 and "result=size_unknown" in log(stack), log(stack)[-2000:]
         heat.status = 200
-        wait_for(lambda: heat.parameters["count"] == "10", 30, "ten")
+        wait_for(lambda: heat.parameters["count"] == "10", 90, "ten")
 
 
 def test_heat_group(stack, load, keystone):
@@ -115,7 +115,7 @@ def test_heat_group(stack, load, keystone):
         await_looks(stack, "looks_total", 3)
         assert rows(stack) == [], "two members for a load of two"
         load.load = 180.0
-        wait_for(lambda: heat.patches == [{"count": "3"}], 30, "three")
+        wait_for(lambda: heat.patches == [{"count": "3"}], 90, "three")
 
 
 def test_kubernetes(stack, load):
@@ -137,7 +137,7 @@ def test_kubernetes_pods_that_are_not_ready(stack, load):
         await_looks(stack, "looks_total", 5)
         assert k8s.changes == [], "half more for two of four: those that come will do"
         load.load = 180.0
-        wait_for(lambda: k8s.changes, 30, "a change")
+        wait_for(lambda: k8s.changes, 90, "a change")
         assert k8s.changes[0][2]["spec"]["replicas"] == 6
 
 
@@ -221,7 +221,7 @@ def test_nova(stack, load, keystone):
         await_looks(stack, "looks_total", 3)
         assert rows(stack) == [] and nova.pages[:3] == ["", "id-1", "id-3"]
         load.load = 180.0
-        wait_for(lambda: load.calls, 30, "the call")
+        wait_for(lambda: load.calls, 90, "the call")
         assert load.calls[0][2] == {"to": "3"}
 
 
@@ -253,9 +253,9 @@ def test_a_size_of_before_the_change_is_none(stack, load):
         stack.start("actuator", config(stack, one, **clusters(stack, k8s)))
         await_looks(stack, "looks_total", 2)
         load.load = 240.0
-        wait_for(lambda: load.calls, 30, "the call")
+        wait_for(lambda: load.calls, 90, "the call")
         gate.clear()  # looks go on beside the run
-        wait_for(lambda: asked, 30, "a look while the run is open")
+        wait_for(lambda: asked, 90, "a look while the run is open")
         web["spec"]["replicas"] = web["status"]["readyReplicas"] = 4
         load.hold.set()
         await_rows(stack, "verified")
@@ -270,14 +270,14 @@ def test_unreachable_and_unknown(stack, load):
         stack.start("actuator", config(stack, policy(KUBERNETES, SCALE_KUBERNETES), **clusters(stack, k8s)))
         load.load = 600.0
         await_looks(stack, "blind_total")
-        assert "there is no 'web' there" in log(stack)
+        assert "result=size_unknown" in log(stack)
         (stack.dir / "kube.token").write_text("wrong\n")
         await_looks(stack, "blind_total")
         web = k8s.workload("web", replicas=2, space="core")
         await_looks(stack, "blind_total")
         assert k8s.changes == [], "refused"
         (stack.dir / "kube.token").write_text(k8s.token + "\n")
-        wait_for(lambda: web["spec"]["replicas"] == 10, 30, "ten")
+        wait_for(lambda: web["spec"]["replicas"] == 10, 90, "ten")
     assert k8s.token not in log(stack)
 
 
