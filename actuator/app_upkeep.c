@@ -61,8 +61,10 @@ static bool texts_init(struct texts *t, size_t most)
 
 static bool texts_add(struct texts *t, char *text) /* taken */
 {
-    if (text == NULL || t->v == NULL)
+    if (text == NULL || t->v == NULL || t->own == NULL) {
+        free(text);
         return false;
+    }
     t->own[t->n] = text;
     t->v[t->n++] = hale_str_from(text);
     return true;

@@ -62,7 +62,6 @@ void app_upkeep_say(struct app *app)
 bool app_upkeep_say_load(struct app *app)
 {
     struct hale_reply *reply = NULL;
-    unsigned long long ms = 0, seq = 0;
     char text[64];
     app->says = (struct hale_stream_id){0, 0};
     if (!app->tells)
@@ -74,8 +73,10 @@ bool app_upkeep_say_load(struct app *app)
     (void)snprintf(text, sizeof(text), "%.*s", (int)(s.len < 60 ? s.len : 60),
                    s.p != NULL ? s.p : "");
     hale_reply_free(reply);
-    if (sscanf(text, "%llu-%llu", &ms, &seq) == 2)
-        app->says = (struct hale_stream_id){ms, seq};
+    char *end = NULL;
+    unsigned long long ms = strtoull(text, &end, 10);
+    if (end != text && *end == '-')
+        app->says = (struct hale_stream_id){ms, strtoull(end + 1, NULL, 10)};
     app_upkeep_say(app);
     return !app->failed;
 }

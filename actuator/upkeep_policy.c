@@ -180,10 +180,15 @@ enum hale_rc actuator_upkeep_read(NODE map, struct actuator_policies *set,
     enum hale_rc rc = hale_conf_read(map, FIELDS, N(FIELDS), &raw, err);
     if (rc != HALE_OK)
         return rc;
-    set->upkeep = calloc(1, sizeof(*set->upkeep));
-    rc = set->upkeep != NULL ? fill(map, &raw, &set->upkeep->rules, err) : nomem(err);
-    if (rc == HALE_OK)
-        rc = make_policies(map, raw.hook, set->upkeep, err);
+    struct actuator_upkeep_conf *c = calloc(1, sizeof(*c));
+    set->upkeep = c;
+    if (c == NULL) {
+        rc = nomem(err);
+    } else {
+        rc = fill(map, &raw, &c->rules, err);
+        if (rc == HALE_OK)
+            rc = make_policies(map, raw.hook, c, err);
+    }
     free(raw.cloud);
     free(raw.url);
     return rc;
