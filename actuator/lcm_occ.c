@@ -74,12 +74,12 @@ static void still_at_work(struct actuator_run *r, const json_t *op,
                           struct actuator_decision *d)
 {
     bool heard = r->settled || json_is_true(json_object_get(op, "isCancelPending"));
-    if (heard || r->queries >= DEAF_MAX) {
+    if (heard) {
         actuator_decide(d, ACTUATOR_POLL, lcm_poll_us(r),
                         "operation %s has not ended yet after cancel", r->op_occ);
         return;
     }
-    actuator_decide(d, ACTUATOR_SETTLE, actuator_step_backoff_us(r, ++r->queries),
+    actuator_decide(d, ACTUATOR_SETTLE, lcm_poll_us(r),
                     "operation %s does not know of our cancel", r->op_occ);
     d->note = true;
 }
