@@ -86,6 +86,8 @@ struct app {
     struct hale_stream_id control; /* control records handled up to here */
     unsigned n_control;            /* of the read being handled */
     int64_t health_us, recover_us;
+    int64_t clock_us; /* hale_clock_set_back_us's */
+    int64_t back_us;  /* the wall clock was set back: for the next load */
 };
 
 /* --- app_call.c: requests of the engine --- */

@@ -228,6 +228,8 @@ bool app_load(struct app *app)
     actuator_engine_each_alarm(app->engine, load_alarm, app);
     if (app->failed)
         return false;
+    if (app->back_us > 0)
+        actuator_engine_set_back(app->engine, app->back_us, hale_clock_wall_us());
     actuator_engine_start(app->engine, hale_clock_wall_us());
     if (!app_scale_load(app) || !app_upkeep_load(app) || !app_upkeep_say_load(app))
         return false;
@@ -238,6 +240,7 @@ bool app_load(struct app *app)
     if (app->tells)
         app->inventory = actuator_inventory_start(app->conf);
     app->loaded = true;
+    app->back_us = 0;
     app->health_us = 0;
     return true;
 }

@@ -364,6 +364,14 @@ void actuator_engine_each_alarm(struct actuator_engine *e,
     free(ids);
 }
 
+void actuator_engine_set_back(struct actuator_engine *e, int64_t by_us, int64_t now_us)
+{
+    struct actuator_run *r;
+    size_t it = 0;
+    while ((r = hale_map_next(e->runs, &it, NULL)) != NULL)
+        actuator_run_set_back(r, by_us, now_us);
+}
+
 void actuator_engine_start(struct actuator_engine *e, int64_t now_us)
 {
     struct actuator_run *r;

@@ -12,8 +12,8 @@
  *  3. a run that is loaded with a call and no answer asks (vnflcm) or repeats with the
  *     same key (webhook).
  *  So the process may end between any two steps.
- * Units:     now_us is wall time in microseconds; it may not go back far (timers follow
- *            it).
+ * Units:     now_us is wall time in microseconds; timers follow it: when it is set back, a new engine is
+ *            loaded (_set_back).
  * Limits:    ACTUATOR_RUNS_MAX runs open or waiting; further triggers are suppressed.
  * Threads:   one.
  */
@@ -120,6 +120,8 @@ void actuator_engine_each_alarm(struct actuator_engine *e,
 /* What became of an alarm meanwhile; gone: it no longer exists. */
 void actuator_engine_alarm_now(struct actuator_engine *e, const char *alarm_id, bool gone,
                                enum hale_state state, int64_t seq, int64_t changed_us);
+/* The wall clock was set back by by_us since the runs' records were written. */
+void actuator_engine_set_back(struct actuator_engine *e, int64_t by_us, int64_t now_us);
 void actuator_engine_start(struct actuator_engine *e, int64_t now_us);
 
 /* --- at work ----------------------------------------------------------------------- */

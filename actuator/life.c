@@ -69,6 +69,7 @@ void life_commit(struct actuator_engine *e, struct actuator_run *r, enum actuato
     for (unsigned i = 0; i < e->n_rows; i++)
         rows[i] = hale_buf_str(&e->row_buf[i]);
     hale_buf_init(&run_json, RUN_MAX_BYTES);
+    r->written_us = e->now_us;
     r->unwritten = after != AFTER_NOTHING && actuator_run_encode(r, &run_json) != HALE_OK;
     if (r->unwritten) {
         hale_error("event=run_record_lost run=%s", r->id);

@@ -231,10 +231,26 @@ static void take_roles(struct app *app)
     app->tells = tells;
 }
 
+/* Everything that waits does so by the wall clock: after a step back it would wait for as long again. What
+ * was loaded ends here, as after a crash, and times in runs' records are moved by the next load. */
+static void watch_clock(struct app *app, int64_t now_us)
+{
+    int64_t back_us =
+        hale_clock_set_back_us(&app->clock_us, now_us, hale_clock_mono_us());
+    if (back_us == 0)
+        return;
+    hale_warn("event=clock_set_back seconds=%.1f", (double)back_us / 1e6);
+    app->back_us += back_us;
+    app->recover_us = app->health_us = 0;
+    if (app->loaded)
+        app_unload(app);
+}
+
 static void turn(struct app *app)
 {
     take_roles(app);
     int64_t now_us = hale_clock_wall_us();
+    watch_clock(app, now_us);
     app->standby = !app->acts && !app->tells && actuator_roles_sure(app->roles);
     if (!app->loaded) {
         if (now_us < app->recover_us || (!app->acts && !app->tells)) {

@@ -117,6 +117,8 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
         ok = put(o, "cancel_us", json_integer(r->cancel_us));
     if (ok && r->expires_us != 0)
         ok = put(o, "expires_us", json_integer(r->expires_us));
+    if (ok && r->written_us != 0)
+        ok = put(o, "written_us", json_integer(r->written_us));
     if (ok && actuator_run_held(r))
         ok = put(o, "held", json_true());
     if (ok && r->plan != NULL)
@@ -130,6 +132,24 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
     hale_buf_add_c(out, text);
     free(text);
     return out->failed ? HALE_E_LIMIT : HALE_OK;
+}
+
+void actuator_run_set_back(struct actuator_run *r, int64_t by_us, int64_t now_us)
+{
+    int64_t *const times[] = {&r->step_us,   &r->call_us,   &r->wake_us,
+                              &r->verify_us, &r->follow_us, &r->cancel_us,
+                              &r->again_us,  &r->expires_us};
+    if (r->written_us <= now_us)
+        return;
+    for (size_t i = 0; i < COUNT(times); i++)
+        if (*times[i] > now_us)
+            *times[i] -= by_us;
+    for (unsigned i = 0; i < r->lanes.n; i++) {
+        struct actuator_lane *lane = &r->lanes.v[i];
+        lane->call_us -= lane->call_us > now_us ? by_us : 0;
+        lane->wake_us -= lane->wake_us > now_us ? by_us : 0;
+    }
+    r->written_us -= by_us;
 }
 
 static int choice(const json_t *o, const char *key, const char *const *words)
@@ -159,6 +179,7 @@ static bool decode_newer(json_t *o, struct actuator_run *r)
          !copy_text(o, "guard", r->refused, sizeof(r->refused))))
         return false;
     r->expires_us = (int64_t)json_integer_value(json_object_get(o, "expires_us"));
+    r->written_us = (int64_t)json_integer_value(json_object_get(o, "written_us"));
     const char *follow = json_string_value(json_object_get(o, "follow"));
     r->cancel_us = (int64_t)json_integer_value(json_object_get(o, "cancel_us"));
     r->follow_us = (int64_t)json_integer_value(json_object_get(o, "follow_us"));

@@ -103,6 +103,7 @@ struct actuator_run {
         cleared_us; /* the alarm went to OK since the trigger; 0 = not (or again not) */
     int64_t again_us;
     int64_t expires_us;          /* of a proposal */
+    int64_t written_us;          /* the record was made; 0: by a version of before */
     struct actuator_lanes lanes; /* in phase LANES */
     /* not stored */
     bool alarm_gone; /* the alarm was deleted */
@@ -131,6 +132,9 @@ HALE_MUST_CHECK enum hale_rc actuator_run_encode(const struct actuator_run *r,
 HALE_MUST_CHECK enum hale_rc actuator_run_decode(struct hale_str json,
                                                  struct actuator_run **out);
 void actuator_run_free(struct actuator_run *r); /* NULL allowed */
+/* The wall clock was set back by by_us: times of a record that was made before that, and which lie ahead of
+ * now_us for that reason, are moved by as much. */
+void actuator_run_set_back(struct actuator_run *r, int64_t by_us, int64_t now_us);
 /* It waits for an acknowledgement. */
 bool actuator_run_held(const struct actuator_run *r);
 /* The plan of the current step (borrowed), or NULL. */

@@ -10,7 +10,8 @@
 
 #include "base/assert.h"
 
-#define DAY_MS INT64_C(86400000)
+#define DAY_MS      INT64_C(86400000)
+#define SET_BACK_US 1000000
 
 static int64_t read_us(clockid_t id)
 {
@@ -37,6 +38,14 @@ int64_t hale_clock_mono_ms(void)
 int64_t hale_clock_mono_us(void)
 {
     return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t hale_clock_set_back_us(int64_t *last, int64_t wall_us, int64_t mono_us)
+{
+    int64_t ahead = wall_us - mono_us;
+    int64_t back = *last != 0 ? *last - ahead : 0;
+    *last = ahead;
+    return back >= SET_BACK_US ? back : 0;
 }
 
 struct civil {

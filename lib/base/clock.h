@@ -16,6 +16,10 @@ int64_t hale_clock_wall_us(void);
 int64_t hale_clock_mono_ms(void);
 int64_t hale_clock_mono_us(void);
 
+/* How far the wall clock was set back since the last call with the same last (0 before the first one), at
+ * least a second; else 0. Slewing is no setting, a leap forward is none of anybody's concern here. */
+int64_t hale_clock_set_back_us(int64_t *last, int64_t wall_us, int64_t mono_us);
+
 #define HALE_CLOCK_ISO_MAX 32
 /* "2015-03-03T05:24:55.202Z" into dst (HALE_CLOCK_ISO_MAX bytes); returns dst. */
 const char *hale_clock_iso_ms(int64_t wall_ms, char *dst);

@@ -78,6 +78,38 @@ static void test_older_record(void **state)
     json_decref(o);
 }
 
+/* A record of when the clock was an hour ahead. */
+static void test_set_back(void **state)
+{
+    const int64_t hour = 3600000000, now = 1700000000000000, fast = now + hour;
+    struct actuator_run *r = NULL;
+    struct hale_buf text;
+    json_t *o = stored();
+    (void)state;
+    assert_int_equal(decode(o, &r), HALE_OK);
+    json_decref(o);
+    r->written_us = fast - 1000000;
+    r->step_us = now - 7000000; /* before it was set ahead */
+    r->call_us = fast - 2000000;
+    r->wake_us = fast + 5000000;
+    r->again_us = 0;
+    r->expires_us = fast + 900000000;
+    hale_buf_init(&text, 65536);
+    assert_int_equal(actuator_run_encode(r, &text), HALE_OK);
+    actuator_run_free(r);
+    assert_int_equal(actuator_run_decode(hale_buf_str(&text), &r), HALE_OK);
+    hale_buf_fini(&text);
+    actuator_run_set_back(r, hour, now);
+    assert_int_equal(r->step_us, now - 7000000);
+    assert_int_equal(r->call_us, now - 2000000);
+    assert_int_equal(r->wake_us, now + 5000000);
+    assert_int_equal(r->again_us, 0);
+    assert_int_equal(r->expires_us, now + 900000000);
+    actuator_run_set_back(r, hour, now); /* its record is not of then any more */
+    assert_int_equal(r->wake_us, now + 5000000);
+    actuator_run_free(r);
+}
+
 static void test_not_a_run(void **state)
 {
     static const struct {
@@ -103,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_older_record),
+        cmocka_unit_test(test_set_back),
         cmocka_unit_test(test_not_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,19 @@ static void test_clocks(void **state)
     assert_true(hale_clock_wall_ms() > 1400000000000);
 }
 
+static void test_set_back(void **state)
+{
+    const int64_t wall = 1700000000000000, hour = 3600000000;
+    int64_t last = 0;
+    (void)state;
+    assert_int_equal(hale_clock_set_back_us(&last, wall, 5000), 0);
+    assert_int_equal(hale_clock_set_back_us(&last, wall + 100, 5200), 0); /* slewed */
+    assert_int_equal(hale_clock_set_back_us(&last, wall + hour, 5300), 0);
+    assert_int_equal(hale_clock_set_back_us(&last, wall + 100, 5400), hour);
+    assert_int_equal(hale_clock_set_back_us(&last, wall + 200, 5500), 0); /* told once */
+    assert_int_equal(hale_clock_set_back_us(&last, wall + hour, hour), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_calendar),
         cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
