@@ -136,9 +136,8 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
 
 void actuator_run_set_back(struct actuator_run *r, int64_t by_us, int64_t now_us)
 {
-    int64_t *const times[] = {&r->step_us,   &r->call_us,   &r->wake_us,
-                              &r->verify_us, &r->follow_us, &r->cancel_us,
-                              &r->again_us,  &r->expires_us};
+    int64_t *const times[] = {&r->step_us,   &r->call_us,   &r->wake_us,  &r->verify_us,
+                              &r->follow_us, &r->cancel_us, &r->again_us, &r->expires_us};
     if (r->written_us <= now_us)
         return;
     for (size_t i = 0; i < COUNT(times); i++)

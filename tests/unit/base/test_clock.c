@@ -137,10 +137,8 @@ static void test_set_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_format),
-        cmocka_unit_test(test_calendar),
-        cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_parse),    cmocka_unit_test(test_format),
+        cmocka_unit_test(test_calendar), cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
