@@ -188,7 +188,7 @@ CASES = {
         **{("PUT", root + "/{id}/{id}" + more): {
             "body": lambda n: {"state": "ACK_MAINTENANCE"}, "id": "session",
             "path": root + "/{id}/" + A + more.replace("{id}", "vm-1")} for more in ("", "/{id}")}}.items()},
-    # One's own constraints are made by PUT: test_upkeep_api.py has them with two tenants.
+    # One's own constraints are made by PUT: test_actuator_upkeep.py has them with two tenants.
     **{case: what for kind in ("instance", "instance_group") for case, what in {
         ("GET", f"/fenix/v1/{kind}/{{id}}"): {"get": [""], "id": "constraint"},
         ("PUT", f"/fenix/v1/{kind}/{{id}}"): {"body": lambda n: {"instance_id": n}},
