@@ -34,8 +34,7 @@ static bool make(struct actuator_courier_target *t, const struct actuator_groupi
 
 static void drain(struct actuator_courier_target *t)
 {
-    static const struct actuator_grouping at_once = {.on = true};
-    actuator_groups_set_conf(t->groups, &at_once);
+    actuator_groups_set_conf(t->groups, &actuator_grouping_at_once);
     actuator_groups_drain(t->groups);
     t->draining = true;
 }
@@ -59,7 +58,6 @@ bool actuator_courier_group_conf(struct actuator_courier_target *t)
 bool actuator_courier_load_group(struct actuator_courier *c, struct hale_str field,
                                  struct hale_str value)
 {
-    static const struct actuator_grouping at_once = {.on = true};
     static const char kind[] = "method/";
     const char *end = field.p != NULL ? memchr(field.p, '\n', field.len) : NULL;
     if (end == NULL || field.len < sizeof(kind) - 1 ||
@@ -68,7 +66,7 @@ bool actuator_courier_load_group(struct actuator_courier *c, struct hale_str fie
     const char *id = field.p + sizeof(kind) - 1;
     struct actuator_courier_target *t =
         hale_map_get(c->targets, (struct hale_str){id, (size_t)(end - id)});
-    if (t == NULL || (t->groups == NULL && !make(t, &at_once)))
+    if (t == NULL || (t->groups == NULL && !make(t, &actuator_grouping_at_once)))
         return false;
     return actuator_groups_load(t->groups, field, value);
 }

@@ -335,6 +335,8 @@ void actuator_groups_keep(struct actuator_groups *gs, void *arg,
     }
 }
 
+const struct actuator_grouping actuator_grouping_at_once = {.on = true};
+
 void actuator_groups_drain(struct actuator_groups *gs)
 {
     struct group *g;

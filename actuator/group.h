@@ -36,6 +36,8 @@ struct actuator_grouping { /* of a subscriber, or of methods */
     int64_t wait_ms, interval_ms, repeat_ms;
 };
 void actuator_grouping_fini(struct actuator_grouping *g);
+/* Of groups that are being drained. */
+extern const struct actuator_grouping actuator_grouping_at_once;
 
 struct actuator_group_alarm { /* all borrowed */
     const char *tenant, *id;

@@ -20,6 +20,14 @@ static bool find_managers(struct actuator_notify *n)
     return !any || n->out.managers != NULL;
 }
 
+static bool make_groups(struct actuator_notify_target *t,
+                        const struct actuator_grouping *conf)
+{
+    t->groups = actuator_groups_new(conf, t->conf->name, t->owner->p.arg,
+                                    t->owner->p.store_group);
+    return t->groups != NULL;
+}
+
 struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *parts,
                                             int64_t seen)
 {
@@ -43,11 +51,7 @@ struct actuator_notify *actuator_notify_new(const struct actuator_notify_parts *
         t->cursor = t->read_to = seen;
         (void)snprintf(t->recipient, sizeof(t->recipient), "subscriber/%s",
                        t->conf->name);
-        if (!t->conf->grouping.on)
-            continue;
-        t->groups = actuator_groups_new(&t->conf->grouping, t->conf->name, parts->arg,
-                                        parts->store_group);
-        if (t->groups == NULL) {
+        if (t->conf->grouping.on && !make_groups(t, &t->conf->grouping)) {
             actuator_notify_free(n);
             return NULL;
         }
@@ -101,18 +105,27 @@ void actuator_notify_set_cursor(struct actuator_notify *n, unsigned i, int64_t c
 bool actuator_notify_load_group(struct actuator_notify *n, struct hale_str field,
                                 struct hale_str value)
 {
-    bool taken_by_one = false;
-    for (unsigned i = 0; i < n->n; i++)
-        if (n->target[i].groups != NULL)
-            taken_by_one |= actuator_groups_load(n->target[i].groups, field, value);
-    return taken_by_one;
+    const char *end = field.p != NULL ? memchr(field.p, '\n', field.len) : NULL;
+    struct hale_str owner = {field.p, end != NULL ? (size_t)(end - field.p) : 0};
+    for (unsigned i = 0; i < n->n; i++) {
+        struct actuator_notify_target *t = &n->target[i];
+        if (hale_str_eq(owner, hale_str_from(t->conf->name)))
+            return (t->groups != NULL || make_groups(t, &actuator_grouping_at_once)) &&
+                   actuator_groups_load(t->groups, field, value);
+    }
+    return false;
 }
 
 void actuator_notify_groups_loaded(struct actuator_notify *n)
 {
-    for (unsigned i = 0; i < n->n; i++)
-        if (n->target[i].groups != NULL)
-            actuator_groups_loaded(n->target[i].groups);
+    for (unsigned i = 0; i < n->n; i++) {
+        struct actuator_notify_target *t = &n->target[i];
+        if (t->groups == NULL)
+            continue;
+        actuator_groups_loaded(t->groups);
+        if (!t->conf->grouping.on)
+            actuator_notify_drain(t);
+    }
 }
 
 int64_t actuator_notify_cursor(const struct actuator_notify *n, unsigned i)
@@ -128,6 +141,14 @@ bool actuator_notify_moved(struct actuator_notify *n, unsigned i)
 }
 
 /* --- records ----------------------------------------------------------------------- */
+
+/* What began in a group that is being drained ends there. */
+static bool is_grouped(const struct actuator_notify_target *t,
+                       const struct hale_log_record *rec)
+{
+    return t->groups != NULL &&
+           (!t->draining || actuator_groups_knows(t->groups, rec->alarm.id));
+}
 
 /* Groups know of whom they were told. */
 static void take_into_group(struct actuator_notify_target *t,
@@ -218,12 +239,13 @@ void actuator_notify_record(struct actuator_notify *n, const struct hale_log_rec
         struct actuator_notify_target *t = &n->target[i];
         if (t->behind || rec->seq <= t->read_to)
             continue;
-        if (t->groups != NULL)
+        bool grouped = is_grouped(t, rec);
+        if (grouped)
             take_into_group(t, rec, now_us);
-        if (t->groups != NULL || !concerns(t, rec)) {
+        if (grouped || !concerns(t, rec)) {
             t->read_to = rec->seq;
             settle_cursor(t);
-            if (t->groups != NULL)
+            if (grouped)
                 actuator_notify_send(t, now_us);
             continue;
         }
@@ -262,7 +284,7 @@ void actuator_notify_offer(struct actuator_notify *n, unsigned i,
     struct actuator_notify_target *t = &n->target[i];
     if (rec->seq <= t->read_to || t->n == ACTUATOR_NOTIFY_QUEUE)
         return;
-    if (t->groups != NULL) {
+    if (is_grouped(t, rec)) {
         take_into_group(t, rec, now_us);
     } else if (concerns(t, rec)) {
         struct actuator_note *note = make_note(t, rec);

@@ -16,9 +16,10 @@ struct actuator_notify_target {
     struct actuator_note *queue[ACTUATOR_NOTIFY_QUEUE]; /* ring */
     unsigned head, n;
     struct actuator_groups *groups; /* NULL: everything is told at once */
-    struct actuator_note *group;    /* the message that is under way */
-    int64_t group_since_us;         /* it has failed since then, or 0 */
-    struct actuator_note *replay;   /* a dead letter that is sent again, or NULL */
+    bool draining;                /* groups are what is left from when there were some */
+    struct actuator_note *group;  /* the message that is under way */
+    int64_t group_since_us;       /* it has failed since then, or 0 */
+    struct actuator_note *replay; /* a dead letter that is sent again, or NULL */
     char replay_id[HALE_UUID_TEXT];
     int64_t replay_ms; /* when that was asked for */
     int64_t cursor;    /* all up to here is done */
@@ -46,6 +47,8 @@ bool actuator_notify_hears_ends(const struct actuator_notify_target *t);
 void actuator_notify_drop_first(struct actuator_notify_target *t);
 
 /* --- notify_send.c --- */
+/* Its groups were turned off: what waits in them is told at once, then they go. */
+void actuator_notify_drain(struct actuator_notify_target *t);
 /* What may go now: the queue, due groups, then letters that are sent again. */
 void actuator_notify_send(struct actuator_notify_target *t, int64_t now_us);
 #endif

@@ -330,8 +330,20 @@ void actuator_notify_send(struct actuator_notify_target *t, int64_t now_us)
     }
     if (t->groups != NULL)
         send_group(t, now_us);
+    if (t->draining && t->call == 0 && actuator_groups_next_ms(t->groups) == INT64_MAX) {
+        actuator_groups_free(t->groups);
+        t->groups = NULL;
+        t->draining = false;
+    }
     if (t->n == 0)
         send_replay(t, now_us);
+}
+
+void actuator_notify_drain(struct actuator_notify_target *t)
+{
+    actuator_groups_set_conf(t->groups, &actuator_grouping_at_once);
+    actuator_groups_drain(t->groups);
+    t->draining = true;
 }
 
 void actuator_notify_adopt(struct actuator_notify *n, struct actuator_notify *old,
@@ -343,13 +355,16 @@ void actuator_notify_adopt(struct actuator_notify *n, struct actuator_notify *ol
             if (strcmp(t->recipient, from->recipient) != 0)
                 continue;
             actuator_notify_set_cursor(n, i, from->cursor, INT64_MAX);
-            if (t->groups == NULL || from->groups == NULL)
+            if (from->groups == NULL)
                 continue;
             if (from->group != NULL)
                 end_group(from, ACTUATOR_GROUP_LATER, now_us);
             actuator_groups_free(t->groups);
             t->groups = from->groups;
             from->groups = NULL;
-            actuator_groups_set_conf(t->groups, &t->conf->grouping);
+            if (t->conf->grouping.on)
+                actuator_groups_set_conf(t->groups, &t->conf->grouping);
+            else
+                actuator_notify_drain(t);
         }
 }

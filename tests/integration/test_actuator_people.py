@@ -2,6 +2,7 @@
 """Subscribers that are people: letters, and alarms in groups; with a real mail server of the test."""
 import email
 import email.policy
+import signal
 import subprocess
 
 import pytest
@@ -88,6 +89,32 @@ def test_groups_in_one_letter(dead, smtp):  # noqa: F811
     assert str(letters_of(server)[3]["Subject"]).startswith("[OK:4]")
     wait_for(lambda: dead.redis.cmd("HLEN", M + "groups") == 0, 20, "nothing to be kept")
     assert len({m["Message-ID"] for m in letters_of(server)}) == 4
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_groups_that_are_turned_off(dead, smtp, how):  # noqa: F811
+    """What waits in them is told at once, then each alarm alone; nothing is kept."""
+    server = smtp()
+    person = {"name": "noc", "profile": "email", "to": "anna@example.org"}
+    dead.subscribers(dict(person, group_by=["vnf_id"], group_wait="1h"), smtp=dict(SMTP, url=server.url))
+    dead.log.write(vnfc="a")
+    dead.log.write(vnfc="b")
+    wait_for(lambda: dead.redis.cmd("HLEN", M + "groups") == 3, 20, "a group of two")
+    daemon = dead.stack.daemons["actuator"]
+    daemon.config["subscribers"] = [person]
+    if how == "restart":
+        dead.stack.kill9("actuator")
+        dead.stack.restart("actuator")
+    else:
+        daemon.write_config()
+        daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: server.got, 20, "what waited")
+    assert str(letters_of(server)[0]["Subject"]) == "[ALARM:2] vnf_id=dns-vnf"
+    wait_for(lambda: dead.redis.cmd("HLEN", M + "groups") == 0, 20, "nothing to be kept")
+    dead.log.write(vnfc="a", state="OK")
+    dead.log.write(vnfc="c")
+    wait_for(lambda: len(server.got) == 3, 20, "each by itself")
+    assert [str(m["Subject"]).split()[0] for m in letters_of(server)[1:]] == ["OK", "ALARM"]
 
 
 def test_groups_of_slack_and_pagerduty(dead, receiver, tmp_path):
