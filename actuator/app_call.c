@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/answer.h"
 #include "actuator/exec.h"
 #include "actuator/policy_exec.h"
 #include "actuator/stats.h"
@@ -48,14 +49,7 @@ static void on_session_done(const struct actuator_answer *result, void *arg)
 
 static void on_done(const struct hale_http_result *r, void *arg)
 {
-    struct actuator_answer a = {.rc = r->rc,
-                                .sent = r->sent,
-                                .status = r->status,
-                                .body = r->body,
-                                .location = hale_http_result_header(r, "Location"),
-                                .retry_after = hale_http_result_header(r, "Retry-After"),
-                                .took_us = r->took_us,
-                                .error = r->error};
+    struct actuator_answer a = actuator_answer_of(r, hale_clock_wall_ms());
     over(arg, &a);
 }
 

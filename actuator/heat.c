@@ -301,7 +301,7 @@ static void on_events(struct actuator_run *r, struct actuator_lane *lane,
         if (strncmp(vim_text(event, "resource_status"), "SIGNAL", 6) == 0 &&
             hale_clock_parse_iso(hale_str_from(vim_text(event, "event_time")), &at_ms) ==
                 HALE_OK &&
-            at_ms + CLOCK_SLACK_MS >= lane->call_us / 1000)
+            actuator_answer_since(a, at_ms, lane->call_us, CLOCK_SLACK_MS))
             begun = true;
     }
     if (!json_is_array(list))

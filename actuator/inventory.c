@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "actuator/access.h"
+#include "actuator/answer.h"
 #include "actuator/session.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
@@ -88,9 +89,8 @@ static void on_answer(const struct actuator_answer *a, void *arg)
 
 static void on_done(const struct hale_http_result *r, void *arg)
 {
-    const struct actuator_answer a = {
-        .rc = r->rc, .status = r->status, .body = r->body, .error = r->error};
-    take_answer(arg, &a, hale_http_result_header(r, "Link"));
+    const struct actuator_answer a = actuator_answer_of(r, hale_clock_wall_ms());
+    take_answer(arg, &a, a.link);
 }
 
 static const char *service_of(enum hale_inventory_kind kind)

@@ -397,8 +397,9 @@ static bool params_fit(const struct actuator_run *r, const json_t *op)
 
 /* True when op can be what our call began: same kind, begun since, not somebody else's
  * by its parameters, and not followed by another run. */
-static bool may_be_ours(const struct actuator_run *r, const json_t *op,
-                        bool (*taken)(const char *op_id, void *arg), void *arg)
+static bool may_be_ours(const struct actuator_run *r, const struct actuator_answer *a,
+                        const json_t *op, bool (*taken)(const char *op_id, void *arg),
+                        void *arg)
 {
     int64_t start_ms = 0;
     char id[ACTUATOR_OP_ID_MAX];
@@ -408,7 +409,8 @@ static bool may_be_ours(const struct actuator_run *r, const json_t *op,
            strcmp(id, r->op_occ) != 0 &&
            hale_clock_parse_iso(hale_str_from(lcm_text(op, "startTime")), &start_ms) ==
                HALE_OK &&
-           start_ms + CLOCK_SLACK_MS >= r->call_us / 1000 && params_fit(r, op);
+           actuator_answer_since(a, start_ms, r->call_us, CLOCK_SLACK_MS) &&
+           params_fit(r, op);
 }
 
 /* Whether the operation of the call may appear yet. */
@@ -449,7 +451,7 @@ static void on_ask(struct actuator_run *r, const struct actuator_answer *a,
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *op = json_array_get(list, i);
-        if (may_be_ours(r, op, taken, arg) &&
+        if (may_be_ours(r, a, op, taken, arg) &&
             strcmp(lcm_text(op, "startTime"), found_start) >= 0) {
             found = lcm_text(op, "id");
             found_start = lcm_text(op, "startTime");

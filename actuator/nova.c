@@ -341,7 +341,7 @@ static void on_ask(struct actuator_run *r, struct actuator_lane *lane,
             if (strcmp(vim_text(action, "action"), want) == 0 &&
                 hale_clock_parse_iso(hale_str_from(vim_text(action, "start_time")),
                                      &start_ms) == HALE_OK &&
-                start_ms + CLOCK_SLACK_MS >= lane->call_us / 1000)
+                actuator_answer_since(a, start_ms, lane->call_us, CLOCK_SLACK_MS))
                 begun = true;
         }
         if (begun) {

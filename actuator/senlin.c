@@ -142,7 +142,7 @@ static void on_ask(struct actuator_run *r, struct actuator_lane *lane,
             strcmp(vim_text(action, "action"), action_name(r)) == 0 &&
             hale_clock_parse_iso(hale_str_from(vim_text(action, "created_at")), &at_ms) ==
                 HALE_OK &&
-            at_ms + CLOCK_SLACK_MS >= lane->call_us / 1000)
+            actuator_answer_since(a, at_ms, lane->call_us, CLOCK_SLACK_MS))
             found = take_op(lane, vim_text(action, "id"));
     }
     if (!json_is_array(list))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/answer.h"
 #include "actuator/keystone.h"
 #include "actuator/stats.h"
 #include "base/clock.h"
@@ -104,16 +105,7 @@ static void on_answer(const struct hale_http_result *r, void *arg)
         start_login(p->owner, p->cloud);
         return;
     }
-    const struct actuator_answer a = {.rc = r->rc,
-                                      .sent = r->sent,
-                                      .status = r->status,
-                                      .body = r->body,
-                                      .link = hale_http_result_header(r, "Link"),
-                                      .location = hale_http_result_header(r, "Location"),
-                                      .retry_after =
-                                          hale_http_result_header(r, "Retry-After"),
-                                      .took_us = r->took_us,
-                                      .error = r->error};
+    const struct actuator_answer a = actuator_answer_of(r, hale_clock_wall_ms());
     finish(p, &a);
 }
 

@@ -65,6 +65,12 @@ int64_t actuator_step_deadline_us(const struct actuator_run *r)
     return r->step_us + ms * 1000;
 }
 
+bool actuator_answer_since(const struct actuator_answer *a, int64_t at_ms,
+                           int64_t call_us, int64_t slack_ms)
+{
+    return at_ms + a->behind_ms + slack_ms >= call_us / 1000;
+}
+
 int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us)
 {
     uint64_t s;

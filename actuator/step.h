@@ -47,6 +47,8 @@ struct actuator_answer {
     struct hale_str retry_after; /* header, or empty */
     struct hale_str link;        /* header, or empty */
     int64_t took_us;
+    int64_t
+        behind_ms; /* the sender's clock is so far behind ours; 0: not, or not known */
     const char *error;
 };
 enum actuator_end { ACTUATOR_GOES_ON, ACTUATOR_STEP_DONE, ACTUATOR_STEP_FAILED };
@@ -89,6 +91,9 @@ void actuator_decide(struct actuator_decision *d, enum actuator_phase phase,
                      int64_t delay_us, const char *fmt, ...) HALE_PRINTF(4, 5);
 void actuator_decide_fail(struct actuator_decision *d, const char *fmt, ...)
     HALE_PRINTF(2, 3);
+/* at_ms, by the clock of who answered, is not before call_us by ours; slack_ms: clocks never agree wholly. */
+bool actuator_answer_since(const struct actuator_answer *a, int64_t at_ms,
+                           int64_t call_us, int64_t slack_ms);
 /* Retry-After in microseconds (seconds form, at most one hour), else fallback_us. */
 int64_t actuator_retry_after_us(const struct actuator_answer *a, int64_t fallback_us);
 /* ": detail" of a ProblemDetails or any "detail"/"title"/"message" in a JSON body, or

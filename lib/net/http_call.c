@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "net/http_client_private.h"
@@ -520,6 +521,18 @@ struct hale_str hale_http_result_header(const struct hale_http_result *r,
                 (struct hale_str){line.p + name_len + 1, line.len - name_len - 1});
     }
     return (struct hale_str){NULL, 0};
+}
+
+int64_t hale_http_result_date_ms(const struct hale_http_result *r)
+{
+    char text[64];
+    struct hale_str date = hale_http_result_header(r, "Date");
+    if (date.len == 0 || date.len >= sizeof(text))
+        return 0;
+    memcpy(text, date.p, date.len);
+    text[date.len] = '\0';
+    time_t at = curl_getdate(text, NULL);
+    return at > 0 ? (int64_t)at * 1000 : 0;
 }
 
 bool hale_http_url_ok(const char *url)

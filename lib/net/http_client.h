@@ -97,6 +97,9 @@ HALE_MUST_CHECK enum hale_rc hale_http_client_poll(struct hale_http_client *c,
 struct hale_str hale_http_result_header(const struct hale_http_result *r,
                                         const char *name);
 
+/* Header Date as Unix milliseconds; 0: none that can be read (RFC 9110, 6.6.1). */
+int64_t hale_http_result_date_ms(const struct hale_http_result *r);
+
 /* One call, waiting. body_out (initialised by the caller, NULL allowed) gets the body,
  * location_out (NULL allowed, 512 bytes) the Location header. r->body/headers are not valid after.
  * Returns r->rc. */

@@ -297,6 +297,28 @@ static void test_which_operation_is_ours(void **state)
         NULL, "");
 }
 
+/* The manager's clock is a minute behind: our operation seems to have begun before the call. */
+static void test_a_clock_that_is_behind(void **state)
+{
+    struct actuator_answer a = {
+        .rc = HALE_OK,
+        .status = 200,
+        .error = "",
+        .body = hale_str_from(
+            "[" OP("o1", "HEAL", "v/1", "PROCESSING", "{\"cause\":\"c\"}") "]")};
+    struct actuator_decision d;
+    (void)state;
+    for (int known = 0; known <= 1; known++) {
+        struct actuator_run *r = run_of(HEAL);
+        r->call_us = NOW_US + 60000000;
+        r->phase = ACTUATOR_ASK;
+        a.behind_ms = known ? 60000 : 0;
+        actuator_step_answer(r, &a, NOW_US, taken, NULL, &d);
+        assert_string_equal(r->op_occ, known ? "o1" : "");
+        actuator_run_free(r);
+    }
+}
+
 static void test_who_holds_the_instance(void **state)
 {
     (void)state;
@@ -503,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_times_that_are_not_told),
         cmocka_unit_test(test_fail_alone_repeats_the_call),
         cmocka_unit_test(test_which_operation_is_ours),
+        cmocka_unit_test(test_a_clock_that_is_behind),
         cmocka_unit_test(test_who_holds_the_instance),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_what_takes_too_long_is_cancelled),
