@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actuator/stats.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/map.h"
@@ -276,6 +277,8 @@ void actuator_groups_take(struct actuator_groups *gs,
     if (a == NULL) {
         size_t before = hale_map_count(gs->groups);
         g = group_for(gs, in, now_ms);
+        if (g == NULL)
+            hale_counter_add(actuator_stat(ACTUATOR_STAT_GROUPS_LOST), 1);
         if (g == NULL || in->seq <= g->told || in->seq <= g->seen)
             return;
         fresh_group = hale_map_count(gs->groups) > before;

@@ -11,7 +11,8 @@
  * Durable:   hash HALE_KEYS_GROUPS, "<owner>\n<group>" and "<owner>\n<group>\n<alarm>". A message counts
  *            by one write of its group (all alarms up to a sequence number), so that a crash tells it
  *            wholly again, with the same id, or not at all.
- * Limits:    ACTUATOR_GROUPS_MAX groups, ACTUATOR_GROUP_ALARMS_MAX alarms of one owner; what is beyond
+ * Limits:    ACTUATOR_GROUPS_MAX groups of one owner: alarms of further ones are counted
+ *            (ACTUATOR_STAT_GROUPS_LOST), nobody is told; ACTUATOR_GROUP_ALARMS_MAX alarms: what is beyond
  *            is only a number in the next message.
  * Threads:   one.
  */

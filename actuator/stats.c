@@ -91,6 +91,9 @@ static struct hale_counter counters[ACTUATOR_STAT_N] = {
     [ACTUATOR_STAT_METHOD_REPEATS_LOST] =
         HALE_COUNTER_INIT("hale_actuator_method_repeats_lost_total", NULL,
                           "alarms that are not told again: too many already"),
+    [ACTUATOR_STAT_GROUPS_LOST] =
+        HALE_COUNTER_INIT("hale_actuator_group_alarms_lost_total", NULL,
+                          "alarms that people are not told of: too many groups already"),
     [ACTUATOR_STAT_OUTAGES] =
         HALE_GAUGE_INIT("hale_actuator_outages", NULL,
                         "announced alarms with things out because of them"),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "actuator/group.h"
+#include "actuator/stats.h"
 #include "base/map.h"
 #include "support/cmocka.h"
 
@@ -360,6 +361,26 @@ static void as_the_model_also_over_crashes(void **state)
     assert_true(said > 1000);
 }
 
+static void too_many_groups_are_counted(void **state)
+{
+    struct hale_map *store = hale_map_new(ACTUATOR_GROUPS_MAX * 4, free);
+    struct actuator_groups *g = start(&by_host_conf, store);
+    struct hale_counter *lost = actuator_stat(ACTUATOR_STAT_GROUPS_LOST);
+    int64_t before = hale_counter_get(lost);
+    (void)state;
+    for (int i = 0; i < ACTUATOR_GROUPS_MAX + 3; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "h%d", i);
+        take(g, name, name, true, i + 1, 0);
+    }
+    assert_int_equal(hale_counter_get(lost) - before, 3);
+    take(g, "one", "h7", true, ACTUATOR_GROUPS_MAX + 4, 0); /* of a group that there is */
+    assert_int_equal(hale_counter_get(lost) - before, 3);
+    assert_true(actuator_groups_knows(g, "one"));
+    actuator_groups_free(g);
+    hale_map_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +391,7 @@ int main(void)
         cmocka_unit_test(what_is_taken_out_is_not_told),
         cmocka_unit_test(drained_what_waits_is_told_at_once_and_nothing_stays),
         cmocka_unit_test(as_the_model_also_over_crashes),
+        cmocka_unit_test(too_many_groups_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
