@@ -292,17 +292,18 @@ void actuator_engine_record(struct actuator_engine *e, const struct hale_log_rec
         t.refused = "actions_disabled";
         t.why = "the alarm definition has actions_enabled: false";
     }
+    unsigned selected = 0;
     for (unsigned i = 0; vars != NULL && i < e->policies->n; i++) {
         const struct actuator_policy *p = &e->policies->v[i];
         if (!concerns(e, p, rec) || !actuator_policy_selects(p, rec, vars))
             continue;
-        if (t.policy != NULL)
+        if (selected++ > 0)
             engine_fire(e, &t);
         t.policy = p;
     }
     t.position =
         rec->seq; /* with the last one: after a crash before it the record is read again */
-    if (t.policy != NULL)
+    if (selected > 0)
         engine_fire(e, &t);
     json_decref(vars);
 }

@@ -76,6 +76,45 @@ static bool put(json_t *object, const char *key, json_t *value)
     return json_object_set_new(object, key, value) == 0;
 }
 
+/* What it is made of, while it is not over. */
+static bool put_plan(json_t *o, const struct actuator_run *r)
+{
+    bool ok = true;
+    if (r->state != ACTUATOR_DONE)
+        ok = json_object_set(o, "vars", r->vars) == 0;
+    if (ok && r->verify != NULL)
+        ok = json_object_set(o, "verify", r->verify) == 0;
+    if (!ok || r->plan == NULL)
+        return ok;
+    ok = json_object_set(o, "plan", r->plan) == 0;
+    if (ok && r->follow != NULL && r->follow[0] != '\0')
+        ok = put(o, "follow", json_string(r->follow)) &&
+             put(o, "follow_us", json_integer(r->follow_us));
+    if (ok && r->phase == ACTUATOR_LANES)
+        ok = put(o, "lanes", actuator_lanes_encode(&r->lanes));
+    return ok;
+}
+
+/* Absent unless there is something to say. */
+static bool put_rare(json_t *o, const struct actuator_run *r)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {{"version", r->version}, {"guard", r->refused}};
+    const struct {
+        const char *key;
+        int64_t time;
+    } times[] = {{"cancel_us", r->cancel_us},
+                 {"expires_us", r->expires_us},
+                 {"written_us", r->written_us}};
+    bool ok = !actuator_run_held(r) || put(o, "held", json_true());
+    for (size_t i = 0; i < COUNT(texts) && ok; i++)
+        ok = texts[i].text[0] == '\0' || put(o, texts[i].key, json_string(texts[i].text));
+    for (size_t i = 0; i < COUNT(times) && ok; i++)
+        ok = times[i].time == 0 || put(o, times[i].key, json_integer(times[i].time));
+    return ok;
+}
+
 enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *out)
 {
     json_t *o = json_object();
@@ -102,29 +141,7 @@ enum hale_rc actuator_run_encode(const struct actuator_run *r, struct hale_buf *
             *(const int64_t *)(const void *)((const char *)r + INTS[i].offset);
         ok = put(o, INTS[i].key, json_integer(value));
     }
-    if (ok && r->state != ACTUATOR_DONE)
-        ok = json_object_set(o, "vars", r->vars) == 0;
-    if (ok && r->verify != NULL)
-        ok = json_object_set(o, "verify", r->verify) == 0;
-    if (ok && r->version[0] != '\0')
-        ok = put(o, "version", json_string(r->version));
-    if (ok && r->refused[0] != '\0')
-        ok = put(o, "guard", json_string(r->refused));
-    if (ok && r->plan != NULL && r->follow != NULL && r->follow[0] != '\0')
-        ok = put(o, "follow", json_string(r->follow)) &&
-             put(o, "follow_us", json_integer(r->follow_us));
-    if (ok && r->cancel_us != 0)
-        ok = put(o, "cancel_us", json_integer(r->cancel_us));
-    if (ok && r->expires_us != 0)
-        ok = put(o, "expires_us", json_integer(r->expires_us));
-    if (ok && r->written_us != 0)
-        ok = put(o, "written_us", json_integer(r->written_us));
-    if (ok && actuator_run_held(r))
-        ok = put(o, "held", json_true());
-    if (ok && r->plan != NULL)
-        ok = json_object_set(o, "plan", r->plan) == 0;
-    if (ok && r->plan != NULL && r->phase == ACTUATOR_LANES)
-        ok = put(o, "lanes", actuator_lanes_encode(&r->lanes));
+    ok = ok && put_plan(o, r) && put_rare(o, r);
     char *text = ok ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (text == NULL)

@@ -249,7 +249,7 @@ def test_kill9_loses_nothing_and_repeats_are_recognised(dead, manager, secret): 
     for g in m.got:
         ids.setdefault(g["HALE-MIB::haleAlarmSequence.0"], set()).add(g["HALE-MIB::haleNotificationId.0"])
     assert len(ids) == 24 and all(len(v) == 1 for v in ids.values())
-    assert len(m.got) <= 24 + 3
+    assert len(m.got) < 2 * 24  # a kill repeats at most what was told since the last mark
 
 
 def test_the_mib_is_clean(tmp_path):

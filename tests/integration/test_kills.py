@@ -23,9 +23,9 @@ import time
 
 from collector_kit import iso, now_ms, sample
 from conftest import Redis, Stack, wait_for
+from service_kit import Receiver
 from test_arithmetic import metric_of
 from test_correlator import log
-from test_storm import Receiver
 
 SHARDS, WAIT = 2, 90
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -83,8 +83,7 @@ class Play:
     def close(self):
         faults = self.stack.finish()
         self.redis.stop()
-        self.receiver.server.shutdown()
-        self.receiver.server.server_close()
+        self.receiver.stop()
         return faults
 
     # --- what the daemons have done ---------------------------------------------------------
@@ -207,9 +206,9 @@ class Play:
         rows = log(self.redis)
         names = {r["alarm"]["id"]: name_of(r["alarm"]) for r in rows}
         told = [r for r in rows if r.get("announce", r["kind"] == "transition")]
-        wait_for(lambda: {n["seq"] for n in list(self.receiver.got)} >= {r["seq"] for r in told}, WAIT,
+        wait_for(lambda: {n["seq"] for n in self.receiver.bodies()} >= {r["seq"] for r in told}, WAIT,
                  "all notifications")
-        return {"log": grouped(rows, names, record), "told": told_of(self.receiver.got, names),
+        return {"log": grouped(rows, names, record), "told": told_of(self.receiver.bodies(), names),
                 "records": len(rows), "announced": announced(told)}
 
 
