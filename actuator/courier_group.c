@@ -37,6 +37,7 @@ static void drain(struct actuator_courier_target *t)
     actuator_groups_set_conf(t->groups, &actuator_grouping_at_once);
     actuator_groups_drain(t->groups);
     t->draining = true;
+    t->drained_to = actuator_groups_upto(t->groups);
 }
 
 bool actuator_courier_group_conf(struct actuator_courier_target *t)
@@ -143,6 +144,8 @@ bool actuator_courier_group_takes(struct actuator_courier_target *t,
                                   const struct hale_log_record *rec, bool named,
                                   int64_t now_us)
 {
+    if (rec->alarm.state == HALE_STATE_ALARM && rec->seq <= t->drained_to)
+        return true;
     if (t->groups == NULL || !rec->announce)
         return false;
     bool knows = actuator_groups_knows(t->groups, rec->alarm.id);

@@ -33,8 +33,10 @@ struct actuator_courier_target {
     struct hale_map *repeats;       /* alarm id ->  NULL until needed */
     int64_t repeat_us;              /* the earliest of them, or before it */
     struct actuator_groups *groups; /* NULL: everything is told at once */
-    bool draining;  /* they are to be told and forgotten: nothing new in them */
-    json_t *digest; /* the group's message that is under way, or NULL */
+    bool draining; /* they are to be told and forgotten: nothing new in them */
+    int64_t
+        drained_to; /* what began up to here was told in a group, also if the log is read again */
+    json_t *digest;                /* the group's message that is under way, or NULL */
     char group_id[HALE_UUID_TEXT]; /* its id */
     int64_t group_since_us;        /* it has failed since then, or 0 */
 };

@@ -37,6 +37,7 @@ struct actuator_groups {
     struct hale_map *groups; /* id -> struct group */
     struct hale_map *where;  /* alarm id -> struct group, not owned */
     struct group *out;       /* whose message is out */
+    int64_t upto;
     bool draining;
     struct actuator_group_message message;
 };
@@ -299,6 +300,7 @@ void actuator_groups_take(struct actuator_groups *gs,
         a->ended = in->raised ? 0 : in->seq;
         a->last = in->seq;
     }
+    gs->upto = in->seq > gs->upto ? in->seq : gs->upto;
     if (fresh_group)
         store_group(gs, g);
     if (a != NULL)
@@ -339,6 +341,11 @@ void actuator_groups_keep(struct actuator_groups *gs, void *arg,
 }
 
 const struct actuator_grouping actuator_grouping_at_once = {.on = true};
+
+int64_t actuator_groups_upto(const struct actuator_groups *gs)
+{
+    return gs->upto;
+}
 
 void actuator_groups_drain(struct actuator_groups *gs)
 {
@@ -537,6 +544,7 @@ bool actuator_groups_load(struct actuator_groups *gs, struct hale_str field,
             a->raised = number(o, "raised");
             a->ended = number(o, "ended");
             a->last = number(o, "last");
+            gs->upto = a->last > gs->upto ? a->last : gs->upto;
             a->show = json_dumps(json_object_get(o, "show"), JSON_COMPACT);
         }
     } else if (g != NULL) {

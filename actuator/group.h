@@ -96,6 +96,8 @@ void actuator_groups_keep(struct actuator_groups *g, void *arg,
 /* What is to be said is due now, and a group of which nothing is to be said goes: nothing is left when
  * _next_ms says INT64_MAX. Until the next _set_conf. */
 void actuator_groups_drain(struct actuator_groups *g);
+/* The newest change that was taken. */
+int64_t actuator_groups_upto(const struct actuator_groups *g);
 void actuator_groups_clear(
     struct actuator_groups *g); /* also in Redis; no message is out */
 /* The next message that is due, or NULL. One at a time: _done comes before the next call. */

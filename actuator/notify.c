@@ -187,7 +187,8 @@ static bool concerns(const struct actuator_notify_target *t,
     const struct hale_alarm *a = &rec->alarm;
     if (!rec->announce || !a->actions_enabled ||
         !actuator_profile_tells(t->conf->profile, a->state) ||
-        (t->conf->states & 1u << a->state) == 0)
+        (t->conf->states & 1u << a->state) == 0 ||
+        (a->state == HALE_STATE_ALARM && rec->seq <= t->drained_to))
         return false;
     if (t->conf->severities == ACTUATOR_ALL_SEVERITIES)
         return true;

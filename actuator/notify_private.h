@@ -16,7 +16,9 @@ struct actuator_notify_target {
     struct actuator_note *queue[ACTUATOR_NOTIFY_QUEUE]; /* ring */
     unsigned head, n;
     struct actuator_groups *groups; /* NULL: everything is told at once */
-    bool draining;                /* groups are what is left from when there were some */
+    bool draining; /* groups are what is left from when there were some */
+    int64_t
+        drained_to; /* what began up to here was told in a group, also if the log is read again */
     struct actuator_note *group;  /* the message that is under way */
     int64_t group_since_us;       /* it has failed since then, or 0 */
     struct actuator_note *replay; /* a dead letter that is sent again, or NULL */

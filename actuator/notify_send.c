@@ -344,6 +344,7 @@ void actuator_notify_drain(struct actuator_notify_target *t)
     actuator_groups_set_conf(t->groups, &actuator_grouping_at_once);
     actuator_groups_drain(t->groups);
     t->draining = true;
+    t->drained_to = actuator_groups_upto(t->groups);
 }
 
 void actuator_notify_adopt(struct actuator_notify *n, struct actuator_notify *old,

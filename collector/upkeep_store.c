@@ -42,21 +42,22 @@ enum hale_rc collector_upkeep_load(struct hale_redis *r, const char *id, json_t 
     *out = NULL;
     if (strlen(id) != HALE_UUID_TEXT - 1)
         return HALE_E_NOTFOUND;
-    enum hale_rc rc = HALE_REDIS_CMD(r, &reply, HALE_STR("HGET"),
-                                     HALE_STR(HALE_KEYS_UPKEEP), hale_str_from(id));
-    if (rc == HALE_OK && !hale_reply_is_nil(reply))
-        *out = decode(hale_reply_str(reply));
-    hale_reply_free(reply);
-    reply = NULL;
-    if (rc != HALE_OK || *out != NULL)
-        return rc;
+    /* The start first: when the actuator takes it, it writes the record in the same transaction. */
     (void)snprintf(field, sizeof(field), "%s:start", id);
-    rc = HALE_REDIS_CMD(r, &reply, HALE_STR("HGET"), HALE_STR(HALE_KEYS_UPKEEP_SAID),
-                        hale_str_from(field));
+    enum hale_rc rc =
+        HALE_REDIS_CMD(r, &reply, HALE_STR("HGET"), HALE_STR(HALE_KEYS_UPKEEP_SAID),
+                       hale_str_from(field));
     json_t *start =
         rc == HALE_OK && !hale_reply_is_nil(reply) ? decode(hale_reply_str(reply)) : NULL;
     hale_reply_free(reply);
-    if (start != NULL)
+    reply = NULL;
+    if (rc == HALE_OK)
+        rc = HALE_REDIS_CMD(r, &reply, HALE_STR("HGET"), HALE_STR(HALE_KEYS_UPKEEP),
+                            hale_str_from(id));
+    if (rc == HALE_OK && !hale_reply_is_nil(reply))
+        *out = decode(hale_reply_str(reply));
+    hale_reply_free(reply);
+    if (rc == HALE_OK && *out == NULL && start != NULL)
         *out = not_begun(id, start);
     json_decref(start);
     return rc == HALE_OK && *out == NULL ? HALE_E_NOTFOUND : rc;
@@ -98,20 +99,18 @@ enum hale_rc collector_upkeep_each(struct hale_redis *r,
                                    void (*each)(json_t *session, void *arg), void *arg)
 {
     static const char *const keys[] = {HALE_KEYS_UPKEEP, HALE_KEYS_UPKEEP_SAID};
+    static void (*const take[])(struct begun * b, struct hale_str field,
+                                struct hale_str text) = {each_begun, each_said};
+    struct hale_reply *reply[2] = {NULL, NULL};
     struct begun b = {json_object(), each, arg};
     enum hale_rc rc = b.ids != NULL ? HALE_OK : HALE_E_NOMEM;
-    for (int k = 0; rc == HALE_OK && k < 2; k++) {
-        struct hale_reply *reply = NULL;
-        rc = HALE_REDIS_CMD(r, &reply, HALE_STR("HGETALL"), hale_str_from(keys[k]));
-        for (size_t i = 0; rc == HALE_OK && i + 1 < hale_reply_n(reply); i += 2) {
-            struct hale_str field = hale_reply_str(hale_reply_at(reply, i));
-            struct hale_str text = hale_reply_str(hale_reply_at(reply, i + 1));
-            if (k == 0)
-                each_begun(&b, field, text);
-            else
-                each_said(&b, field, text);
-        }
-        hale_reply_free(reply);
+    for (int k = 1; rc == HALE_OK && k >= 0; k--) /* starts first: see _load */
+        rc = HALE_REDIS_CMD(r, &reply[k], HALE_STR("HGETALL"), hale_str_from(keys[k]));
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; rc == HALE_OK && i + 1 < hale_reply_n(reply[k]); i += 2)
+            take[k](&b, hale_reply_str(hale_reply_at(reply[k], i)),
+                    hale_reply_str(hale_reply_at(reply[k], i + 1)));
+        hale_reply_free(reply[k]);
     }
     json_decref(b.ids);
     return rc;

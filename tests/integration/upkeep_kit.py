@@ -26,10 +26,11 @@ class Project:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                payload = outer.hear(body)
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
-                threading.Thread(target=outer.hear, args=(body,), daemon=True).start()
+                threading.Thread(target=outer.think, args=(payload,), daemon=True).start()
 
             def log_message(self, *args):
                 pass
@@ -45,14 +46,17 @@ class Project:
         assert answer.status == 201, answer
 
     def hear(self, body):
+        """In the order in which they come."""
         event = body["reason_data"]["event"]
         assert event["event_type"] == "maintenance.scheduled"
-        payload = {t[0]: (json.loads(t[2]) if t[2][:1] in "[{" else t[2]) for t in event["traits"]}
+        self.got.append({t[0]: (json.loads(t[2]) if t[2][:1] in "[{" else t[2]) for t in event["traits"]})
+        return self.got[-1]
+
+    def think(self, payload):
         try:
             self.answer(payload)
         except Exception as e:  # pylint: disable=broad-except
             self.errors.append(repr(e))
-        self.got.append(payload)
 
     def call(self, method, url, body=None):
         request = urllib.request.Request(url, method=method, data=json.dumps(body).encode() if body else None,
