@@ -25,8 +25,8 @@ def ietf():
     return str(found[-1].parent)
 
 
-def free_udp_port(family=socket.AF_INET, host="127.0.0.1"):
-    with socket.socket(family, socket.SOCK_DGRAM) as s:
+def unused_port(family, host, kind):
+    with socket.socket(family, kind) as s:
         s.bind((host, 0))
         return s.getsockname()[1]
 
@@ -41,7 +41,8 @@ class Manager:
         (directory / "snmptrapd.conf").write_text(config)
         self.out = directory / "out"
         self.out.write_text("")
-        self.port = free_udp_port(family, host)
+        kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+        self.port = unused_port(family, host, kind)
         self.at = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self.url = f"{transport}://{self.at}"
         self.process = None
