@@ -270,6 +270,7 @@ def test_unreachable_and_unknown(stack, load):
         stack.start("actuator", config(stack, policy(KUBERNETES, SCALE_KUBERNETES), **clusters(stack, k8s)))
         load.load = 600.0
         await_looks(stack, "blind_total")
+        assert "result=size_unknown" in log(stack)
         (stack.dir / "kube.token").write_text("wrong\n")
         await_looks(stack, "blind_total")
         web = k8s.workload("web", replicas=2, space="core")
